@@ -32,15 +32,22 @@ const (
 
 // Item is the unit of shipping: a mail, or a mail inside one.
 type Item struct {
-	Path       string // "" for the mail itself, "n1", "f1", "n1/n2" for what it carries
-	Message    *Message
-	Plan       Plan
-	Decision   Decision
-	Indicators []*Indicator
-	Dropped    []Dropped    // by keep rules
-	Trimmed    []*Indicator // stood only in what was trimmed
-	Cut        string       // what was trimmed off the body
-	Defects    []Defect     // of evaluation and extraction
+	Path        string // "" for the mail itself, "n1", "f1", "n1/n2" for what it carries
+	Message     *Message
+	Plan        Plan
+	Decision    Decision
+	Ships       Treatment // what it is shipped as; "" when it ships nothing itself
+	Why         string    // why it does not
+	Carries     bool      // its inner messages ship in its place
+	Indicators  []*Indicator
+	Dropped     []Dropped    // by keep rules
+	Trimmed     []*Indicator // stood only in what was trimmed
+	Cut         string       // what was trimmed off the body
+	NotExecuted []string     // kinds of actions that this build plans but does not carry out
+	Defects     []Defect     // of evaluation and extraction
+
+	defaults         Defaults
+	cutText, cutHTML []Span // trimmed ranges of Body.Plain.Raw and of Body.HTML.InnerText
 }
 
 // Dropped is an indicator that a keep rule refused.

@@ -155,8 +155,8 @@ type Unpacker interface {
 
 // Sink puts batches where users want them. Ship is called from one goroutine
 // per sink. The same key twice has the effect of once. An error wrapping
-// ErrTemporary is retried for ever with back-off; any other error parks the
-// batch as failed, for an operator.
+// ErrTemporary is retried with back-off, in this run and the next ones; any
+// other sets the batch aside for an operator.
 type Sink interface {
 	Name() string
 	Ship(ctx context.Context, b Batch) error
@@ -165,15 +165,20 @@ type Sink interface {
 
 // Ledger is the part of a store that makes processing happen once.
 type Ledger interface {
-	// Begin records durably that a mail is about to be handled and says
-	// whether it was before.
-	Begin(ctx context.Context, o Origin) (Attempt, error)
+	// Begin records durably that run is about to handle a mail, and says
+	// whether it was handled before. A repeated Begin of the same run counts
+	// once.
+	Begin(ctx context.Context, o Origin, run string) (Attempt, error)
+	// Release takes back the Begin of mails that run gave up through no fault
+	// of theirs.
+	Release(ctx context.Context, origins []Origin, run string) error
 	// Snapshot returns the pairing state under the keys.
 	Snapshot(ctx context.Context, keys []Key) (State, error)
 	// Commit makes outcomes durable, all of them or none: ledger entries,
 	// outbox rows, parked mails, offers. A parked mail whose partner is known
 	// becomes ready in the same transaction. Committing an outcome whose
-	// origin is in the ledger changes nothing.
+	// origin is in the ledger changes nothing, unless it is parked there: then
+	// the outcome takes the place of the parked mail.
 	Commit(ctx context.Context, outcomes []*Outcome) error
 }
 
@@ -206,8 +211,9 @@ type Store interface {
 
 // Attempt is the answer to Begin.
 type Attempt struct {
-	Number    int  // this attempt, counted from 1, over all processes
-	Committed bool // an outcome of this mail is in the ledger already
+	Number    int     // this attempt, counted from 1, over all runs
+	Committed bool    // an outcome of this mail is in the ledger already
+	Receipt   Receipt // of that outcome
 }
 
 // Key names a piece of pairing state (design section 8).
