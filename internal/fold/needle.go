@@ -1,0 +1,102 @@
+package fold
+
+import "unicode/utf8"
+
+// Needle is a text made ready to be searched for: the automaton of Knuth,
+// Morris and Pratt over canonical runes, so that a search looks at each rune of
+// the haystack once whatever the two are. It is immutable and safe for
+// concurrent use.
+type Needle struct {
+	text  string
+	runes []rune
+	back  []int32 // where to go on after a mismatch; -1 restarts behind it
+}
+
+// NewNeedle prepares p.
+func NewNeedle(p string) *Needle {
+	n := &Needle{text: p, runes: make([]rune, 0, len(p))}
+	for _, r := range p {
+		n.runes = append(n.runes, Rune(r))
+	}
+	n.back = failures(n.runes)
+	return n
+}
+
+// String is the text as it was given.
+func (n *Needle) String() string { return n.text }
+
+// In says whether the needle stands in s.
+func (n *Needle) In(s string) bool {
+	start, _ := n.Find(s)
+	return start >= 0
+}
+
+// failures is the border table: back[i] is the state to go on with after rune i did not fit.
+func failures(p []rune) []int32 {
+	back := make([]int32, len(p)+1)
+	k := int32(-1)
+	back[0] = -1
+	for i := 1; i <= len(p); i++ {
+		for k >= 0 && p[k] != p[i-1] {
+			k = back[k]
+		}
+		k++
+		back[i] = k
+	}
+	return back
+}
+
+// Find returns the bytes of s at which the needle first stands, -1, -1 if nowhere.
+func (n *Needle) Find(s string) (start, end int) {
+	if len(n.runes) == 0 {
+		return 0, 0
+	}
+	state := int32(0)
+	for i := 0; i < len(s); {
+		r, size := canonical(s, i)
+		for state >= 0 && n.runes[state] != r {
+			state = n.back[state]
+		}
+		state++
+		i += size
+		if int(state) == len(n.runes) {
+			return i - n.width(s[:i]), i
+		}
+	}
+	return -1, -1
+}
+
+func canonical(s string, i int) (rune, int) {
+	if c := s[i]; c < utf8.RuneSelf {
+		return rune(upper[c]), 1
+	}
+	r, size := utf8.DecodeRuneInString(s[i:])
+	return Rune(r), size
+}
+
+// width is the number of bytes that the needle takes at the end of s: a
+// letter and its other case may have encodings of different length.
+func (n *Needle) width(s string) int {
+	w := 0
+	for range n.runes {
+		_, size := utf8.DecodeLastRuneInString(s[:len(s)-w])
+		w += size
+	}
+	return w
+}
+
+// Count returns how often the needle stands in s without overlap.
+func (n *Needle) Count(s string) int {
+	if len(n.runes) == 0 {
+		return utf8.RuneCountInString(s) + 1
+	}
+	count := 0
+	for {
+		_, end := n.Find(s)
+		if end < 0 {
+			return count
+		}
+		count++
+		s = s[end:]
+	}
+}
