@@ -15,10 +15,19 @@ type Bytes []byte
 var _ Blob = Bytes(nil)
 
 // Open implements Blob.
-func (b Bytes) Open() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(b)), nil }
+func (b Bytes) Open() (io.ReadCloser, error) { return memReader{bytes.NewReader(b)}, nil }
 
 // Size implements Blob.
 func (b Bytes) Size() int64 { return int64(len(b)) }
+
+// memReader and fileReader have nothing to close, and let readers seek.
+type memReader struct{ *bytes.Reader }
+
+func (memReader) Close() error { return nil }
+
+type fileReader struct{ *io.SectionReader }
+
+func (fileReader) Close() error { return nil }
 
 // Empty is a blob without content.
 var Empty Blob = Bytes(nil)
@@ -31,7 +40,7 @@ type spooled struct {
 }
 
 func (s *spooled) Open() (io.ReadCloser, error) {
-	return io.NopCloser(io.NewSectionReader(s.f, 0, s.size)), nil
+	return fileReader{io.NewSectionReader(s.f, 0, s.size)}, nil
 }
 
 func (s *spooled) Size() int64 { return s.size }

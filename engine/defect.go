@@ -50,6 +50,7 @@ const (
 	DefectNotExecuted    = "not-executed"
 	DefectUnopened       = "attachment-not-opened"
 	DefectEvaluate       = "condition-failed"
+	DefectEntry          = "broken-archive-entry"
 	DefectUnknownExtract = "unknown-extractor"
 )
 

@@ -21,6 +21,7 @@ func (e *Engine) Process(ctx context.Context, d Delivery) (*Outcome, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
+	msg.Defects = append(slices.Clone(d.Defects), msg.Defects...)
 	run := &processing{engine: e, ctx: ctx, delivery: d, defaults: e.cfg.Rules.Defaults()}
 	out := &Outcome{Origin: d.Origin, Message: msg, Raw: d.Raw}
 	root := run.item(msg, "")
@@ -42,6 +43,10 @@ func (e *Engine) settle(out *Outcome, root *Item, d Delivery) {
 		out.Disposition, out.Reason = Parked, "held until "+until.UTC().Format("2006-01-02 15:04:05")
 		return
 	}
+	if reason := unusable(root.Message); reason != "" {
+		out.Disposition, out.Reason = Quarantined, reason
+		return
+	}
 	out.Batches = buildBatches(out, e.sinkNames())
 	switch {
 	case len(out.Batches) > 0:
@@ -51,6 +56,16 @@ func (e *Engine) settle(out *Outcome, root *Item, d Delivery) {
 	default:
 		out.Disposition, out.Reason = Nothing, "the plan ships nothing"
 	}
+}
+
+// unusable tells why there is no mail in the raw bytes, "" when there is one.
+func unusable(m *Message) string {
+	for _, d := range m.Defects {
+		if d.Code == DefectEmpty || d.Code == DefectNotMail {
+			return d.String()
+		}
+	}
+	return ""
 }
 
 // processing is the state of one Process call.

@@ -40,6 +40,9 @@ type Delivery struct {
 	Passwords []Offered
 	// Expired is set on a parked mail whose deadline passed without a partner.
 	Expired bool
+	// Defects are what the source knows to be wrong with Raw: an entry of an
+	// archive that ends early, say.
+	Defects []Defect
 }
 
 // Origin is the identity of a delivered mail at its source.
@@ -234,7 +237,8 @@ type Offered struct {
 
 // Blob is a piece of content that may be large. Open may be called often and
 // from several goroutines; each reader starts at the beginning. Its bytes never
-// change. It lives as long as it is referred to.
+// change. It lives as long as it is referred to. Readers of Bytes and of a Spool
+// are io.ReaderAt and io.Seeker too.
 type Blob interface {
 	Open() (io.ReadCloser, error)
 	Size() int64
