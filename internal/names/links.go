@@ -1,0 +1,253 @@
+package names
+
+import (
+	"strings"
+	"unicode/utf8"
+
+	"github.com/tqmailrules/tqmailrules/engine"
+)
+
+// FindLinks returns what a mail program would make clickable in a plain text:
+// targets with a scheme and two slashes, and names that start with "www.", at
+// most max of them, in order. Span and DisplayText are as written, with the
+// punctuation left out that belongs to the sentence; HrefURL is the parsed
+// target. Time is linear in the text.
+func FindLinks(text string, max int) []engine.Link {
+	var links []engine.Link
+	for i := 0; i < len(text) && len(links) < max; {
+		start, next := findStart(text, i)
+		if start < 0 {
+			break
+		}
+		if _, ok := SplitURL(text[start:next]); !ok {
+			i = next // before the path is read: a run of broken hosts stays linear
+			continue
+		}
+		end := URLEnd(text, start)
+		u, ok := ParseURL(text[start:end])
+		if !ok || u.Domain.Domain == "" {
+			i = next
+			continue
+		}
+		links = append(links, engine.Link{
+			DisplayText: text[start:end], HrefURL: u, Visible: true, Span: engine.Span{Start: start, End: end},
+		})
+		i = end
+	}
+	return links
+}
+
+// findStart returns where the next candidate begins and where to go on should
+// it turn out to be none. A candidate has the start of a host, so that a run
+// of schemes is not read to its end again and again.
+func findStart(text string, i int) (start, next int) {
+	for low := i; i < len(text); i++ {
+		switch text[i] {
+		case ':':
+			if start := schemeStart(text, low, i); start >= 0 && hostFollows(text, i+3) {
+				return start, authorityEnd(text, i+3)
+			}
+		case 'w', 'W':
+			if startsWWW(text, i) && (i == low || !wordByte(text[i-1])) && hostFollows(text, i+4) {
+				return i, authorityEnd(text, i+4)
+			}
+		}
+	}
+	return -1, len(text)
+}
+
+// schemeStart returns where the scheme before "://" at colon begins, -1 if
+// there is none that leads to a host.
+func schemeStart(text string, low, colon int) int {
+	if colon+3 > len(text) || text[colon+1] != '/' || text[colon+2] != '/' {
+		return -1
+	}
+	start := colon
+	for start > low && colon-start < 5 && isLetter(text[start-1]) {
+		start--
+	}
+	for ; start < colon; start++ { // "xhttp://" is read as http: glue is commoner than such schemes
+		if linkScheme(text[start:colon]) {
+			return start
+		}
+	}
+	return -1
+}
+
+func linkScheme(s string) bool {
+	for _, known := range [...]string{"https", "http", "ftp", "ftps", "sftp", "wss", "ws"} {
+		if strings.EqualFold(s, known) {
+			return true
+		}
+	}
+	return false
+}
+
+func hostFollows(text string, i int) bool {
+	return i < len(text) && (isLetter(text[i]) || isDigit(text[i]) || text[i] == '[' || text[i] == '_' || text[i] == '%' || text[i] >= 0x80)
+}
+
+func startsWWW(text string, i int) bool {
+	return i+4 < len(text) && text[i+3] == '.' && strings.EqualFold(text[i:i+3], "www")
+}
+
+func wordByte(c byte) bool {
+	return isLetter(c) || isDigit(c) || c == '-' || c == '.' || c == '_' || c == '@' || c >= 0x80
+}
+
+// authorityEnd returns where user information, host and port end at the latest.
+func authorityEnd(text string, i int) int {
+	for i < len(text) && text[i] != '/' && text[i] != '?' && text[i] != '#' && text[i] != '\\' && urlByte[text[i]] {
+		if text[i] >= 0x80 && runeInURL(text[i:]) == 0 {
+			break
+		}
+		i++
+	}
+	return i
+}
+
+// urlByte are the bytes that may stand in a URL of a text; those from 0x80 on
+// are looked at as runes.
+var urlByte = func() (t [256]bool) {
+	for c := 0x21; c < 256; c++ {
+		t[c] = true
+	}
+	for _, c := range []byte("\"<>`|\x7f") {
+		t[c] = false
+	}
+	return t
+}()
+
+// URLEnd returns where the URL that starts at start ends: before white space,
+// quotes, angle brackets and typographic punctuation, before the bracket or
+// quote that closes one opened right before it, before closing punctuation of
+// the sentence, and before a comma or semicolon that joins it to a next URL.
+func URLEnd(text string, start int) int {
+	end := urlLimit(text, start)
+	return trimURL(text, start, end)
+}
+
+// urlLimit finds the first byte that cannot belong to the URL.
+func urlLimit(text string, start int) int {
+	closer := closerBefore(text, start)
+	for i := start; i < len(text); {
+		c := text[i]
+		switch {
+		case c >= 0x80:
+			n := runeInURL(text[i:])
+			if n == 0 {
+				return i
+			}
+			i += n
+			continue
+		case !urlByte[c], c == closer:
+			return i
+		case (c == ',' || c == ';') && schemeFollows(text[i+1:]), c == '&' && markupEntity(text[i:]):
+			return i
+		}
+		i++
+	}
+	return len(text)
+}
+
+// closerBefore returns the quote that closes the one before start, 0 if none.
+// Brackets are left to trimURL, since URLs may hold balanced ones.
+func closerBefore(text string, start int) byte {
+	if start > 0 && text[start-1] == '\'' {
+		return '\''
+	}
+	return 0
+}
+
+func schemeFollows(s string) bool {
+	for _, p := range [...]string{"http", "hxxp", "ftp:"} {
+		if len(s) >= len(p) && strings.EqualFold(s[:len(p)], p) {
+			return true
+		}
+	}
+	return false
+}
+
+// markupEntity tells whether s starts with the entity of a byte that ends URLs.
+func markupEntity(s string) bool {
+	for _, e := range [...]string{"&gt;", "&lt;", "&quot;", "&nbsp;", "&#39;", "&#34;", "&apos;"} {
+		if strings.HasPrefix(s, e) {
+			return true
+		}
+	}
+	return false
+}
+
+// runeInURL returns the length of the rune at the start of s, 0 when it ends a
+// URL: white space, invisible characters, quotation marks, CJK and typographic
+// punctuation. Invalid UTF-8 goes through byte by byte.
+func runeInURL(s string) int {
+	r, n := utf8.DecodeRuneInString(s)
+	switch {
+	case r == 0x00a0, r == 0x00ab, r == 0x00bb, r == 0x1680, r == 0xfeff, r == 0x2192,
+		r >= 0x2000 && r <= 0x206f && r != 0x2010 && r != 0x2011 && r != 0x200c && r != 0x200d,
+		r >= 0x3000 && r <= 0x3003, r >= 0x3008 && r <= 0x3011, r >= 0x3014 && r <= 0x301f,
+		r == 0xff08, r == 0xff09, r == 0xff0c, r == 0xff1a, r == 0xff1b, r == 0xff1f, r == 0xff01,
+		r == 0xff1c, r == 0xff1e, r == 0xff5c:
+		return 0
+	}
+	return n
+}
+
+// trimURL takes punctuation off the end. Brackets are counted once, so that a
+// run of closing ones stays linear.
+func trimURL(text string, start, end int) int {
+	var round, square, curly int
+	for i := start; i < end; i++ {
+		switch text[i] {
+		case '(':
+			round++
+		case ')':
+			round--
+		case '[':
+			square++
+		case ']':
+			square--
+		case '{':
+			curly++
+		case '}':
+			curly--
+		}
+	}
+	for end > start {
+		switch c := text[end-1]; c {
+		case '.', ',', ';', ':', '!', '?', '\'', '*', '\\', '(', '[', '{':
+		case '_', '~':
+			if start == 0 || text[start-1] != c {
+				return end
+			}
+		case ')':
+			if round >= 0 {
+				return end
+			}
+			round++
+		case ']':
+			if square >= 0 {
+				return end
+			}
+			square++
+		case '}':
+			if curly >= 0 {
+				return end
+			}
+			curly++
+		default:
+			return end
+		}
+		switch text[end-1] {
+		case '(':
+			round--
+		case '[':
+			square--
+		case '{':
+			curly--
+		}
+		end--
+	}
+	return end
+}
