@@ -1,3 +1,19 @@
+// Package engine holds the words of the project (Message, Part, Finding, Plan,
+// Outcome, Batch), the ports behind which everything else stands (ports.go), and
+// the loop that moves a mail from a source through rules into a store and from
+// its outbox into sinks.
+//
+// Decide, compute, commit, ship: rules decide and touch nothing; Process computes
+// an Outcome in memory; Commit makes it durable in one transaction, and only then
+// is the mail acknowledged; Ship drains the outbox, each batch idempotent by its
+// key. Effects exist in Begin, Commit, Ack and Ship and nowhere else, so that a
+// dry run is this loop over a memory store with sinks that record.
+//
+// Four kinds of trouble: a wrong rule never gets here; a wrong mail is data (a
+// Defect); trouble of the environment is retried and leaves the mail
+// unacknowledged; a panic quarantines one message and the loop goes on.
+//
+// It imports the standard library only.
 package engine
 
 import "time"

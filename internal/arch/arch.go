@@ -1,0 +1,165 @@
+// Package arch holds the table of who may import what, and checks a source tree
+// against it. It reads files itself and runs nothing.
+//
+// The project is a star with leaves: engine imports the standard library only;
+// leaves under internal/ import engine at most; every other package imports
+// engine and leaves, and no sibling; cmd wires them. A third-party module has
+// one owner.
+package arch
+
+import (
+	"cmp"
+	"fmt"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// Module is the module path of the project.
+const Module = "github.com/tqmailrules/tqmailrules"
+
+// Package says what one package may import beside the standard library, engine
+// and the leaves under internal/.
+type Package struct {
+	Project []string // paths below Module, without a leading slash
+	Modules []string // third-party modules that it owns
+	NoLeaf  bool     // not even leaves (and, for engine itself, not engine)
+}
+
+// Table lists every package that has code. One that is missing here fails.
+var Table = map[string]Package{
+	"engine":                            {NoLeaf: true},
+	"engine/enginetest":                 {NoLeaf: true},
+	"engine/mail":                       {Modules: []string{"github.com/jhillyerd/enmime/v2", "github.com/gabriel-vasile/mimetype", "golang.org/x/text", "github.com/gogs/chardet"}},
+	"engine/extract":                    {},
+	"engine/source/files":               {},
+	"engine/sink/sqlite":                {},
+	"engine/sink/jsonl":                 {},
+	"engine/store/mem":                  {},
+	"rules":                             {Modules: []string{"github.com/expr-lang/expr"}},
+	"rules/ruletest":                    {Project: []string{"rules"}},
+	"internal/arch":                     {NoLeaf: true},
+	"internal/names":                    {NoLeaf: true, Modules: []string{"golang.org/x/net/publicsuffix", "golang.org/x/net/idna"}},
+	"internal/htmltext":                 {NoLeaf: true, Modules: []string{"golang.org/x/net/html"}},
+	"internal/fold":                     {NoLeaf: true},
+	"internal/yamlfile":                 {NoLeaf: true, Modules: []string{"go.yaml.in/yaml/v3"}},
+	"internal/sqlitedb":                 {NoLeaf: true, Modules: []string{"modernc.org/sqlite"}},
+	"cmd/tqmailrules":                   {Project: []string{"*"}},
+	"cmd/tqmailrules/internal/ui":       {Modules: []string{"golang.org/x/term"}},
+	"cmd/tqmailrules/internal/settings": {},
+	"examples":                          {NoLeaf: true},
+}
+
+// Test files may use these in any package.
+var testModules = []string{"github.com/google/go-cmp", "github.com/rogpeppe/go-internal"}
+
+// Test files may import these packages of the project from anywhere.
+var testPackages = []string{"engine/enginetest", "engine/store/mem"}
+
+// Violation is one import that the table does not allow.
+type Violation struct {
+	File   string // slash-separated, below the root
+	Line   int
+	Import string
+	Why    string
+}
+
+func (v Violation) String() string {
+	return fmt.Sprintf("%s:%d: imports %s: %s", v.File, v.Line, v.Import, v.Why)
+}
+
+// Check reads every Go file of the tree and returns what table does not allow,
+// sorted. Folders with a go.mod of their own, testdata and hidden folders are
+// left out.
+func Check(tree fs.FS, table map[string]Package) ([]Violation, error) {
+	var all []Violation
+	err := fs.WalkDir(tree, ".", func(name string, d fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case d.IsDir() && skipped(tree, name):
+			return fs.SkipDir
+		case d.IsDir() || path.Ext(name) != ".go":
+			return nil
+		}
+		found, err := checkFile(tree, name, table)
+		all = append(all, found...)
+		return err
+	})
+	slices.SortFunc(all, func(a, b Violation) int { return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line)) })
+	return all, err
+}
+
+func skipped(tree fs.FS, dir string) bool {
+	if dir == "." {
+		return false
+	}
+	base := path.Base(dir)
+	_, err := fs.Stat(tree, path.Join(dir, "go.mod"))
+	return err == nil || base == "testdata" || strings.HasPrefix(base, ".") || strings.HasPrefix(base, "_")
+}
+
+func checkFile(tree fs.FS, name string, table map[string]Package) ([]Violation, error) {
+	src, err := fs.ReadFile(tree, name)
+	if err != nil {
+		return nil, err
+	}
+	set := token.NewFileSet()
+	file, err := parser.ParseFile(set, name, src, parser.ImportsOnly)
+	if err != nil {
+		return nil, err
+	}
+	dir := path.Dir(name)
+	pkg, listed := table[dir]
+	if !listed {
+		return []Violation{{name, 1, dir, "the package is not in the table of internal/arch"}}, nil
+	}
+	var found []Violation
+	for _, imp := range file.Imports {
+		target, _ := strconv.Unquote(imp.Path.Value)
+		if why := refuse(dir, pkg, target, strings.HasSuffix(name, "_test.go")); why != "" {
+			found = append(found, Violation{name, set.Position(imp.Pos()).Line, target, why})
+		}
+	}
+	return found, nil
+}
+
+// refuse says why a package may not import target; "" when it may.
+func refuse(dir string, pkg Package, target string, test bool) string {
+	if own, inside := strings.CutPrefix(target, Module+"/"); inside {
+		return refuseProject(dir, pkg, own, test)
+	}
+	if !strings.Contains(strings.SplitN(target, "/", 2)[0], ".") {
+		return "" // standard library
+	}
+	if slices.ContainsFunc(pkg.Modules, under(target)) || (test || dir == "engine/enginetest") && slices.ContainsFunc(testModules, under(target)) {
+		return ""
+	}
+	return "third-party modules have one owner, and it is not " + dir
+}
+
+func under(target string) func(string) bool {
+	return func(module string) bool { return target == module || strings.HasPrefix(target, module+"/") }
+}
+
+func refuseProject(dir string, pkg Package, own string, test bool) string {
+	leaf := strings.HasPrefix(own, "internal/")
+	switch {
+	case own == dir || strings.HasPrefix(own, dir+"/internal/"):
+	case slices.Contains(pkg.Project, "*") || slices.Contains(pkg.Project, own):
+	case own == "engine" && dir != "engine":
+	case leaf && (!pkg.NoLeaf || test):
+	case test && (slices.Contains(testPackages, own) || own == "engine"):
+	case dir == "engine":
+		return "engine imports the standard library only"
+	case leaf:
+		return "a leaf imports no other leaf"
+	default:
+		return "siblings do not know each other: cmd injects what one needs of another"
+	}
+	return ""
+}
