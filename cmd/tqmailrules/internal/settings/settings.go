@@ -1,0 +1,366 @@
+// Package settings reads the configuration file: where mail comes from, which
+// rules decide, and where findings go. What is shipped is not its business; that
+// stands in rule files.
+//
+// The file is YAML, strict, with every error at its place. Secrets are
+// references to the environment or to a file and are looked up by the caller;
+// a secret written into the file is an error. Paths are relative to the folder
+// of the file. It opens no file itself.
+package settings
+
+import (
+	"math"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/tqmailrules/tqmailrules/engine"
+	"github.com/tqmailrules/tqmailrules/internal/yamlfile"
+)
+
+// Config is a configuration file, checked.
+type Config struct {
+	Instance string
+	Mailbox  Mailbox
+	Sources  []Source
+	Rules    []string // paths or patterns
+	Secrets  map[string]Secret
+	Sinks    []Sink
+	Files    Files
+	Limits   engine.Limits
+	Workers  int // 0 means the number of processors
+	Log      Log
+}
+
+// Mailbox says whose mailbox the sources read.
+type Mailbox struct {
+	Name        string
+	OwnDomains  []string
+	AuthServers []string // authserv-ids whose Authentication-Results are believed
+}
+
+// Source is one place that mail comes from.
+type Source struct {
+	Name  string
+	Kind  string // files
+	Paths []string
+}
+
+// Sink is one place that findings go to.
+type Sink struct {
+	Name string
+	Kind string // sqlite, jsonl
+	Path string
+}
+
+// Secret refers to a value outside the file; exactly one field is set.
+type Secret struct{ Env, File string }
+
+// Files is where contents of files are kept.
+type Files struct {
+	Dir       string
+	Retention time.Duration // 0 means for ever
+	Quota     int64         // bytes; 0 means no quota
+}
+
+// Log says where the log goes and how much of it.
+type Log struct {
+	To        string // stdout, stderr, or a file
+	Verbosity int    // 1 errors, 2 what happened, 3 everything
+}
+
+// kinds lists what a source and a sink can be, and whether this build has it.
+var (
+	sourceKinds = map[string]bool{"files": true, "imap": false, "ews": false}
+	sinkKinds   = map[string]bool{"sqlite": true, "jsonl": true, "threatq": false, "stix": false}
+)
+
+var topKeys = []string{"instance", "mailbox", "sources", "rules", "extractors", "secrets", "sinks", "store", "files", "limits", "log"}
+
+// Parse reads the configuration in data, which came from the file name.
+func Parse(name string, data []byte) (*Config, yamlfile.Diagnostics) {
+	root, diags := yamlfile.Parse(name, data)
+	if len(diags.Errors()) > 0 {
+		return nil, diags
+	}
+	r := &reader{dir: filepath.Dir(name)}
+	r.Diags = diags
+	cfg := r.config(root)
+	if len(r.Diags.Errors()) > 0 {
+		return nil, r.Diags.Sorted()
+	}
+	return cfg, r.Diags.Sorted()
+}
+
+type reader struct {
+	yamlfile.Reader
+	dir string
+}
+
+func (r *reader) config(n *yamlfile.Node) *Config {
+	cfg := &Config{Instance: "default", Log: Log{To: "stderr", Verbosity: 2}, Secrets: map[string]Secret{}}
+	f, ok := r.Fields(n, "the configuration", topKeys)
+	if !ok {
+		return cfg
+	}
+	r.Need(f, "the configuration", "sources", "rules", "sinks")
+	if n := f.Get("instance"); n != nil {
+		cfg.Instance, _ = r.Filled(n, "instance")
+	}
+	cfg.Mailbox = r.mailbox(f.Get("mailbox"))
+	cfg.Sources = r.sources(f.Get("sources"))
+	cfg.Rules = r.paths(f.Get("rules"), "rules")
+	cfg.Secrets = r.secrets(f.Get("secrets"))
+	cfg.Sinks = r.sinks(f.Get("sinks"))
+	cfg.Files = r.files(f.Get("files"))
+	r.limits(f.Get("limits"), cfg)
+	r.log(f.Get("log"), &cfg.Log)
+	r.notBuilt(f.Get("extractors"), "extractor modules")
+	r.notBuilt(f.Get("store"), "the durable store")
+	return cfg
+}
+
+// notBuilt reports a part of the configuration that this build cannot carry out.
+func (r *reader) notBuilt(n *yamlfile.Node, what string) {
+	if n == nil {
+		return
+	}
+	d := n.Errorf("%s: not part of this build", what)
+	d.Hint = "take it out, or use a build that has it; tqmailrules version lists what is in"
+	r.Add(d)
+}
+
+func (r *reader) mailbox(n *yamlfile.Node) (m Mailbox) {
+	f, ok := r.Fields(n, "mailbox", []string{"name", "own_domains", "auth_servers"})
+	if !ok {
+		return m
+	}
+	m.Name, _ = r.String(f.Get("name"), "mailbox.name")
+	m.OwnDomains, _ = r.Strings(f.Get("own_domains"), "mailbox.own_domains")
+	m.AuthServers, _ = r.Strings(f.Get("auth_servers"), "mailbox.auth_servers")
+	return m
+}
+
+// one reads a list entry of the form `kind: {settings}`.
+func (r *reader) one(n *yamlfile.Node, what string, kinds map[string]bool) (kind string, value *yamlfile.Node) {
+	names := []string{}
+	for k := range kinds {
+		names = append(names, k)
+	}
+	slices.Sort(names)
+	f, ok := r.Fields(n, what, names)
+	if !ok {
+		return "", nil
+	}
+	for _, k := range names {
+		if !f.Has(k) {
+			continue
+		}
+		if kind != "" {
+			r.Add(f.Get(k).Errorf("%s has two kinds, %s and %s; write one entry each", what, kind, k))
+			return "", nil
+		}
+		kind, value = k, f.Get(k)
+	}
+	if kind == "" {
+		return "", nil
+	}
+	if !kinds[kind] {
+		r.notBuilt(value, what+" "+kind)
+		return "", nil
+	}
+	return kind, value
+}
+
+func (r *reader) sources(n *yamlfile.Node) (all []Source) {
+	items, _ := r.Items(n, "sources")
+	for _, it := range items {
+		kind, v := r.one(it, "a source", sourceKinds)
+		if kind == "" {
+			continue
+		}
+		f, ok := r.Fields(v, "source "+kind, []string{"name", "path", "paths"})
+		if !ok {
+			continue
+		}
+		s := Source{Name: kind, Kind: kind}
+		if n := f.Get("name"); n != nil {
+			s.Name, _ = r.Filled(n, "name")
+		}
+		s.Paths = append(r.paths(f.Get("path"), "path"), r.paths(f.Get("paths"), "paths")...)
+		if len(s.Paths) == 0 {
+			r.Need(f, "source files", "path")
+		}
+		if slices.ContainsFunc(all, func(o Source) bool { return o.Name == s.Name }) {
+			r.Add(it.Errorf("two sources are named %s; give one a name of its own", s.Name))
+		}
+		all = append(all, s)
+	}
+	return all
+}
+
+func (r *reader) sinks(n *yamlfile.Node) (all []Sink) {
+	items, _ := r.Items(n, "sinks")
+	for _, it := range items {
+		kind, v := r.one(it, "a sink", sinkKinds)
+		if kind == "" {
+			continue
+		}
+		f, ok := r.Fields(v, "sink "+kind, []string{"name", "path"})
+		if !ok {
+			continue
+		}
+		s := Sink{Name: kind, Kind: kind}
+		if n := f.Get("name"); n != nil {
+			s.Name, _ = r.Filled(n, "name")
+		}
+		r.Need(f, "sink "+kind, "path")
+		if p, ok := r.Filled(f.Get("path"), "path"); ok {
+			s.Path = r.path(p)
+		}
+		if slices.ContainsFunc(all, func(o Sink) bool { return o.Name == s.Name }) {
+			r.Add(it.Errorf("two sinks are named %s; give one a name of its own", s.Name))
+		}
+		all = append(all, s)
+	}
+	return all
+}
+
+func (r *reader) paths(n *yamlfile.Node, what string) (all []string) {
+	list, _ := r.Strings(n, what)
+	for _, p := range list {
+		all = append(all, r.path(p))
+	}
+	return all
+}
+
+// path is relative to the folder of the configuration.
+func (r *reader) path(p string) string {
+	if p == "-" || filepath.IsAbs(p) {
+		return p
+	}
+	return filepath.Join(r.dir, filepath.FromSlash(p))
+}
+
+func (r *reader) secrets(n *yamlfile.Node) map[string]Secret {
+	all := map[string]Secret{}
+	if n == nil {
+		return all
+	}
+	if n.Kind != yamlfile.Mapping {
+		r.Add(n.Errorf("secrets must be a mapping of names"))
+		return all
+	}
+	for _, p := range n.Pairs {
+		all[p.Key.Text] = r.secret(p.Value, "secrets."+p.Key.Text)
+	}
+	return all
+}
+
+func (r *reader) secret(n *yamlfile.Node, what string) (s Secret) {
+	if n.Kind == yamlfile.Scalar {
+		d := n.Errorf("%s is written into the configuration", what)
+		d.Text = "" // the line holds the secret
+		d.Hint = "write { env: NAME } or { file: PATH } and keep the value there"
+		r.Add(d)
+		return s
+	}
+	f, ok := r.Fields(n, what, []string{"env", "file"})
+	if !ok {
+		return s
+	}
+	s.Env, _ = r.String(f.Get("env"), what+".env")
+	if p, ok := r.String(f.Get("file"), what+".file"); ok {
+		s.File = r.path(p)
+	}
+	if (s.Env == "") == (s.File == "") {
+		r.Add(n.Errorf("%s needs either env or file", what))
+	}
+	return s
+}
+
+func (r *reader) files(n *yamlfile.Node) (out Files) {
+	f, ok := r.Fields(n, "files", []string{"dir", "retention", "quota"})
+	if !ok {
+		return out
+	}
+	if p, ok := r.Filled(f.Get("dir"), "files.dir"); ok {
+		out.Dir = r.path(p)
+	}
+	r.notBuilt(f.Get("retention"), "files.retention")
+	r.notBuilt(f.Get("quota"), "files.quota")
+	return out
+}
+
+func (r *reader) limits(n *yamlfile.Node, cfg *Config) {
+	sizes := map[string]func(int64){
+		"message": func(v int64) { cfg.Limits.Message = v },
+		"header":  func(v int64) { cfg.Limits.Header = int(v) },
+		"memory":  func(v int64) { cfg.Limits.Memory = v },
+		"text":    func(v int64) { cfg.Limits.Text = int(v) },
+	}
+	counts := map[string]*int{
+		"workers": &cfg.Workers, "depth": &cfg.Limits.Depth, "nesting": &cfg.Limits.Nesting, "parts": &cfg.Limits.Parts,
+		"links": &cfg.Limits.Links, "findings": &cfg.Limits.Findings, "items": &cfg.Limits.Items, "fuel": &cfg.Limits.ConditionOp,
+	}
+	keys := []string{}
+	for k := range sizes {
+		keys = append(keys, k)
+	}
+	for k := range counts {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	f, ok := r.Fields(n, "limits", keys)
+	if !ok {
+		return
+	}
+	for _, k := range keys {
+		v := f.Get(k)
+		switch {
+		case v == nil:
+		case counts[k] != nil:
+			*counts[k], _ = r.Int(v, "limits."+k, 1, math.MaxInt32)
+		default:
+			if size, ok := r.size(v, "limits."+k); ok {
+				sizes[k](size)
+			}
+		}
+	}
+}
+
+// size reads a number of bytes with a unit: 512MiB, 20GiB, 64KiB, 1000.
+func (r *reader) size(n *yamlfile.Node, what string) (int64, bool) {
+	text, ok := r.Filled(n, what)
+	if !ok {
+		return 0, false
+	}
+	digits := strings.TrimRight(text, "KMGTiBb ")
+	v, err := strconv.ParseInt(digits, 10, 64)
+	shift, known := map[string]int{"": 0, "B": 0, "KiB": 10, "MiB": 20, "GiB": 30, "TiB": 40}[strings.TrimSpace(text[len(digits):])]
+	if err != nil || !known || v <= 0 || v > math.MaxInt64>>shift {
+		d := n.Errorf("%s: %q is no size", what, text)
+		d.Expected = "a whole number and B, KiB, MiB, GiB or TiB"
+		r.Add(d)
+		return 0, false
+	}
+	return v << shift, true
+}
+
+func (r *reader) log(n *yamlfile.Node, l *Log) {
+	f, ok := r.Fields(n, "log", []string{"to", "verbosity"})
+	if !ok {
+		return
+	}
+	if p, ok := r.Filled(f.Get("to"), "log.to"); ok {
+		l.To = p
+		if p != "stdout" && p != "stderr" {
+			l.To = r.path(p)
+		}
+	}
+	if n := f.Get("verbosity"); n != nil {
+		l.Verbosity, _ = r.Int(n, "log.verbosity", 1, 3)
+	}
+}

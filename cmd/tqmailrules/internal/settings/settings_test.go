@@ -1,0 +1,85 @@
+package settings_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/tqmailrules/tqmailrules/cmd/tqmailrules/internal/settings"
+	"github.com/tqmailrules/tqmailrules/engine"
+)
+
+const full = `instance: phish
+mailbox: { name: Phishing, own_domains: [corp.example], auth_servers: [mx.corp.example] }
+sources:
+  - files: { path: corpus }
+  - files: { name: second, paths: [a.eml, /b.mbox] }
+rules: [ rules/*.yaml ]
+secrets:
+  from_env: { env: PW }
+  from_file: { file: secrets/pw }
+sinks:
+  - sqlite: { path: results.db }
+  - jsonl: { name: lines, path: out.jsonl }
+files: { dir: files }
+limits: { message: 64MiB, workers: 2, depth: 10 }
+log: { to: stdout, verbosity: 3 }
+`
+
+func TestConfigurationIsRead(t *testing.T) {
+	got, diags := settings.Parse("conf/tq.yaml", []byte(full))
+	if len(diags) > 0 {
+		t.Fatal(diags)
+	}
+	want := &settings.Config{
+		Instance: "phish",
+		Mailbox:  settings.Mailbox{Name: "Phishing", OwnDomains: []string{"corp.example"}, AuthServers: []string{"mx.corp.example"}},
+		Sources: []settings.Source{
+			{Name: "files", Kind: "files", Paths: []string{"conf/corpus"}},
+			{Name: "second", Kind: "files", Paths: []string{"conf/a.eml", "/b.mbox"}},
+		},
+		Rules:   []string{"conf/rules/*.yaml"},
+		Secrets: map[string]settings.Secret{"from_env": {Env: "PW"}, "from_file": {File: "conf/secrets/pw"}},
+		Sinks:   []settings.Sink{{"sqlite", "sqlite", "conf/results.db"}, {"lines", "jsonl", "conf/out.jsonl"}},
+		Files:   settings.Files{Dir: "conf/files"},
+		Limits:  engine.Limits{Message: 64 << 20, Depth: 10},
+		Workers: 2,
+		Log:     settings.Log{To: "stdout", Verbosity: 3},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestEveryMistakeIsToldAtItsPlace(t *testing.T) {
+	base := func(extra string) string {
+		return "sources: [ { files: { path: c } } ]\nrules: [ r.yaml ]\nsinks: [ { jsonl: { path: o } } ]\n" + extra
+	}
+	tests := []struct{ name, in, want string }{
+		{"misspelt key", base("instnace: x"), "c.yaml:4:1: unknown key instnace"},
+		{"misspelt key hint", base("instnace: x"), "did you mean instance?"},
+		{"missing parts", "instance: x", "sources"},
+		{"secret in the file", base("secrets: { pw: hunter2 }"), "secrets.pw is written into the configuration"},
+		{"secret of no kind", base("secrets: { pw: {} }"), "needs either env or file"},
+		{"size without unit name", base("limits: { message: 5 parsecs }"), `"5 parsecs" is no size`},
+		{"overflowing size", base("limits: { message: 99999999999TiB }"), "is no size"},
+		{"verbosity", base("log: { verbosity: 9 }"), "log.verbosity"},
+		{"kind of another build", base("") + "extractors: []", "not part of this build"},
+		{"unknown sink", "sources: []\nrules: []\nsinks: [ { sqlit: { path: x } } ]", "did you mean sqlite?"},
+		{"two sinks of a name", "sources: []\nrules: []\nsinks: [ { jsonl: { path: x } }, { jsonl: { path: y } } ]", "two sinks are named jsonl"},
+		{"empty file", "", "c.yaml:1"},
+		{"garbage", "\x00\x01\x02", "c.yaml:1"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			cfg, diags := settings.Parse("c.yaml", []byte(tt.in))
+			if cfg != nil || !strings.Contains(diags.String(), tt.want) {
+				t.Errorf("got %v:\n%s\nwant a diagnostic with %q", cfg, diags, tt.want)
+			}
+			if strings.Contains(diags.String(), "hunter2") {
+				t.Error("the diagnostic shows the secret")
+			}
+		})
+	}
+}
