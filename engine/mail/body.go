@@ -1,0 +1,188 @@
+package mail
+
+import (
+	"bytes"
+	"strings"
+
+	"github.com/tqmailrules/tqmailrules/engine"
+	"github.com/tqmailrules/tqmailrules/internal/htmltext"
+	"github.com/tqmailrules/tqmailrules/internal/names"
+)
+
+// addText decodes a text body.
+func (b *builder) addText(s *section, part *engine.Part, c *content, html bool) {
+	limit := b.job.cfg.Limits.Text
+	raw := c.mem
+	if raw == nil {
+		raw, _ = engine.ReadAll(c.blob, int64(limit)+1)
+	}
+	if len(raw) > limit {
+		b.defects.limit(engine.DefectText, s.path, "text of %d bytes, %d were read", c.size, limit)
+		raw = raw[:limit]
+	}
+	if s.media.value == "text/html" && strings.HasPrefix(part.Charset, "multipart") {
+		part.Charset = ""
+	}
+	charset := part.Charset
+	if charset == "" && html {
+		charset = metaCharset(raw)
+	}
+	decoded := b.words.at(s.path).toUTF8(charset, raw)
+	decoded = unixText(decoded)
+	if !html && strings.EqualFold(s.media.get("format"), "flowed") {
+		decoded = unflow(decoded, strings.EqualFold(s.media.get("delsp"), "yes"))
+	}
+	b.texts = append(b.texts, text{html, decoded, digest([]byte(strings.TrimRight(decoded, "\n")))})
+}
+
+// metaCharset finds the charset that an HTML document declares about itself.
+func metaCharset(raw []byte) string {
+	head := bytes.ToLower(raw[:min(len(raw), 4096)])
+	i := bytes.Index(head, []byte("charset="))
+	if i < 0 {
+		return ""
+	}
+	v := bytes.TrimLeft(head[i+8:], `"' `)
+	end := bytes.IndexAny(v, `"'> ;/`)
+	if end < 0 || end > maxCharset {
+		return ""
+	}
+	if name := string(v[:end]); !strings.HasPrefix(name, "utf-16") { // it could not have been read
+		return name
+	}
+	return ""
+}
+
+// unixText ends lines with LF and drops NULs.
+func unixText(s string) string {
+	if strings.IndexByte(s, '\r') >= 0 {
+		s = strings.ReplaceAll(s, "\r\n", "\n")
+		s = strings.ReplaceAll(s, "\r", "\n")
+	}
+	if strings.IndexByte(s, 0) >= 0 {
+		s = strings.ReplaceAll(s, "\x00", "")
+	}
+	return s
+}
+
+// unflow joins the lines of format=flowed (RFC 3676): a line that ends in a
+// space goes on in the next line of the same quote depth.
+func unflow(s string, delsp bool) string {
+	var out strings.Builder
+	out.Grow(len(s))
+	depth, flowing := -1, false
+	for len(s) > 0 {
+		line := s
+		if i := strings.IndexByte(s, '\n'); i >= 0 {
+			line, s = s[:i], s[i+1:]
+		} else {
+			s = ""
+		}
+		quotes := len(line) - len(strings.TrimLeft(line, ">"))
+		text := strings.TrimPrefix(line[quotes:], " ")
+		signature := text == "-- "
+		if flowing && quotes == depth && !signature {
+			out.WriteString(cutFlow(text, delsp))
+		} else {
+			if depth >= 0 {
+				out.WriteByte('\n')
+			}
+			out.WriteString(strings.Repeat(">", quotes))
+			if quotes > 0 && text != "" {
+				out.WriteByte(' ')
+			}
+			out.WriteString(cutFlow(text, delsp))
+		}
+		depth, flowing = quotes, strings.HasSuffix(text, " ") && !signature
+	}
+	if depth >= 0 {
+		out.WriteByte('\n')
+	}
+	return out.String()
+}
+
+func cutFlow(line string, delsp bool) string {
+	if delsp && line != "-- " {
+		return strings.TrimSuffix(line, " ")
+	}
+	return line
+}
+
+// body joins the texts, projects the HTML and gathers the links.
+func (b *builder) body() {
+	body := &b.msg.Body
+	var plain, html []string
+	for _, t := range b.texts {
+		if t.html {
+			html = append(html, t.text)
+		} else {
+			plain = append(plain, t.text)
+		}
+	}
+	body.Plain.Raw = strings.Join(plain, "\n")
+	if len(html) > 0 {
+		page, defects := htmltext.Project(strings.Join(html, "\n"), htmltext.Options{Limits: b.job.cfg.Limits, ParseURL: names.ParseURL})
+		body.HTML = page
+		b.defects.take(defects, "html")
+	}
+	body.Text = body.Plain.Raw
+	if strings.TrimSpace(body.Text) == "" {
+		body.Text = body.HTML.DisplayText
+	}
+	b.links()
+}
+
+// links are those of the HTML, then those of the plain text that lead elsewhere.
+func (b *builder) links() {
+	body := &b.msg.Body
+	limit := b.job.cfg.Limits.Links
+	body.Links = append(body.Links, body.HTML.Links...)
+	seen := make(map[string]bool, len(body.Links))
+	for _, l := range body.Links {
+		seen[l.HrefURL.URL] = true
+	}
+	found := names.FindLinks(body.Plain.Raw, limit)
+	for i := range found {
+		l := &found[i]
+		if seen[l.HrefURL.URL] {
+			continue
+		}
+		if len(body.Links) >= limit {
+			b.defects.limit(engine.DefectLinks, "", "more than %d links", limit)
+			break
+		}
+		seen[l.HrefURL.URL] = true
+		l.Visible = true
+		body.Links = append(body.Links, l)
+	}
+	ips := map[string]bool{}
+	for _, l := range body.Links {
+		if ip := l.HrefURL.IP; ip != "" && !ips[ip] {
+			ips[ip] = true
+			body.IPs = append(body.IPs, ip)
+		}
+	}
+}
+
+// inline marks attachments that are shown inside the body: referred to by the
+// HTML, or pictures whose disposition says so (RFC 2183 section 2.1).
+func (b *builder) inline() {
+	shown := map[string]bool{}
+	for _, r := range b.msg.Body.HTML.Refs {
+		if id, ok := cutFold(r.URL, "cid:"); ok {
+			shown[id] = true
+		}
+	}
+	sections := b.root.leaves(nil)
+	for i, p := range b.msg.Leaves {
+		picture := strings.HasPrefix(p.ContentType, "image/") && sections[i].disp.value == "inline"
+		p.IsInline = p.ContentID != "" && shown[p.ContentID] || picture
+	}
+}
+
+func cutFold(s, prefix string) (string, bool) {
+	if len(s) < len(prefix) || !strings.EqualFold(s[:len(prefix)], prefix) {
+		return s, false
+	}
+	return s[len(prefix):], true
+}

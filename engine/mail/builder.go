@@ -1,0 +1,193 @@
+package mail
+
+import (
+	"path"
+	"strings"
+
+	"github.com/tqmailrules/tqmailrules/engine"
+)
+
+// builder makes one Message out of its sections.
+type builder struct {
+	job     *job
+	nesting int
+	msg     *engine.Message
+	defects defects
+	words   words
+	root    *section
+	texts   []text // bodies in document order
+}
+
+// text is one decoded text body.
+type text struct {
+	html bool
+	text string
+	key  string // digest for the content key: independent of line ends and charset
+}
+
+// build fills the message in the order in which things depend on each other.
+func (b *builder) build(src *source) error {
+	b.root = src.root
+	b.words = words{hint: src.root.media.get("charset"), defects: &b.defects}
+	if src.size == 0 {
+		b.defects.add(engine.DefectEmpty, "", "the message has no bytes")
+	} else if len(src.root.fields) == 0 {
+		b.defects.add(engine.DefectNotMail, "", "there is no header")
+	}
+	b.headers()
+	if err := b.leaves(src); err != nil {
+		return err
+	}
+	b.body()
+	b.inline()
+	b.classify()
+	b.forward()
+	b.contentKey()
+	return nil
+}
+
+// leaves decodes every leaf and sorts it into bodies and attachments.
+func (b *builder) leaves(src *source) error {
+	r := &reader{src: src, job: b.job, defs: &b.defects}
+	defer r.close()
+	sections := src.root.leaves(nil)
+	b.msg.Leaves = make([]*engine.Part, 0, len(sections))
+	for i, s := range sections {
+		if s.path == "" {
+			s.path = "1" // a multipart without parts
+		}
+		role := roleOf(s, i == 0)
+		c, err := r.leaf(s, role == roleAttachment)
+		if err != nil {
+			return err
+		}
+		part := b.part(s, &c)
+		b.msg.Leaves = append(b.msg.Leaves, part)
+		if role != roleAttachment {
+			b.addText(s, part, &c, role == roleHTML)
+			continue
+		}
+		b.msg.Attachments = append(b.msg.Attachments, part)
+		if err := b.nested(s, part, &c); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// part describes a leaf.
+func (b *builder) part(s *section, c *content) *engine.Part {
+	p := &engine.Part{
+		Path: s.path, ContentType: s.media.value, Size: int(c.size), Content: c.blob,
+		MD5: c.md5, SHA1: c.sha1, SHA256: c.sha256, Charset: strings.ToLower(s.media.get("charset")),
+	}
+	w := b.words.at(s.path)
+	p.ContentID = strings.Trim(fieldValue(s.fields, "Content-Id"), "<> ")
+	p.RawName = fileName(s, w)
+	p.FileName = safeName(p.RawName)
+	if p.FileName != p.RawName {
+		b.defects.add(engine.DefectName, s.path, "the file name is not safe to display")
+	}
+	p.FileExtension = strings.ToLower(strings.TrimPrefix(path.Ext(p.FileName), "."))
+	p.IsMessage = isMessageType(p.ContentType)
+	p.FileType = fileType(p, c)
+	p.Encrypted = probeEncrypted(p.FileType, c)
+	return p
+}
+
+// at is the decoder for values of one place.
+func (w words) at(where string) *words {
+	w.where = where
+	return &w
+}
+
+// role is what a leaf is to the reader of the mail.
+type role int
+
+const (
+	roleAttachment role = iota
+	rolePlain
+	roleHTML
+)
+
+// roleOf decides whether a leaf is shown as the body. A text part with a file
+// name is an attachment, unless it is the first part or one of several
+// alternatives, where clients show it all the same.
+func roleOf(s *section, first bool) role {
+	if s.disp.value == "attachment" || s.capped && s.depth > 0 {
+		return roleAttachment
+	}
+	var r role
+	switch s.media.value {
+	case "text/html", "application/xhtml+xml":
+		r = roleHTML
+	case "text/plain", "text", "text/enriched", "text/richtext", "plain/text":
+		r = rolePlain
+	default:
+		if strings.HasPrefix(s.media.value, "multipart/") && first {
+			return rolePlain
+		}
+		return roleAttachment
+	}
+	named := hasName(s)
+	alternative := s.parent != nil && s.parent.media.value == "multipart/alternative"
+	if named && !first && !alternative {
+		return roleAttachment
+	}
+	return r
+}
+
+func hasName(s *section) bool {
+	for _, m := range [...]*media{&s.disp, &s.media} {
+		for _, p := range m.params {
+			if strings.HasPrefix(p.key, "filename") || p.key == "name" || strings.HasPrefix(p.key, "name*") {
+				return p.value != ""
+			}
+		}
+	}
+	return false
+}
+
+// fileName is the name as it was sent, decoded.
+func fileName(s *section, w *words) string {
+	for _, f := range [...]struct {
+		m   *media
+		key string
+	}{{&s.disp, "filename"}, {&s.media, "name"}, {&s.disp, "name"}, {&s.media, "filename"}, {&s.media, "file"}} {
+		if v := f.m.text(f.key, w); v != "" {
+			return v
+		}
+	}
+	return ""
+}
+
+func isMessageType(t string) bool {
+	return t == "message/rfc822" || t == "message/global" || t == "message/news"
+}
+
+// nested parses an attached message: declared as one, or a file that is one.
+func (b *builder) nested(s *section, part *engine.Part, c *content) error {
+	if !part.IsMessage && part.FileType != "eml" {
+		return nil
+	}
+	part.IsMessage = true
+	if b.nesting+1 >= b.job.cfg.Limits.Nesting {
+		b.defects.limit(engine.DefectNesting, s.path, "messages nested deeper than %d", b.job.cfg.Limits.Nesting)
+		return nil
+	}
+	if b.job.items--; b.job.items < 0 {
+		b.defects.limit(engine.DefectItems, s.path, "more than %d messages", b.job.cfg.Limits.Items)
+		return nil
+	}
+	m, err := b.job.message(c.blob, b.msg.Meta.ID+"#"+s.path, b.nesting+1)
+	if err != nil {
+		return err
+	}
+	m.Meta.Received = coalesceTime(m.Meta.Received, b.msg.Meta.Received)
+	b.msg.Nested = append(b.msg.Nested, m)
+	if part.FileName == "" && m.Subject.Subject != "" {
+		part.FileName = safeName(m.Subject.Subject) + ".eml"
+		part.FileExtension = "eml"
+	}
+	return nil
+}

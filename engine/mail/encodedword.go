@@ -1,0 +1,236 @@
+package mail
+
+import (
+	"bytes"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/tqmailrules/tqmailrules/engine"
+)
+
+// words decodes header values of one message: encoded-words (RFC 2047) as
+// leniently as the most lenient client, and raw bytes above ASCII.
+//
+// Senders who want to pass filters write encoded-words that a strict decoder
+// leaves as they are and a mail client shows decoded: excess or missing padding,
+// spaces or plain text inside, no space around, characters cut in two, no end.
+// All of those are decoded here.
+type words struct {
+	hint    string // charset of the body: raw bytes of a header are most likely in it
+	where   string // header name or part, for defects
+	defects *defects
+}
+
+// rounds of decoding: a word may hold another, which is a trick, not a need.
+const rounds = 3
+
+// decode returns a value in UTF-8 without encoded-words. Line breaks and NULs
+// that were smuggled in become spaces.
+func (w *words) decode(s string) string {
+	for n := 0; n < rounds && strings.Contains(s, "=?"); n++ {
+		next := w.once(s)
+		if next == s {
+			break
+		}
+		s = next
+	}
+	if !utf8.ValidString(s) {
+		s = w.toUTF8(w.hint, []byte(s))
+	}
+	return cleanLine(s)
+}
+
+// once decodes every word it can find, in one pass.
+func (w *words) once(s string) string {
+	var out strings.Builder
+	out.Grow(len(s))
+	var run wordRun
+	for {
+		i := strings.Index(s, "=?")
+		if i < 0 {
+			break
+		}
+		word, n := parseWord(s[i:])
+		if n == 0 {
+			w.flush(&out, &run)
+			out.WriteString(s[:i+2])
+			s = s[i+2:]
+			continue
+		}
+		if gap := s[:i]; !run.open || strings.TrimSpace(gap) != "" {
+			w.flush(&out, &run)
+			out.WriteString(gap)
+		}
+		if run.open && !strings.EqualFold(run.charset, word.charset) {
+			w.flush(&out, &run)
+		}
+		run.add(word)
+		if word.faulty {
+			w.defects.add(engine.DefectEncodedWord, w.where, "an encoded-word breaks the rules of RFC 2047")
+		}
+		s = s[i+n:]
+	}
+	w.flush(&out, &run)
+	out.WriteString(s)
+	return out.String()
+}
+
+// wordRun are adjacent words of one charset: a character may be cut in two by
+// the word boundary.
+type wordRun struct {
+	charset string
+	raw     []byte
+	open    bool
+}
+
+func (r *wordRun) add(w word) {
+	r.charset, r.open = w.charset, true
+	r.raw = append(r.raw, w.raw...)
+}
+
+func (w *words) flush(out *strings.Builder, r *wordRun) {
+	if r.open {
+		out.WriteString(w.toUTF8(r.charset, r.raw))
+	}
+	r.open, r.raw = false, r.raw[:0]
+}
+
+func (w *words) toUTF8(charset string, raw []byte) string {
+	text, ok := toUTF8(charset, raw)
+	if !ok {
+		w.defects.add(engine.DefectCharset, w.where, "charset %.40q is not known", charset)
+	}
+	return text
+}
+
+// word is one encoded-word, its transfer encoding undone.
+type word struct {
+	charset string
+	raw     []byte
+	faulty  bool
+}
+
+// maxCharset bounds the name between "=?" and "?".
+const maxCharset = 64
+
+// parseWord reads the word at the start of s and returns its length, 0 when
+// there is none. A word without its end reaches to the end of s.
+func parseWord(s string) (w word, n int) {
+	head := s[2:min(len(s), 2+maxCharset+8)]
+	q := strings.IndexByte(head, '?')
+	if q < 0 {
+		return word{}, 0
+	}
+	w.charset = strings.TrimSpace(head[:q])
+	if !isCharset(w.charset) {
+		return word{}, 0
+	}
+	rest := head[q+1:]
+	e := strings.IndexByte(rest, '?')
+	if e < 1 || e > 5 {
+		return word{}, 0
+	}
+	encoding := strings.TrimSpace(rest[:e])
+	start := 2 + q + 1 + e + 1
+	body := s[start:]
+	end := strings.Index(body, "?=")
+	n = len(s)
+	switch {
+	case end >= 0:
+		body, n = body[:end], start+end+2
+	case strings.Contains(body, "=?"):
+		next := strings.Index(body, "=?")
+		body, n = body[:next], start+next
+		w.faulty = true
+	default:
+		body = strings.TrimSuffix(body, "?")
+		w.faulty = true
+	}
+	switch encoding {
+	case "B", "b":
+		w.decodeB(body)
+	case "Q", "q":
+		w.decodeQ(body)
+	default:
+		return word{}, 0
+	}
+	return w, n
+}
+
+// isCharset says whether a charset name may stand here; spaces are forgiven
+// because folding puts them there.
+func isCharset(s string) bool {
+	for i := 0; i < len(s); i++ {
+		switch c := s[i]; {
+		case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c >= '0' && c <= '9':
+		case strings.IndexByte("-_.:+*'\"$() ", c) >= 0:
+		default:
+			return false
+		}
+	}
+	return true
+}
+
+// decodeB undoes base64. Bytes that are not of the alphabet are skipped, as
+// clients do; when they are many, the text was never encoded.
+func (w *word) decodeB(s string) {
+	bad, skip := 0, 0
+	for i := 0; i < len(s); i++ {
+		switch base64Table[s[i]] {
+		case b64Bad:
+			bad++
+		case b64Skip:
+			skip++
+		}
+	}
+	w.faulty = w.faulty || bad+skip > 0 || (len(s)-bad-skip)%4 != 0
+	if bad*4 > len(s) {
+		w.raw = []byte(s)
+		return
+	}
+	raw := []byte(s)
+	for len(raw) > 0 { // padding in the middle separates what was encoded apart
+		i := bytes.IndexByte(raw, '=')
+		if i < 0 {
+			i = len(raw)
+		}
+		var d base64Decoder
+		w.raw = d.finish(d.feed(w.raw, raw[:i]))
+		raw = bytes.TrimLeft(raw[i:], "=")
+	}
+}
+
+// decodeQ undoes the Q encoding: quoted-printable with "_" for a space.
+func (w *word) decodeQ(s string) {
+	w.raw = make([]byte, 0, len(s))
+	for i := 0; i < len(s); i++ {
+		switch c := s[i]; {
+		case c == '_':
+			w.raw = append(w.raw, ' ')
+		case c == '=' && i+2 < len(s) && unhex[s[i+1]]|unhex[s[i+2]] < 16:
+			w.raw = append(w.raw, unhex[s[i+1]]<<4|unhex[s[i+2]])
+			i += 2
+		case c == '=' || c == ' ':
+			w.faulty = true
+			if c == ' ' {
+				w.raw = append(w.raw, c)
+			}
+		default:
+			w.raw = append(w.raw, c)
+		}
+	}
+}
+
+// cleanLine keeps a value on one line.
+func cleanLine(s string) string {
+	if strings.IndexAny(s, "\r\n\x00") < 0 {
+		return strings.TrimSpace(s)
+	}
+	s = strings.Map(func(r rune) rune {
+		if r == '\r' || r == '\n' || r == 0 {
+			return ' '
+		}
+		return r
+	}, s)
+	return strings.TrimSpace(s)
+}

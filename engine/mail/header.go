@@ -1,0 +1,268 @@
+package mail
+
+import (
+	"bytes"
+	"strings"
+
+	"github.com/tqmailrules/tqmailrules/engine"
+)
+
+// rawField is one header field as it was sent, folds and all.
+type rawField struct{ name, value string }
+
+// Caps that no honest sender reaches; Limits holds the ones worth configuring.
+const (
+	partHeader = 64 << 10 // bytes of the header of a section that is not the root
+	partFields = 64       // Content- fields of one section
+	lookAhead  = 1024     // bytes of a line that decide whether it is a field
+)
+
+// readHeader reads up to and with the empty line, and returns the lines of the
+// header, cut where the cap for it ends. What does not look like a header at all
+// is left to the body.
+func (s *scanner) readHeader(sec *section, root bool) string {
+	limit := min(partHeader, s.limits.Header)
+	if root {
+		limit = s.limits.Header
+		s.skipEnvelope()
+	}
+	b := headerBlock{mem: s.lines.mem, start: s.lines.off, limit: limit}
+	for {
+		ahead := s.lines.peek(lookAhead)
+		if len(ahead) == 0 {
+			break
+		}
+		if trimmed := trimEOL(firstLine(ahead)); len(trimmed) == 0 {
+			s.lines.next()
+			break
+		}
+		if s.endsHeader(sec, ahead, b.size > 0) {
+			break
+		}
+		b.add(s.lines.next(), s.lines.off)
+	}
+	if b.full {
+		s.defects.limit(engine.DefectHeaderSize, sec.path, "header of %d bytes, %d were read", b.size, len(b.String()))
+	}
+	return b.String()
+}
+
+// headerBlock collects the lines of one header: a slice of the message when it
+// is in memory, a copy when it streams by.
+type headerBlock struct {
+	mem   []byte
+	start int64
+	end   int64
+	buf   []byte
+	size  int
+	limit int
+	full  bool
+}
+
+func (b *headerBlock) add(line []byte, off int64) {
+	b.size += len(line)
+	if b.full || b.size > b.limit {
+		b.full = true
+		return
+	}
+	if b.mem != nil {
+		b.end = off
+		return
+	}
+	b.buf = append(b.buf, line...)
+}
+
+// String returns what was kept. When not even the first field fitted, that is
+// its beginning, if the message is in memory.
+func (b *headerBlock) String() string {
+	if b.mem == nil {
+		return string(b.buf)
+	}
+	end := max(b.end, b.start)
+	if b.full {
+		end = min(b.start+int64(b.limit), b.start+int64(b.size))
+	}
+	return string(b.mem[b.start:end])
+}
+
+// endsHeader decides about a line that is not empty: a boundary ends the header
+// of a part; a line that is neither field nor continuation ends it, unless a
+// field follows, when it was only a broken line.
+func (s *scanner) endsHeader(sec *section, ahead []byte, begun bool) bool {
+	line := firstLine(ahead)
+	if s.lines.part || isFieldLine(line) || begun && (line[0] == ' ' || line[0] == '\t') {
+		return false
+	}
+	if bytes.HasPrefix(line, dashes) && len(line) > 2 {
+		if _, _, ok := s.match(line); ok {
+			return true
+		}
+	}
+	next := firstLine(ahead[len(line):])
+	s.defects.add(engine.DefectHeader, sec.path, "a line of the header is neither field nor continuation")
+	return !isFieldLine(next)
+}
+
+func firstLine(b []byte) []byte {
+	if i := bytes.IndexByte(b, '\n'); i >= 0 {
+		return b[:i+1]
+	}
+	return b
+}
+
+// isFieldLine says whether a line begins with a field name and a colon; white
+// space before the colon is forgiven (RFC 5322 section 4.5).
+func isFieldLine(line []byte) bool {
+	i := bytes.IndexByte(line, ':')
+	if i <= 0 {
+		return false
+	}
+	name := bytes.TrimRight(line[:i], " \t")
+	for _, c := range name {
+		if c <= ' ' || c >= 127 {
+			return false
+		}
+	}
+	return len(name) > 0
+}
+
+// skipEnvelope passes what some stores put before the header: a byte order
+// mark, empty lines, an mbox From line, the length line of emlx.
+func (s *scanner) skipEnvelope() {
+	for n := 0; n < 32; n++ {
+		line := firstLine(s.lines.peek(lookAhead))
+		switch trimmed := bytes.TrimSpace(bytes.TrimPrefix(line, bom)); {
+		case len(line) == 0 || isFieldLine(line):
+			return
+		case bytes.HasPrefix(line, bom):
+			s.lines.skip(len(bom))
+		case len(trimmed) == 0, isLength(trimmed), hasAnyPrefix(line, "From ", ">From "):
+			s.lines.next()
+		default:
+			return
+		}
+	}
+}
+
+var bom = []byte("\xef\xbb\xbf")
+
+func hasAnyPrefix(b []byte, prefixes ...string) bool {
+	for _, p := range prefixes {
+		if bytes.HasPrefix(b, []byte(p)) {
+			return true
+		}
+	}
+	return false
+}
+
+func isLength(b []byte) bool {
+	for _, c := range b {
+		if c < '0' || c > '9' {
+			return false
+		}
+	}
+	return len(b) < 12
+}
+
+// skip moves n bytes on within a line.
+func (l *lines) skip(n int) {
+	if l.r != nil {
+		n, _ = l.r.Discard(n)
+	}
+	l.off += int64(n)
+}
+
+// parseFields takes a header block apart. Of a section that is not the root
+// only the Content- fields are kept.
+func parseFields(block string, limits engine.Limits, d *defects, path string) []rawField {
+	root := path == ""
+	fields := make([]rawField, 0, min(len(block)/48+4, 256))
+	for len(block) > 0 {
+		var f rawField
+		f, block = cutField(block)
+		if f.name == "" || !root && !isContentField(f.name) {
+			continue
+		}
+		if len(f.value) > limits.Field {
+			d.limit(engine.DefectFieldSize, f.name, "field of %d bytes, %d were read", len(f.value), limits.Field)
+			f.value = f.value[:limits.Field]
+		}
+		if !root && len(fields) == partFields {
+			d.limit(engine.DefectHeader, path, "more than %d Content- fields", partFields)
+			return fields
+		}
+		fields = append(fields, f)
+	}
+	return fields
+}
+
+func isContentField(name string) bool {
+	return len(name) > 8 && strings.EqualFold(name[:8], "content-")
+}
+
+// cutField takes the first field off a block: its line and the lines that do
+// not begin a field of their own.
+func cutField(block string) (f rawField, rest string) {
+	end := 0
+	for end < len(block) {
+		i := strings.IndexByte(block[end:], '\n')
+		if i < 0 {
+			end = len(block)
+			break
+		}
+		end += i + 1
+		if end < len(block) && startsField(block[end:]) {
+			break
+		}
+	}
+	line := block[:end]
+	if name, value, ok := strings.Cut(line, ":"); ok && !strings.Contains(name, "\n") {
+		f = rawField{strings.TrimRight(name, " \t"), strings.TrimSpace(value)}
+	}
+	return f, block[end:]
+}
+
+func startsField(s string) bool {
+	if s[0] == ' ' || s[0] == '\t' {
+		return false
+	}
+	for i := 0; i < len(s); i++ {
+		switch c := s[i]; {
+		case c == ':':
+			return i > 0
+		case c == ' ' || c == '\t':
+			rest := strings.TrimLeft(s[i:min(i+16, len(s))], " \t")
+			return rest != "" && rest[0] == ':'
+		case c < ' ' || c >= 127:
+			return false
+		}
+	}
+	return false
+}
+
+// fieldValue returns the first field of that name, unfolded, not decoded.
+func fieldValue(fields []rawField, name string) string {
+	for i := range fields {
+		if strings.EqualFold(fields[i].name, name) {
+			return unfold(fields[i].value)
+		}
+	}
+	return ""
+}
+
+// unfold removes the line breaks of a folded value (RFC 5322 section 2.2.3).
+func unfold(v string) string {
+	if strings.IndexByte(v, '\n') < 0 && strings.IndexByte(v, '\r') < 0 {
+		return v
+	}
+	b := make([]byte, 0, len(v))
+	for i := 0; i < len(v); i++ {
+		switch c := v[i]; {
+		case c != '\r' && c != '\n':
+			b = append(b, c)
+		case c == '\n' && i+1 < len(v) && v[i+1] != ' ' && v[i+1] != '\t':
+			b = append(b, ' ') // a continuation that was not indented
+		}
+	}
+	return string(b)
+}

@@ -1,0 +1,140 @@
+package mail
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/tqmailrules/tqmailrules/engine"
+)
+
+// Config says how to read mail. The zero value works.
+type Config struct {
+	Limits             engine.Limits
+	OwnDomains         []string // domains of the mailbox's owner: they give the direction
+	TrustedAuthServers []string // authserv-ids whose Authentication-Results count (RFC 8601 section 5)
+	MailboxName        string
+	TempDir            string // of spooled content; "" means the system's
+}
+
+// Parser turns raw mail into messages. It holds no state between calls and is
+// safe for concurrent use.
+type Parser struct{ cfg Config }
+
+var _ engine.Parser = (*Parser)(nil)
+
+// New returns a Parser.
+func New(cfg Config) *Parser {
+	cfg.Limits = cfg.Limits.WithDefaults()
+	return &Parser{cfg}
+}
+
+// inMemory is the size up to which a raw message is read at once.
+const inMemory = 4 << 20
+
+// Parse implements engine.Parser. The error is not nil only when raw cannot be
+// read, a temporary file cannot be written, or ctx has ended.
+func (p *Parser) Parse(ctx context.Context, raw engine.Blob, origin engine.Origin) (*engine.Message, error) {
+	j := &job{ctx: ctx, cfg: &p.cfg, origin: origin, items: p.cfg.Limits.Items, memory: p.cfg.Limits.Memory}
+	return j.message(raw, origin.Key(), 0)
+}
+
+// job is the work on one delivered mail: what its messages share.
+type job struct {
+	ctx    context.Context
+	cfg    *Config
+	origin engine.Origin
+	items  int   // messages that may still be made
+	memory int64 // bytes of leaves that may still be held in memory
+}
+
+// message parses one message, nesting messages deep.
+func (j *job) message(raw engine.Blob, id string, nesting int) (*engine.Message, error) {
+	if err := j.ctx.Err(); err != nil {
+		return nil, err
+	}
+	b := &builder{job: j, nesting: nesting, msg: &engine.Message{Raw: raw}}
+	m := b.msg
+	m.Meta.ID, m.Meta.Size = id, int(raw.Size())
+	m.Meta.Source, m.Meta.Account, m.Meta.Folder = j.origin.Source, j.origin.Account, j.origin.Folder
+	m.Mailbox = engine.Mailbox{Name: j.cfg.MailboxName, OwnDomains: j.cfg.OwnDomains}
+	src, err := b.load(raw)
+	if err != nil {
+		return nil, fmt.Errorf("read message: %w", err)
+	}
+	if err := b.build(src); err != nil {
+		return nil, err
+	}
+	m.Defects = b.defects.list
+	return m, nil
+}
+
+// source is the raw message as the layers read it, cut at Limits.Message.
+type source struct {
+	mem  []byte      // the bytes, when they are in memory
+	blob engine.Blob // else
+	size int64
+	root *section
+}
+
+// load scans the structure and digests the message in the same pass.
+func (b *builder) load(raw engine.Blob) (*source, error) {
+	limits := b.job.cfg.Limits
+	src := &source{blob: raw, size: min(raw.Size(), limits.Message)}
+	if raw.Size() > limits.Message {
+		b.defects.limit(engine.DefectMessageSize, "", "message of %d bytes, %d were read", raw.Size(), limits.Message)
+	}
+	if m, ok := raw.(engine.Bytes); ok || raw.Size() <= inMemory {
+		var err error
+		if !ok {
+			m, err = engine.ReadAll(raw, src.size)
+		}
+		b.msg.Meta.SHA256 = digest(m)
+		src.mem = unixLines(m[:min(src.size, int64(len(m)))])
+		src.size = int64(len(src.mem))
+		src.root = scan(memLines(src.mem), limits, &b.defects)
+		return src, err
+	}
+	return src, b.loadStream(src)
+}
+
+func (b *builder) loadStream(src *source) error {
+	r, err := src.blob.Open()
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	h := sha256.New()
+	tee := io.TeeReader(r, h)
+	l := streamLines(io.LimitReader(tee, src.size))
+	src.root = scan(l, b.job.cfg.Limits, &b.defects)
+	if l.err != nil {
+		return l.err
+	}
+	if _, err := io.Copy(io.Discard, l.r); err != nil {
+		return err
+	}
+	_, err = io.Copy(h, r) // what lies beyond the cap
+	b.msg.Meta.SHA256 = hex.EncodeToString(h.Sum(nil))
+	return err
+}
+
+func digest(b []byte) string {
+	sum := sha256.Sum256(b)
+	return hex.EncodeToString(sum[:])
+}
+
+// unixLines turns a message whose only line ends are bare CRs into one with LFs.
+func unixLines(raw []byte) []byte {
+	head := raw[:min(len(raw), window)]
+	if bytes.IndexByte(head, '\n') >= 0 || bytes.Count(head, []byte{'\r'}) < 2 {
+		return raw
+	}
+	return bytes.ReplaceAll(raw, []byte{'\r'}, []byte{'\n'})
+}
+
+var errTruncated = errors.New("the message became shorter while it was read")

@@ -1,0 +1,281 @@
+package mail
+
+import (
+	"strings"
+)
+
+// transfer undoes one Content-Transfer-Encoding. feed may be called often with
+// successive pieces; both append decoded bytes to dst. faulty tells, at the end,
+// whether the bytes broke the rules of the encoding.
+type transfer interface {
+	feed(dst, src []byte) []byte
+	finish(dst []byte) []byte
+	faulty() bool
+}
+
+// newTransfer returns the decoder of an encoding, nil for identity. ok is false
+// when the encoding is not known; it is then taken as identity.
+func newTransfer(encoding string) (t transfer, ok bool) {
+	encoding, _, _ = strings.Cut(strings.TrimSpace(encoding), ";")
+	switch strings.ToLower(strings.Trim(strings.TrimSpace(encoding), `"'`)) {
+	case "base64", "b":
+		return &base64Decoder{}, true
+	case "quoted-printable", "q", "qp":
+		return &qpDecoder{}, true
+	case "x-uuencode", "uuencode", "x-uue", "uue":
+		return &uuDecoder{}, true
+	case "", "7bit", "8bit", "binary", "7-bit", "8-bit", "utf-8", "utf8", "none":
+		return nil, true
+	}
+	return nil, false
+}
+
+// base64Decoder skips what is not of the alphabet and stops at the padding, as
+// clients do (RFC 2045 section 6.8).
+type base64Decoder struct {
+	acc  uint32
+	n    int // sextets in acc
+	pads int
+	done bool
+	bad  bool
+}
+
+const (
+	b64Skip = 0x40 + iota // white space
+	b64Pad
+	b64Bad
+)
+
+var base64Table = func() (t [256]byte) {
+	for i := range t {
+		t[i] = b64Bad
+	}
+	for i, c := range "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/" {
+		t[c] = byte(i)
+	}
+	for _, c := range " \t\r\n" {
+		t[c] = b64Skip
+	}
+	t['='] = b64Pad
+	return t
+}()
+
+func (d *base64Decoder) feed(dst, src []byte) []byte {
+	for i := 0; i < len(src) && !d.done; {
+		if d.n == 0 {
+			dst, i = decodeQuads(dst, src, i)
+			if i >= len(src) {
+				break
+			}
+		}
+		dst = d.one(dst, src[i])
+		i++
+	}
+	return dst
+}
+
+// decodeQuads takes the fast path: groups of four that are all of the alphabet.
+func decodeQuads(dst, src []byte, i int) ([]byte, int) {
+	for i+4 <= len(src) {
+		a, b, c, d := base64Table[src[i]], base64Table[src[i+1]], base64Table[src[i+2]], base64Table[src[i+3]]
+		if (a|b|c|d)&0x40 != 0 {
+			break
+		}
+		v := uint32(a)<<18 | uint32(b)<<12 | uint32(c)<<6 | uint32(d)
+		dst = append(dst, byte(v>>16), byte(v>>8), byte(v))
+		i += 4
+	}
+	return dst, i
+}
+
+func (d *base64Decoder) one(dst []byte, c byte) []byte {
+	switch v := base64Table[c]; v {
+	case b64Skip:
+	case b64Bad:
+		d.bad = true
+	case b64Pad:
+		if d.n >= 2 {
+			if d.pads++; d.n+d.pads >= 4 {
+				d.done = true
+			}
+		}
+	default:
+		d.acc = d.acc<<6 | uint32(v)
+		if d.n++; d.n == 4 {
+			dst = append(dst, byte(d.acc>>16), byte(d.acc>>8), byte(d.acc))
+			d.acc, d.n, d.pads = 0, 0, 0
+		}
+	}
+	return dst
+}
+
+// finish writes the last one or two bytes; a missing padding is forgiven.
+func (d *base64Decoder) finish(dst []byte) []byte {
+	switch d.n {
+	case 1:
+		d.bad = true
+	case 2:
+		dst = append(dst, byte(d.acc>>4))
+	case 3:
+		dst = append(dst, byte(d.acc>>10), byte(d.acc>>2))
+	}
+	d.n = 0
+	return dst
+}
+
+func (d *base64Decoder) faulty() bool { return d.bad }
+
+// qpDecoder reads quoted-printable (RFC 2045 section 6.7): white space at the
+// end of a line is dropped, a broken escape stands for itself. It is a state
+// machine so that a piece may end anywhere.
+type qpDecoder struct {
+	space []byte // white space that may turn out to end a line
+	esc   []byte // "=" and what followed it so far
+	bad   bool
+}
+
+func (d *qpDecoder) feed(dst, src []byte) []byte {
+	for _, c := range src {
+		if len(d.esc) > 0 {
+			if done := d.escape(&dst, c); done {
+				continue
+			}
+		}
+		switch c {
+		case '=':
+			dst = d.flushSpace(dst)
+			d.esc = append(d.esc[:0], c)
+		case ' ', '\t':
+			d.space = append(d.space, c)
+		case '\r':
+			d.space = append(d.space, c)
+		case '\n':
+			dst = append(d.endLine(dst), c)
+		default:
+			dst = append(d.flushSpace(dst), c)
+		}
+	}
+	return dst
+}
+
+// endLine drops the white space before a line end, but keeps its CR.
+func (d *qpDecoder) endLine(dst []byte) []byte {
+	if n := len(d.space); n > 0 && d.space[n-1] == '\r' {
+		dst = append(dst, '\r')
+	}
+	d.space = d.space[:0]
+	return dst
+}
+
+func (d *qpDecoder) flushSpace(dst []byte) []byte {
+	dst = append(dst, d.space...)
+	d.space = d.space[:0]
+	return dst
+}
+
+// escape handles a byte after "=". It is false when the byte is to be read as
+// if no escape were open.
+func (d *qpDecoder) escape(dst *[]byte, c byte) bool {
+	if len(d.esc) == 2 && unhex[d.esc[1]] < 16 {
+		if unhex[c] < 16 {
+			*dst = append(*dst, unhex[d.esc[1]]<<4|unhex[c])
+			d.esc = d.esc[:0]
+			return true
+		}
+		return d.literal(dst)
+	}
+	switch {
+	case c == '\n':
+		d.esc = d.esc[:0]
+		return true
+	case c == ' ' || c == '\t' || c == '\r':
+		if len(d.esc) < 64 {
+			d.esc = append(d.esc, c)
+			return true
+		}
+	case len(d.esc) == 1 && unhex[c] < 16:
+		d.esc = append(d.esc, c)
+		return true
+	}
+	return d.literal(dst)
+}
+
+func (d *qpDecoder) literal(dst *[]byte) bool {
+	d.bad = true
+	*dst = append(*dst, d.esc...)
+	d.esc = d.esc[:0]
+	return false
+}
+
+func (d *qpDecoder) finish(dst []byte) []byte {
+	if len(d.esc) == 2 && unhex[d.esc[1]] < 16 {
+		d.literal(&dst)
+	}
+	d.space = d.space[:0]
+	return dst
+}
+
+func (d *qpDecoder) faulty() bool { return d.bad }
+
+// uuDecoder reads uuencode line by line, between begin and end.
+type uuDecoder struct {
+	line  []byte
+	begun bool
+	ended bool
+	bad   bool
+}
+
+const uuLine = 256 // no line of uuencode is longer than 62 bytes
+
+func (d *uuDecoder) feed(dst, src []byte) []byte {
+	for _, c := range src {
+		if c == '\n' {
+			dst = d.take(dst)
+			continue
+		}
+		if len(d.line) < uuLine {
+			d.line = append(d.line, c)
+		}
+	}
+	return dst
+}
+
+func (d *uuDecoder) finish(dst []byte) []byte {
+	dst = d.take(dst)
+	d.bad = d.bad || !d.begun || !d.ended
+	return dst
+}
+
+func (d *uuDecoder) take(dst []byte) []byte {
+	line := strings.TrimRight(string(d.line), "\r")
+	d.line = d.line[:0]
+	switch {
+	case !d.begun:
+		d.begun = strings.HasPrefix(line, "begin ")
+	case d.ended || line == "":
+	case line == "end":
+		d.ended = true
+	default:
+		dst = uuAppend(dst, line)
+	}
+	return dst
+}
+
+func uuAppend(dst []byte, line string) []byte {
+	n := int(line[0]-' ') & 0x3f
+	at := func(i int) byte {
+		if i >= len(line) {
+			return 0
+		}
+		return (line[i] - ' ') & 0x3f
+	}
+	for i := 1; n > 0 && i < len(line); i += 4 {
+		a, b, c, e := at(i), at(i+1), at(i+2), at(i+3)
+		out := [3]byte{a<<2 | b>>4, b<<4 | c>>2, c<<6 | e}
+		dst = append(dst, out[:min(n, 3)]...)
+		n -= 3
+	}
+	return dst
+}
+
+func (d *uuDecoder) faulty() bool { return d.bad }

@@ -1,0 +1,363 @@
+// Package htmltext reduces an HTML document to what its reader sees and where
+// it leads, in one pass over its tokens.
+//
+// It reads as a mail client does, not as a validator: elements that are never
+// closed, tags inside attributes, a million nested boxes and text that only
+// machines see are all ordinary input. Time and memory are linear in the input;
+// there is no tree and no recursion. Beyond Limits.HTMLDepth structure is no
+// longer tracked, text still is.
+//
+// Text is laid out as lines: a block is a line of its own, cells of a row are
+// separated by a tab, inline elements by nothing, white space is collapsed and a
+// no-break space is a space. Characters without width are dropped, since they
+// are there to part what the reader sees as one word.
+//
+// It runs no script, applies no style sheet beyond rules for single classes and
+// identifiers, fetches nothing, and decides nothing about good or bad.
+package htmltext
+
+import (
+	"strings"
+
+	"golang.org/x/net/html"
+	"golang.org/x/net/html/atom"
+
+	"github.com/tqmailrules/tqmailrules/engine"
+)
+
+// Options are what a projection needs from outside.
+type Options struct {
+	Limits engine.Limits
+	// ParseURL reads a link target or the text of a link, false when it is none.
+	// Without it only URL.URL of targets is filled.
+	ParseURL func(string) (engine.URL, bool)
+}
+
+// Project reads a document. The defects are caps that fired.
+func Project(raw string, opt Options) (engine.Page, []engine.Defect) {
+	p := &projector{limits: opt.Limits.WithDefaults(), parse: opt.ParseURL}
+	if p.parse == nil {
+		p.parse = func(string) (engine.URL, bool) { return engine.URL{}, false }
+	}
+	cut := raw
+	if len(cut) > p.limits.Text {
+		p.limit(engine.DefectText, "HTML of %d bytes, %d were read", len(raw), p.limits.Text)
+		cut = raw[:p.limits.Text]
+	}
+	p.out.buf = make([]byte, 0, len(cut)/8+64)
+	p.run(cut)
+	page := p.page()
+	page.Raw = raw
+	return page, p.defects
+}
+
+// projector is the state of one projection: a machine over tokens.
+type projector struct {
+	limits  engine.Limits
+	parse   func(string) (engine.URL, bool)
+	defects []engine.Defect
+
+	z     *html.Tokenizer
+	out   writer
+	stack []frame
+	open  map[atom.Atom]int // elements on the stack by name, to skip end tags of none
+	lost  int               // open elements beyond the depth cap
+
+	base  string // <base href>
+	links []link
+	link  int // index of the open link plus one
+	refs  []engine.PageRef
+	rules styleRules
+}
+
+// frame is an open element and what it does to the text in it.
+type frame struct {
+	tag   atom.Atom // a hash of the name when the name is not in the table
+	style look
+	pre   bool
+	link  bool
+}
+
+// link is a link while the document is read.
+type link struct {
+	href       string
+	start, end int
+	hidden     bool
+	image      bool // something visible other than text is in it
+}
+
+func (p *projector) limit(code, format string, args ...any) {
+	for _, d := range p.defects {
+		if d.Code == code {
+			return
+		}
+	}
+	p.defects = append(p.defects, engine.LimitDefect(code, "html", format, args...))
+}
+
+// run feeds every token to the machine.
+func (p *projector) run(raw string) {
+	p.z = html.NewTokenizer(strings.NewReader(raw))
+	p.open = make(map[atom.Atom]int, 32)
+	p.stack = make([]frame, 1, 64)
+	p.stack[0].style = look{}
+	for {
+		switch p.z.Next() {
+		case html.ErrorToken:
+			p.endLink()
+			return
+		case html.TextToken:
+			p.text(p.z.Text())
+		case html.StartTagToken, html.SelfClosingTagToken:
+			p.start()
+		case html.EndTagToken:
+			name, _ := p.z.TagName()
+			p.end(tagOf(name))
+		case html.CommentToken:
+			p.comment(p.z.Text())
+		}
+	}
+}
+
+func (p *projector) top() *frame { return &p.stack[len(p.stack)-1] }
+
+func (p *projector) text(b []byte) {
+	f := p.top()
+	p.out.write(b, f.style.hidden(), f.pre)
+}
+
+// tagOf names an element: by atom, else by a hash that no atom has.
+func tagOf(name []byte) atom.Atom {
+	if a := atom.Lookup(name); a != 0 {
+		return a
+	}
+	h := uint32(2166136261)
+	for _, c := range name {
+		h = (h ^ uint32(c)) * 16777619
+	}
+	return atom.Atom(h | 1<<31)
+}
+
+// start opens an element.
+func (p *projector) start() {
+	name, more := p.z.TagName()
+	tag := tagOf(name)
+	kind := kinds[tag]
+	var at attributes
+	if more {
+		p.attributes(tag, &at)
+	}
+	p.closeImplied(tag, kind)
+	p.out.gap(kind.gap)
+	switch {
+	case tag == atom.A || tag == atom.Area:
+		p.startLink(tag, &at)
+	case kind.raw:
+		p.skipRaw(tag)
+		return
+	case tag == atom.Noscript:
+		p.z.NextIsNotRawText() // mail clients run no scripts
+	}
+	if at.label != "" {
+		p.out.write([]byte(at.label), p.top().style.hidden(), false)
+	}
+	if kind.image && p.link > 0 && !p.top().style.hidden() {
+		p.links[p.link-1].image = true
+	}
+	if kind.void {
+		p.out.gap(kind.after)
+		return
+	}
+	p.push(tag, &at)
+}
+
+// push adds a frame, unless the document is deeper than anybody writes.
+func (p *projector) push(tag atom.Atom, at *attributes) {
+	if len(p.stack) > p.limits.HTMLDepth {
+		p.limit(engine.DefectHTMLDepth, "elements nested deeper than %d", p.limits.HTMLDepth)
+		p.lost++
+		return
+	}
+	parent := p.top()
+	f := frame{tag: tag, style: parent.style.child(&at.style), pre: parent.pre || tag == atom.Pre || tag == atom.Textarea}
+	f.link = tag == atom.A && p.link > 0
+	p.stack = append(p.stack, f)
+	p.open[tag]++
+}
+
+// end closes an element and those inside it. An end tag without an open
+// element, or with one only outside the table cell it stands in, does nothing.
+func (p *projector) end(tag atom.Atom) {
+	kind := kinds[tag]
+	if tag == atom.Br || tag == atom.P && p.open[atom.P] == 0 {
+		p.out.gap(newline)
+	}
+	if p.lost > 0 && !kind.void {
+		p.lost--
+		p.out.gap(kind.after)
+		return
+	}
+	if p.open[tag] == 0 {
+		return
+	}
+	for i := len(p.stack) - 1; i > 0; i-- {
+		if p.stack[i].tag == tag {
+			p.popTo(i)
+			break
+		}
+		if kinds[p.stack[i].tag].scope && !kind.table {
+			return
+		}
+	}
+	p.out.gap(kind.after)
+}
+
+// popTo closes the element at index i and all above it.
+func (p *projector) popTo(i int) {
+	for j := len(p.stack) - 1; j >= i; j-- {
+		p.open[p.stack[j].tag]--
+		if p.stack[j].link {
+			p.endLink()
+		}
+	}
+	p.stack = p.stack[:i]
+}
+
+// closeImplied ends what a start tag ends: a paragraph by a block, a cell by a
+// cell, a link by a link.
+func (p *projector) closeImplied(tag atom.Atom, kind kind) {
+	if kind.block && p.open[atom.P] > 0 {
+		p.closeNearest(func(t atom.Atom) bool { return t == atom.P })
+	}
+	switch tag {
+	case atom.Td, atom.Th:
+		p.closeCell(func(t atom.Atom) bool { return t == atom.Td || t == atom.Th })
+	case atom.Tr:
+		p.closeCell(func(t atom.Atom) bool { return t == atom.Tr })
+	case atom.Tbody, atom.Thead, atom.Tfoot:
+		p.closeCell(func(t atom.Atom) bool { return t == atom.Tbody || t == atom.Thead || t == atom.Tfoot })
+	case atom.Li, atom.Dt, atom.Dd, atom.Option:
+		if p.top().tag == tag {
+			p.popTo(len(p.stack) - 1)
+		}
+	case atom.A:
+		if p.link > 0 {
+			p.closeNearest(func(t atom.Atom) bool { return t == atom.A })
+			p.endLink()
+		}
+	}
+}
+
+// closeNearest closes the innermost element that is meant, inside the same cell.
+func (p *projector) closeNearest(meant func(atom.Atom) bool) {
+	for i := len(p.stack) - 1; i > 0; i-- {
+		switch t := p.stack[i].tag; {
+		case meant(t):
+			p.popTo(i)
+			return
+		case kinds[t].scope:
+			return
+		}
+	}
+}
+
+// closeCell closes a part of the innermost table.
+func (p *projector) closeCell(meant func(atom.Atom) bool) {
+	for i := len(p.stack) - 1; i > 0 && p.stack[i].tag != atom.Table; i-- {
+		if meant(p.stack[i].tag) {
+			p.popTo(i)
+			return
+		}
+	}
+}
+
+// skipRaw passes the content of an element that is no text; of style sheets the
+// rules and URLs are taken.
+func (p *projector) skipRaw(tag atom.Atom) {
+	if p.z.Next() != html.TextToken {
+		name, _ := p.z.TagName()
+		_ = name
+		return
+	}
+	if tag == atom.Style {
+		css := string(p.z.Raw())
+		p.rules.parse(css)
+		p.cssRefs("style", "", css)
+	}
+}
+
+// startLink opens a link, if the element has a target.
+func (p *projector) startLink(tag atom.Atom, at *attributes) {
+	href := strings.TrimSpace(at.href)
+	if href == "" || href[0] == '#' {
+		return
+	}
+	if len(p.links) >= p.limits.Links {
+		p.limit(engine.DefectLinks, "more than %d links", p.limits.Links)
+		return
+	}
+	hidden := p.top().style.child(&at.style).hidden()
+	p.links = append(p.links, link{href: href, start: len(p.out.buf), end: -1, hidden: hidden, image: tag == atom.Area})
+	if tag == atom.Area {
+		l := &p.links[len(p.links)-1]
+		l.end = l.start
+		return
+	}
+	p.link = len(p.links)
+}
+
+func (p *projector) endLink() {
+	if p.link == 0 {
+		return
+	}
+	p.links[p.link-1].end = len(p.out.buf)
+	p.link = 0
+}
+
+// comment looks into conditional comments: Outlook shows what is in them. Their
+// text is not taken, where they lead is.
+func (p *projector) comment(b []byte) {
+	s := string(b)
+	if !strings.HasPrefix(strings.TrimSpace(s), "[if") {
+		return
+	}
+	z := html.NewTokenizer(strings.NewReader(s))
+	for {
+		switch z.Next() {
+		case html.ErrorToken:
+			return
+		case html.StartTagToken, html.SelfClosingTagToken:
+			p.outlookTag(z)
+		}
+	}
+}
+
+func (p *projector) outlookTag(z *html.Tokenizer) {
+	name, more := z.TagName()
+	tag := "mso:" + string(name)
+	for more {
+		var key, val []byte
+		key, val, more = z.TagAttr()
+		switch k := string(key); k {
+		case "href", "src", "background", "action":
+			p.ref(tag, k, string(val))
+		}
+	}
+}
+
+// ref records a URL that is not a link.
+func (p *projector) ref(tag, attr, url string) {
+	url = strings.TrimSpace(url)
+	if url == "" || url[0] == '#' || hasPrefixFold(url, "data:") {
+		return
+	}
+	if len(p.refs) >= p.limits.Links {
+		p.limit(engine.DefectLinks, "more than %d references", p.limits.Links)
+		return
+	}
+	p.refs = append(p.refs, engine.PageRef{Tag: tag, Attr: attr, URL: url})
+}
+
+func hasPrefixFold(s, prefix string) bool {
+	return len(s) >= len(prefix) && strings.EqualFold(s[:len(prefix)], prefix)
+}

@@ -1,0 +1,332 @@
+package htmltext
+
+import (
+	"bytes"
+	"strconv"
+	"strings"
+)
+
+// style is what the declarations of one element say about visibility.
+type style struct {
+	none     bool // not shown, whatever the children say
+	hasVis   bool
+	visible  bool
+	hasFont  bool
+	fontZero bool
+	hasColor bool
+	hasBack  bool
+	image    bool // a background picture: its colour is not known
+	color    rgb
+	back     rgb
+
+	overflow, zero, absolute, away bool // combine to none
+}
+
+type rgb struct{ r, g, b uint8 }
+
+// look is the state that an element inherits and hands on.
+type look struct {
+	none     bool
+	unseen   bool // visibility: hidden
+	fontZero bool
+	hasColor bool
+	hasBack  bool
+	color    rgb
+	back     rgb
+}
+
+// child is the state inside an element with that style.
+func (l look) child(s *style) look {
+	l.none = l.none || s.none || s.overflow && s.zero || s.absolute && s.away
+	if s.hasVis {
+		l.unseen = !s.visible
+	}
+	if s.hasFont {
+		l.fontZero = s.fontZero
+	}
+	if s.hasColor {
+		l.color, l.hasColor = s.color, true
+	}
+	if s.hasBack {
+		l.back, l.hasBack = s.back, true
+	}
+	if s.image {
+		l.hasBack = false
+	}
+	return l
+}
+
+// hidden says that a reader does not see text in this state.
+func (l look) hidden() bool {
+	return l.none || l.unseen || l.fontZero || l.hasColor && l.hasBack && near(l.color, l.back)
+}
+
+// near is true for colours that an eye cannot tell apart.
+func near(a, b rgb) bool {
+	const step = 10
+	d := func(x, y uint8) bool { return max(x, y)-min(x, y) <= step }
+	return d(a.r, b.r) && d(a.g, b.g) && d(a.b, b.b)
+}
+
+// declare reads "name: value; ..." of a style attribute or rule.
+func (s *style) declare(css []byte) {
+	for len(css) > 0 {
+		decl := css
+		if i := bytes.IndexByte(css, ';'); i >= 0 {
+			decl, css = css[:i], css[i+1:]
+		} else {
+			css = nil
+		}
+		i := bytes.IndexByte(decl, ':')
+		if i <= 0 || i > 40 {
+			continue
+		}
+		s.property(lower(trim(decl[:i])), trim(decl[i+1:]))
+	}
+}
+
+// property is a table of the properties that can hide text.
+func (s *style) property(name string, v []byte) {
+	switch name {
+	case "display":
+		s.none = s.none || is(v, "none")
+	case "visibility":
+		s.hasVis, s.visible = true, !is(v, "hidden") && !is(v, "collapse")
+	case "opacity":
+		if f, ok := number(v); ok && f <= 0.02 {
+			s.none = true
+		}
+	case "font-size":
+		f, ok := number(v)
+		s.hasFont, s.fontZero = true, ok && (f == 0 || f <= 1 && hasUnit(v, "px", "pt"))
+	case "font":
+		s.font(v)
+	case "color":
+		s.colour(v)
+	case "background", "background-color":
+		s.background(v)
+	case "background-image":
+		s.image = s.image || !is(v, "none")
+	case "mso-hide":
+		s.none = s.none || is(v, "all")
+	case "overflow", "overflow-x", "overflow-y":
+		s.overflow = s.overflow || is(v, "hidden") || is(v, "clip")
+	case "width", "height", "max-height", "max-width":
+		if f, ok := number(v); ok && f == 0 {
+			s.zero = true
+		}
+	case "position":
+		s.absolute = s.absolute || is(v, "absolute") || is(v, "fixed")
+	case "left", "top", "right", "bottom":
+		s.away = s.away || isFar(v)
+	case "clip":
+		s.away = s.away || bytes.Contains(v, []byte("rect(0")) || bytes.Contains(v, []byte("rect(1px"))
+	case "text-indent", "margin-left", "margin-top", "margin":
+		s.none = s.none || isFar(v)
+	case "transform":
+		s.none = s.none || bytes.HasPrefix(v, []byte("scale(0)"))
+	}
+}
+
+// font looks for a size of zero in the shorthand.
+func (s *style) font(v []byte) {
+	for _, w := range bytes.Fields(v) {
+		size, _, _ := bytes.Cut(w, []byte("/"))
+		if f, ok := number(size); ok && hasUnit(size, "px", "pt", "em", "rem", "%") {
+			s.hasFont, s.fontZero = true, f == 0 || f <= 1 && hasUnit(size, "px", "pt")
+			return
+		}
+	}
+}
+
+func (s *style) colour(v []byte) {
+	if is(v, "transparent") || bytes.HasPrefix(v, []byte("rgba(")) && zeroAlpha(v) {
+		s.none = true
+		return
+	}
+	if c, ok := parseColor(v); ok {
+		s.color, s.hasColor = c, true
+	}
+}
+
+func zeroAlpha(v []byte) bool {
+	i := bytes.LastIndexAny(v, ",/")
+	if i < 0 {
+		return false
+	}
+	f, ok := number(bytes.TrimRight(trim(v[i+1:]), ") "))
+	return ok && f == 0
+}
+
+func (s *style) background(v []byte) {
+	if bytes.Contains(v, []byte("(")) && !bytes.HasPrefix(v, []byte("rgb")) {
+		s.image = true
+		return
+	}
+	first := v
+	if !bytes.HasPrefix(v, []byte("rgb")) {
+		if f := bytes.Fields(v); len(f) > 0 {
+			first = f[0]
+		}
+	}
+	if c, ok := parseColor(first); ok {
+		s.back, s.hasBack = c, true
+	}
+}
+
+// isFar is true for a length that moves text out of every window.
+func isFar(v []byte) bool {
+	for _, w := range bytes.Fields(v) {
+		if f, ok := number(w); ok && (f <= -500 || f >= 9000) {
+			return true
+		}
+	}
+	return false
+}
+
+func trim(b []byte) []byte { return bytes.Trim(b, " \t\r\n\f") }
+
+func lower(b []byte) string {
+	for _, c := range b {
+		if c >= 'A' && c <= 'Z' {
+			return strings.ToLower(string(b))
+		}
+	}
+	return string(b)
+}
+
+// is compares a value, "!important" left out.
+func is(v []byte, word string) bool {
+	if i := bytes.IndexByte(v, '!'); i >= 0 {
+		v = trim(v[:i])
+	}
+	return len(v) == len(word) && strings.EqualFold(string(v), word)
+}
+
+// number reads the number at the start of a value.
+func number(v []byte) (float64, bool) {
+	n := 0
+	for n < len(v) && n < 24 && (v[n] >= '0' && v[n] <= '9' || v[n] == '.' || n == 0 && (v[n] == '-' || v[n] == '+')) {
+		n++
+	}
+	if n == 0 {
+		return 0, false
+	}
+	if n <= 4 {
+		return smallNumber(v[:n])
+	}
+	f, err := strconv.ParseFloat(string(v[:n]), 64)
+	return f, err == nil
+}
+
+// smallNumber reads what almost every value is, without allocating.
+func smallNumber(v []byte) (float64, bool) {
+	f, frac, neg, digits := 0.0, 0.0, false, 0
+	for i, c := range v {
+		switch {
+		case i == 0 && (c == '-' || c == '+'):
+			neg = c == '-'
+		case c == '.':
+			if frac != 0 {
+				return 0, false
+			}
+			frac = 1
+		default:
+			digits++
+			f = f*10 + float64(c-'0')
+			if frac != 0 {
+				frac *= 10
+			}
+		}
+	}
+	if frac != 0 {
+		f /= frac
+	}
+	if neg {
+		f = -f
+	}
+	return f, digits > 0
+}
+
+func hasUnit(v []byte, units ...string) bool {
+	if i := bytes.IndexByte(v, '!'); i >= 0 {
+		v = trim(v[:i])
+	}
+	for _, u := range units {
+		if len(v) > len(u) && strings.EqualFold(string(v[len(v)-len(u):]), u) {
+			return true
+		}
+	}
+	return false
+}
+
+// colorNames are the names that mail uses to hide text with.
+var colorNames = map[string]rgb{
+	"white": {255, 255, 255}, "black": {0, 0, 0}, "red": {255, 0, 0}, "green": {0, 128, 0}, "blue": {0, 0, 255},
+	"yellow": {255, 255, 0}, "gray": {128, 128, 128}, "grey": {128, 128, 128}, "silver": {192, 192, 192},
+	"snow": {255, 250, 250}, "ivory": {255, 255, 240}, "whitesmoke": {245, 245, 245}, "ghostwhite": {248, 248, 255},
+	"floralwhite": {255, 250, 240}, "azure": {240, 255, 255}, "mintcream": {245, 255, 250}, "gainsboro": {220, 220, 220},
+	"lightgray": {211, 211, 211}, "lightgrey": {211, 211, 211}, "navy": {0, 0, 128}, "maroon": {128, 0, 0},
+	"purple": {128, 0, 128}, "orange": {255, 165, 0}, "teal": {0, 128, 128}, "aqua": {0, 255, 255}, "lime": {0, 255, 0},
+	"fuchsia": {255, 0, 255}, "olive": {128, 128, 0},
+}
+
+// parseColor reads #rgb, #rrggbb, rrggbb, rgb(r,g,b) and names.
+func parseColor(v []byte) (c rgb, ok bool) {
+	if i := bytes.IndexByte(v, '!'); i >= 0 {
+		v = v[:i]
+	}
+	v = trim(v)
+	switch {
+	case len(v) == 0 || len(v) > 32:
+		return rgb{}, false
+	case v[0] == '#':
+		return hexColor(v[1:])
+	case len(v) > 4 && strings.EqualFold(string(v[:3]), "rgb"):
+		return rgbColor(v)
+	}
+	if c, ok = colorNames[lower(v)]; ok {
+		return c, true
+	}
+	if len(v) == 6 {
+		return hexColor(v)
+	}
+	return rgb{}, false
+}
+
+func hexColor(v []byte) (c rgb, ok bool) {
+	if len(v) != 3 && len(v) != 6 && len(v) != 8 {
+		return rgb{}, false
+	}
+	n, err := strconv.ParseUint(string(v), 16, 32)
+	if err != nil {
+		return rgb{}, false
+	}
+	switch len(v) {
+	case 3:
+		return rgb{uint8(n >> 8 & 15 * 17), uint8(n >> 4 & 15 * 17), uint8(n & 15 * 17)}, true
+	case 8:
+		n >>= 8
+	}
+	return rgb{uint8(n >> 16), uint8(n >> 8), uint8(n)}, true
+}
+
+func rgbColor(v []byte) (c rgb, ok bool) {
+	i, j := bytes.IndexByte(v, '('), bytes.IndexByte(v, ')')
+	if i < 0 || j < i {
+		return rgb{}, false
+	}
+	var ch [3]uint8
+	parts := bytes.FieldsFunc(v[i+1:j], func(r rune) bool { return r == ',' || r == ' ' || r == '/' })
+	if len(parts) < 3 {
+		return rgb{}, false
+	}
+	for k := range ch {
+		f, ok := number(parts[k])
+		if !ok || f < 0 || f > 255 {
+			return rgb{}, false
+		}
+		ch[k] = uint8(f)
+	}
+	return rgb{ch[0], ch[1], ch[2]}, true
+}
