@@ -131,3 +131,29 @@ var upper = func() (t [utf8.RuneSelf]byte) {
 	}
 	return t
 }()
+
+// Lower returns s in lower case, as far as this package knows case: two texts
+// that are Equal have the same result.
+func Lower(s string) string { return mapCase(s, 'A', 'Z', unicode.ToLower) }
+
+// Upper returns s in upper case; two texts that are Equal have the same result.
+func Upper(s string) string { return mapCase(s, 'a', 'z', unicode.ToUpper) }
+
+func mapCase(s string, first, last byte, to func(rune) rune) string {
+	for i := 0; i < len(s); i++ {
+		if c := s[i]; c >= utf8.RuneSelf || first <= c && c <= last {
+			return s[:i] + strings.Map(func(r rune) rune { return cased(r, to) }, s[i:])
+		}
+	}
+	return s
+}
+
+// cased applies to within the orbit of r: a rune that to sends elsewhere, as
+// the dotted capital I, stays as it is.
+func cased(r rune, to func(rune) rune) rune {
+	c := Rune(r)
+	if o := to(c); Rune(o) == c {
+		return o
+	}
+	return c
+}

@@ -1,0 +1,147 @@
+package rules
+
+import (
+	"fmt"
+
+	"github.com/tqmailrules/tqmailrules/engine"
+	"github.com/tqmailrules/tqmailrules/internal/yamlfile"
+)
+
+// action is one action of a rule, checked. resolve makes what the engine
+// understands of it; it fails only when a template does.
+type action struct {
+	kind    string
+	node    *yamlfile.Node // its key
+	resolve func(ev *evaluator) ([]engine.Action, error)
+}
+
+// Action describes one kind of action.
+type Action struct {
+	Name    string
+	Form    string       // how it is written
+	Until   engine.Phase // the last phase in which it can act
+	Combine string       // what several matches mean
+	Doc     string
+	Example string
+
+	read   func(l *loader, r *Rule, n *yamlfile.Node) func(ev *evaluator) ([]engine.Action, error)
+	schema schema
+}
+
+// Actions lists the closed set of actions.
+func Actions() []Action { return actionTable() }
+
+func actionNames() []string {
+	var names []string
+	for _, a := range actionTable() {
+		names = append(names, a.Name)
+	}
+	return names
+}
+
+func actionNamed(name string) (Action, bool) {
+	for _, a := range actionTable() {
+		if a.Name == name {
+			return a, true
+		}
+	}
+	return Action{}, false
+}
+
+// readActions reads `then`: a list of mappings, each of one action or several.
+func (l *loader) readActions(r *Rule, n *yamlfile.Node) {
+	items, ok := l.Items(n, "then")
+	if ok && len(items) == 0 {
+		l.Add(n.Errorf("then is empty"))
+	}
+	type late struct {
+		key  *yamlfile.Node
+		spec Action
+	}
+	var read []late
+	for _, it := range items {
+		if it.Kind != yamlfile.Mapping {
+			d := it.Errorf("an action is %s", it.Kind)
+			d.Expected = "a mapping such as { tag: phish }"
+			if it.Kind == yamlfile.Scalar {
+				d.Suggest(it.Text, actionNames())
+			}
+			l.Add(d)
+			continue
+		}
+		for _, p := range it.Pairs {
+			spec, ok := actionNamed(p.Key.Text)
+			if !ok {
+				d := p.Key.Errorf("unknown action %s", p.Key.Text)
+				d.Suggest(p.Key.Text, actionNames())
+				l.Add(d)
+				continue
+			}
+			read = append(read, late{p.Key, spec})
+			r.Actions = append(r.Actions, ActionInfo{spec.Name, p.Key.Pos()})
+			if f := spec.read(l, r, p.Value); f != nil {
+				r.actions = append(r.actions, &action{spec.Name, p.Key, f})
+			}
+		}
+	}
+	for _, a := range read { // the templates of all actions are known only now
+		l.checkPhase(r, a.key, a.spec)
+	}
+}
+
+// checkPhase refuses an action that comes too late.
+func (l *loader) checkPhase(r *Rule, key *yamlfile.Node, spec Action) {
+	if r.Phase <= spec.Until {
+		return
+	}
+	d := key.Errorf("%s cannot act in the %s phase, and %s is known only then", spec.Name, r.Phase, r.latePath)
+	d.Expected = fmt.Sprintf("a rule that reads only what is known in the %s phase", spec.Until)
+	d.Hint = "put the action into a rule of its own"
+	l.Add(d)
+}
+
+// one wraps an action that is known when the file is loaded.
+func one(a engine.Action) func(*evaluator) ([]engine.Action, error) {
+	fixed := []engine.Action{a}
+	return func(*evaluator) ([]engine.Action, error) { return fixed, nil }
+}
+
+// each makes one action of every value of a template.
+func each(t *template, f func(string) (engine.Action, error)) func(*evaluator) ([]engine.Action, error) {
+	if t == nil {
+		return nil
+	}
+	return func(ev *evaluator) ([]engine.Action, error) {
+		values, err := t.values(ev)
+		if err != nil {
+			return nil, err
+		}
+		var out []engine.Action
+		for _, v := range values {
+			a, err := f(v)
+			if err != nil {
+				return nil, err
+			}
+			out = append(out, a)
+		}
+		return out, nil
+	}
+}
+
+// all runs several one behind the other.
+func all(fs []func(*evaluator) ([]engine.Action, error)) func(*evaluator) ([]engine.Action, error) {
+	if len(fs) == 1 {
+		return fs[0]
+	}
+	return func(ev *evaluator) ([]engine.Action, error) {
+		var out []engine.Action
+		for _, f := range fs {
+			a, err := f(ev)
+			if err != nil {
+				return nil, err
+			}
+			out = append(out, a...)
+		}
+		return out, nil
+	}
+}

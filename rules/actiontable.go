@@ -1,0 +1,96 @@
+package rules
+
+import (
+	"github.com/tqmailrules/tqmailrules/engine"
+)
+
+// actionTable is the closed set. Its order is that of the reference.
+func actionTable() []Action {
+	return []Action{
+		{
+			Name: "treat_as", Form: "intelligence, spearphish or skip", Until: engine.PhaseContent, Combine: "the first by priority",
+			Doc:     "Says what the mail is: intelligence ships one event with what it carries; spearphish makes each attached or forwarded mail an event of its own; skip ships nothing, and the ledger says why.",
+			Example: "treat_as: spearphish", read: readTreatAs,
+		},
+		{
+			Name: "trim", Form: "N, or {chars: N, from: start or end}, or {after: pattern}", Until: engine.PhaseMessage, Combine: "all, in order",
+			Doc:     "Shortens body.text before extraction, by a number of characters or from the first fit of a pattern on. What was cut is kept in the trace, and findings that stood only there are listed as trimmed.",
+			Example: "trim: { chars: 180, from: start }", read: readTrim,
+		},
+		{
+			Name: "pair", Form: "{subject, password_prefix, window, default_password, scope, take}", Until: engine.PhaseMessage, Combine: "union",
+			Doc:     "Joins a mail with a locked attachment and the mail that brings its password, in any order. subject finds what both subjects share; password_prefix what stands before the password.",
+			Example: `pair: { subject: '\[(CASE-\d+)\]', window: 72h }`, read: readPair,
+		},
+		{
+			Name: "unlock", Form: "{passwords: [text], secrets: [name]}", Until: engine.PhaseMessage, Combine: "union",
+			Doc:     "Further passwords to try on locked attachments.",
+			Example: "unlock: { passwords: [infected] }", read: readUnlock,
+		},
+		{
+			Name: "unwrap", Form: "forward, nested, archive (one or a list), or none", Until: engine.PhaseMessage, Combine: "union",
+			Doc:     "Which inner mails become items of their own.",
+			Example: "unwrap: [forward, nested]", read: readUnwrap,
+		},
+		{
+			Name: "extract", Form: "{use: [name], only: [name], from: [body, attachments, headers], config: {...}}", Until: engine.PhaseContent, Combine: "union; only wins",
+			Doc:     "Chooses extractors beside the built-in ones (use) or instead of them (only), and the parts they see.",
+			Example: "extract: { use: [wallets], from: [body, attachments] }", read: readExtract,
+		},
+		{
+			Name: "event", Form: "{type: T, title: T, happened_at: T}", Until: engine.PhaseFindings, Combine: "the first by priority, per field",
+			Doc:     "Overrides the event that the mail becomes.",
+			Example: "event: { type: Phishing, title: '{{ subject.base }}' }", read: readEvent,
+		},
+		{
+			Name: "attribute", Form: "{Name: T, ...}, or {Name: {value: T, on: event, files or indicators}}", Until: engine.PhaseFindings, Combine: "union",
+			Doc:     "Adds attributes. A list gives one for each element, an empty value none.",
+			Example: "attribute: { Reporter: '{{ sender.email.email }}' }", read: readAttribute,
+		},
+		{
+			Name: "tag", Form: "T, or a list of them", Until: engine.PhaseFindings, Combine: "union",
+			Doc:     "Tags the event and its indicators.",
+			Example: "tag: macro", read: readTag,
+		},
+		{
+			Name: "relate", Form: "{adversary: T, malware: T, campaign: T}", Until: engine.PhaseFindings, Combine: "union",
+			Doc:     "Ties the event to an adversary, malware or campaign by name.",
+			Example: "relate: { malware: Emotet }", read: readRelate,
+		},
+		{
+			Name: "status", Form: "T", Until: engine.PhaseFindings, Combine: "the first by priority",
+			Doc:     "The status of the indicators.",
+			Example: "status: Active", read: readStatus,
+		},
+		{
+			Name: "source", Form: "T", Until: engine.PhaseFindings, Combine: "the first by priority",
+			Doc:     "The source that what is shipped is credited to.",
+			Example: "source: Phishing Mailbox", read: readSource,
+		},
+		{
+			Name: "tlp", Form: "T: RED, AMBER+STRICT, AMBER, GREEN or CLEAR", Until: engine.PhaseFindings, Combine: "the most restrictive",
+			Doc:     "The Traffic Light Protocol level of every source of the item.",
+			Example: "tlp: AMBER", read: readTLP,
+		},
+		{
+			Name: "score", Form: "a whole number", Until: engine.PhaseFindings, Combine: "sum",
+			Doc:     "Adds to the score, which conditions can read in later phases.",
+			Example: "score: 60", read: readScore,
+		},
+		{
+			Name: "ship", Form: "{sinks: [name]}, or none", Until: engine.PhaseFindings, Combine: "the first by priority",
+			Doc:     "Which sinks get the item; without it, all of them.",
+			Example: "ship: { sinks: [threatq] }", read: readShip,
+		},
+		{
+			Name: "route", Form: "{seen: true or false, move_to: folder, flag: name}", Until: engine.PhaseFindings, Combine: "the first by priority",
+			Doc:     "What the source is told to do with the mail once it is handled.",
+			Example: "route: { move_to: Handled }", read: readRoute,
+		},
+		{
+			Name: "hold", Form: "{for: duration}", Until: engine.PhaseMessage, Combine: "the longest",
+			Doc:     "Parks the mail without a partner; it is handled when the time has passed.",
+			Example: "hold: { for: 24h }", read: readHold,
+		},
+	}
+}

@@ -1,0 +1,113 @@
+package rules
+
+import (
+	"fmt"
+
+	"github.com/expr-lang/expr/ast"
+)
+
+var (
+	pList      = Param{Name: "list", Type: "a list", t: nil}
+	pCondition = Param{Name: "condition", Type: "true/false, with # or .field for the element"}
+	pExpr      = Param{Name: "expression", Type: "with # or .field for the element"}
+)
+
+// predicateFunctions ask every element of a list. Each round spends fuel.
+func predicateFunctions() []*Function {
+	p := func(name, result, doc string, second Param) *Function {
+		return &Function{Name: name, Params: []Param{pList, second}, Result: result, Doc: doc, typed: checkPredicate}
+	}
+	optional := func(p Param) Param { p.Optional = true; return p }
+	return []*Function{
+		p("any", "true/false", "some element fulfils the condition", pCondition),
+		p("all", "true/false", "every element does; true for an empty list", pCondition),
+		p("none", "true/false", "no element does", pCondition),
+		p("one", "true/false", "exactly one does", pCondition),
+		p("filter", "list", "the elements that do", pCondition),
+		p("map", "list", "the expression for each element", pExpr),
+		p("find", "element", "the first element that does, else the empty one", pCondition),
+		p("findLast", "element", "the last element that does, else the empty one", pCondition),
+		p("findIndex", "number", "where the first such element stands, -1 if nowhere", pCondition),
+		p("findLastIndex", "number", "where the last such element stands, -1 if nowhere", pCondition),
+		p("count", "number", "how many elements do; without a condition, how many are true", optional(pCondition)),
+		p("sum", "number", "the sum of the expression over the elements, or of the elements", optional(pExpr)),
+	}
+}
+
+// checkPredicate is the type rule of the functions above.
+func checkPredicate(c *checker, f *Function, n ast.Node, args []ast.Node) (ast.Node, typ) {
+	coll, t := c.node(args[0])
+	if !t.is(listKind) {
+		return c.fail(args[0], fmt.Sprintf("%s asks a list, and this is %s", f.Name, t.a()), expected("a list"))
+	}
+	elem := typ{}
+	if t.kind == listKind {
+		elem = *t.elem
+	}
+	body, bt := elem, elem
+	out := &ast.BuiltinNode{Name: f.Name, Arguments: []ast.Node{c.enter(n, coll, t)}}
+	if len(args) == 2 {
+		pred, pt := c.predicate(args[1], predicate{elem, c.pathOf(args[0])})
+		out.Arguments, bt = append(out.Arguments, pred), pt
+	}
+	_ = body
+	return c.predicateResult(f, n, args, out, t, bt)
+}
+
+func (c *checker) predicateResult(f *Function, n ast.Node, args []ast.Node, out *ast.BuiltinNode, list, body typ) (ast.Node, typ) {
+	last := args[len(args)-1]
+	switch f.Name {
+	case "map":
+		return c.leave(n, out, listOf(body)), listOf(body)
+	case "sum":
+		if !body.is(numberKind, decimalKind, durationKind) {
+			return c.fail(last, fmt.Sprintf("sum of %s", body), expected("numbers"))
+		}
+		return c.leave(n, out, body), body
+	}
+	if !body.is(boolKind) {
+		c.notBool(last, body, "the condition of "+f.Name)
+		return n, typ{}
+	}
+	out.SetLocation(c.src.loc(n.Location()))
+	switch f.Name {
+	case "filter":
+		return c.leave(n, out, list), list
+	case "find", "findLast":
+		elem := typ{}
+		if list.kind == listKind {
+			elem = *list.elem
+		}
+		return c.leave(n, c.emit("or", elem, out), elem), elem
+	case "findIndex", "findLastIndex":
+		return c.leave(n, c.emitWork("index or", workIndexOr, numberType, []ast.Node{out}), numberType), numberType
+	case "count":
+		return c.leave(n, out, numberType), numberType
+	}
+	return c.leave(n, out, boolType), boolType
+}
+
+func workIndexOr(r *run, a []any) (any, error) {
+	if a[0] == nil {
+		return -1, r.spend(0)
+	}
+	return a[0], r.spend(0)
+}
+
+// predicate checks the body of a predicate and makes each round spend fuel.
+func (c *checker) predicate(n ast.Node, p predicate) (ast.Node, typ) {
+	pn, ok := n.(*ast.PredicateNode)
+	if !ok {
+		return c.node(n)
+	}
+	c.preds = append(c.preds, p)
+	body, t := c.node(pn.Node)
+	c.preds = c.preds[:len(c.preds)-1]
+	tick := c.tick(n)
+	var metered ast.Node = &ast.SequenceNode{Nodes: []ast.Node{tick, body}}
+	if t.is(boolKind) {
+		metered = &ast.BinaryNode{Operator: "&&", Left: tick, Right: body}
+	}
+	metered.SetLocation(c.src.loc(pn.Node.Location()))
+	return at(&ast.PredicateNode{Node: metered}, metered), t
+}

@@ -1,0 +1,139 @@
+package rules
+
+import (
+	"regexp"
+	"time"
+
+	"github.com/tqmailrules/tqmailrules/engine"
+	"github.com/tqmailrules/tqmailrules/internal/fold"
+	"github.com/tqmailrules/tqmailrules/internal/yamlfile"
+)
+
+// pairAction is a pair action whose key is computed from the message.
+type pairAction struct {
+	subject *regexp.Regexp // nil: no key
+	plan    engine.Pair    // all but the key
+}
+
+var pairScopes = []string{"domain", "thread", "mailbox"}
+
+// Defaults of pair.
+const defaultWindow = 72 * time.Hour
+
+// defaultPrefix is what stands before a password in mails of many languages: a
+// word for it, then an optional word or sign between.
+var defaultPrefix = regexp.MustCompile(`(?i)(?:pass\s?word|pass\s?code|pass\s?phrase|\bpwd|\bpass|\bpw|\bpin|senha|contrase(?:n|\x{f1}|n\x{303})a|\bclave|mot\s+de\s+passe|\bmdp|kenn\s?wort|pass?wort|codice|parola(?:\s+d'ordine)?|wachtwoord|has(?:l|\x{142})o|l(?:o|\x{f6})senord|salasana|jelsz(?:o|\x{f3})|heslo|(?:s|\x{15f})ifre|пароль|密码|密碼|パスワード|비밀번호)` +
+	`(?:\s+(?:is|ist|est|es|[eé]|of|do|de|da|del|for|para|pour|f(?:u|\x{fc})r|the|la|le|el|il|o|a)\b){0,4}\s*[:=：-]?\s*`)
+
+func readPair(l *loader, r *Rule, n *yamlfile.Node) resolver {
+	f, ok := l.Fields(n, "pair", []string{"subject", "password_prefix", "window", "default_password", "scope", "take"})
+	if !ok {
+		return nil
+	}
+	p := &pairAction{plan: engine.Pair{Prefix: defaultPrefix, Window: defaultWindow, Scope: "domain"}}
+	p.subject, _ = l.pattern(f.Get("subject"), "subject")
+	if re, ok := l.pattern(f.Get("password_prefix"), "password_prefix"); ok {
+		p.plan.Prefix = re
+	}
+	if d, ok := l.Duration(f.Get("window"), "window"); ok {
+		p.plan.Window = d
+	}
+	if s, ok := l.Choice(f.Get("scope"), "scope", pairScopes); ok {
+		p.plan.Scope = s
+	}
+	p.plan.Take, _ = l.pattern(f.Get("take"), "take")
+	p.plan.Default = l.passwords(f.Get("default_password"))
+	r.pair = append(r.pair, p)
+	return func(ev *evaluator) ([]engine.Action, error) {
+		plan := p.plan
+		plan.Key = p.key(ev.run.msg)
+		return []engine.Action{plan}, nil
+	}
+}
+
+// passwords reads a password, {secret: name}, or a list of these.
+func (l *loader) passwords(n *yamlfile.Node) []engine.Password {
+	if n == nil {
+		return nil
+	}
+	nodes := []*yamlfile.Node{n}
+	if n.Kind == yamlfile.Sequence {
+		nodes = n.Items
+	}
+	var out []engine.Password
+	for _, it := range nodes {
+		if it.Kind == yamlfile.Scalar {
+			out = append(out, engine.LiteralPassword(it.Text))
+			continue
+		}
+		f, ok := l.Fields(it, "default_password", []string{"secret"})
+		if !ok || !l.Need(f, "default_password", "secret") {
+			continue
+		}
+		if s, ok := l.Filled(f.Get("secret"), "secret"); ok {
+			l.known(f.Get("secret"), s, "secret", l.opt.Secrets)
+			out = append(out, engine.Password{Secret: s})
+		}
+	}
+	return out
+}
+
+// key is what the subject yields: the first group that fits, else the whole
+// fit, folded, so that two mails that differ in case still meet.
+func (p *pairAction) key(m *engine.Message) string {
+	if p.subject == nil {
+		return ""
+	}
+	fits := extract(p.subject, m.Subject.Subject, 1)
+	if len(fits) == 0 {
+		return ""
+	}
+	return fold.Fold(fits[0])
+}
+
+// Keys implements engine.Rules: the key of every pair action of a live rule,
+// whether or not its condition will match, since the state under a key may be
+// what the condition asks for.
+func (s *Set) Keys(m *engine.Message) []engine.Key {
+	var keys []engine.Key
+	seen := map[engine.Key]bool{}
+	for _, r := range s.rules {
+		if r.Mode != Live {
+			continue
+		}
+		for _, p := range r.pair {
+			k := engine.Key{Scope: PairScope(p.plan.Scope, m), Key: p.key(m)}
+			if k.Key != "" && !seen[k] {
+				seen[k] = true
+				keys = append(keys, k)
+			}
+		}
+	}
+	return keys
+}
+
+// PairScope is the value of engine.Key.Scope for a scope of the rule language.
+func PairScope(scope string, m *engine.Message) string {
+	switch scope {
+	case "thread":
+		return "thread:" + thread(&m.Headers)
+	case "mailbox":
+		return "mailbox:" + m.Meta.Account
+	}
+	d := m.Sender.Email.Domain
+	if d.RootDomain != "" {
+		return "domain:" + d.RootDomain
+	}
+	return "domain:" + d.Domain
+}
+
+// thread is the id of the mail that began a conversation, as far as the header tells.
+func thread(h *engine.Headers) string {
+	switch {
+	case len(h.References) > 0:
+		return h.References[0]
+	case h.InReplyTo != "":
+		return h.InReplyTo
+	}
+	return h.MessageID
+}

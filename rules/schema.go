@@ -1,0 +1,4 @@
+package rules
+
+// schema is a piece of JSON Schema.
+type schema map[string]any

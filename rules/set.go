@@ -1,0 +1,53 @@
+package rules
+
+import (
+	"sync"
+
+	"github.com/tqmailrules/tqmailrules/engine"
+	"github.com/tqmailrules/tqmailrules/internal/yamlfile"
+)
+
+// Set is a checked set of rules. It is immutable and safe for concurrent use.
+type Set struct {
+	rules    []*Rule    // in the order of evaluation
+	phases   [3][]*Rule // those with when that are not off
+	keeps    []*Rule
+	defaults engine.Defaults
+	lists    []ListInfo
+	sources  []*source
+	fuel     int
+
+	evaluators sync.Pool
+}
+
+var _ engine.Rules = (*Set)(nil)
+
+// Defaults implements engine.Rules.
+func (s *Set) Defaults() engine.Defaults { return s.defaults }
+
+// Rules lists the rules in the order of evaluation.
+func (s *Set) Rules() []*Rule { return s.rules }
+
+// Lists describes the lists, by name.
+func (s *Set) Lists() []ListInfo { return s.lists }
+
+// Unexecuted is an action that a build cannot carry out.
+type Unexecuted struct {
+	Rule   string
+	Action string
+	Pos    yamlfile.Pos
+}
+
+// Unexecuted lists the actions whose kind is not in executed, in the order of
+// evaluation. Rules that are off are left out.
+func (s *Set) Unexecuted(executed map[string]bool) []Unexecuted {
+	var out []Unexecuted
+	for _, r := range s.rules {
+		for _, a := range r.Actions {
+			if r.Mode != Off && !executed[a.Kind] {
+				out = append(out, Unexecuted{r.ID, a.Kind, a.Pos})
+			}
+		}
+	}
+	return out
+}
