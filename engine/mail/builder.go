@@ -40,6 +40,7 @@ func (b *builder) build(src *source) error {
 	}
 	b.body()
 	b.inline()
+	b.threads()
 	b.classify()
 	b.forward()
 	b.contentKey()
@@ -165,9 +166,18 @@ func isMessageType(t string) bool {
 	return t == "message/rfc822" || t == "message/global" || t == "message/news"
 }
 
+// isMailFile is true for a file that holds one mail and was sent as a file. Text
+// that merely begins like a header is not one.
+func isMailFile(p *engine.Part) bool {
+	if p.FileType != "eml" && p.FileType != "emlx" {
+		return false
+	}
+	return !strings.HasPrefix(p.ContentType, "text/") || p.FileExtension == p.FileType
+}
+
 // nested parses an attached message: declared as one, or a file that is one.
 func (b *builder) nested(s *section, part *engine.Part, c *content) error {
-	if !part.IsMessage && part.FileType != "eml" {
+	if !part.IsMessage && !isMailFile(part) {
 		return nil
 	}
 	part.IsMessage = true
