@@ -1,0 +1,152 @@
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"strings"
+
+	"github.com/tqmailrules/tqmailrules/cmd/tqmailrules/internal/ui"
+	"github.com/tqmailrules/tqmailrules/internal/yamlfile"
+	"github.com/tqmailrules/tqmailrules/rules"
+)
+
+var checkCommand = command{
+	name:    "check",
+	args:    "RULES...|-c CONFIG [flags]",
+	summary: "check rule files, or a configuration and its rule files",
+	long: `
+Checks everything at once and reports every error at its place: file, line,
+column, the line, a caret, what was expected, and the nearest name.
+
+examples:
+  tqmailrules check rules/
+  tqmailrules check -c phish.yaml
+  tqmailrules check --list examples/rules/*.yaml`,
+	flags: func(fs *flag.FlagSet) func(context.Context, *app, []string) exit {
+		c := &check{}
+		fs.StringVar(&c.config, "c", "", "`configuration` to check together with its rules")
+		fs.BoolVar(&c.json, "json", false, "write diagnostics and rules as JSON")
+		fs.BoolVar(&c.list, "list", false, "list the rules with their phase and what they do")
+		return c.run
+	},
+}
+
+type check struct {
+	config     string
+	json, list bool
+}
+
+func (c *check) run(_ context.Context, a *app, args []string) exit {
+	set, diags, code := c.load(a, args)
+	if code != exitOK {
+		return code
+	}
+	if len(diags.Errors()) > 0 {
+		code = exitAuthor
+	}
+	switch {
+	case c.json:
+		a.printJSON(checkReport(set, diags))
+	case code != exitOK:
+		fmt.Fprintln(a.err, diags.Sorted())
+	default:
+		a.diagnose(diags)
+		c.text(a, set)
+	}
+	return code
+}
+
+// load reads the configuration, if any, and its rules; every diagnostic of both
+// comes back together.
+func (c *check) load(a *app, args []string) (*rules.Set, yamlfile.Diagnostics, exit) {
+	opt := rules.Options{Extractors: extractorNames()}
+	var diags yamlfile.Diagnostics
+	if c.config != "" {
+		cfg, found, err := readConfig(c.config)
+		if err != nil {
+			return nil, nil, a.usage("check", "%v", err)
+		}
+		diags = found
+		if cfg != nil {
+			opt = ruleOptions(cfg, true)
+			args = append(args, cfg.Rules...)
+		}
+	}
+	if len(args) == 0 {
+		if len(diags.Errors()) > 0 {
+			return nil, diags, exitOK
+		}
+		return nil, nil, a.usage("check", "no rule files given")
+	}
+	set, more, err := loadRules(args, opt)
+	if err != nil {
+		return nil, nil, a.usage("check", "%v", err)
+	}
+	return set, append(diags, more...), exitOK
+}
+
+func (c *check) text(a *app, set *rules.Set) {
+	all := set.Rules()
+	if c.list {
+		var t ui.Table
+		t.Row("rule", "mode", "phase", "priority", "actions")
+		for _, r := range all {
+			t.Row(r.ID, r.Mode, r.Phase, r.Priority, strings.Join(kindsOf(r), ", "))
+		}
+		t.Write(a.out, "")
+	}
+	fmt.Fprintf(a.out, "%d rules, no errors\n", len(all))
+	for _, u := range set.Unexecuted(executed) {
+		fmt.Fprintf(a.out, "planned, not executed by this build: %s\n", plannedAction(u))
+	}
+}
+
+type checkedRule struct {
+	ID       string   `json:"id"`
+	File     string   `json:"file"`
+	Line     int      `json:"line"`
+	Mode     string   `json:"mode"`
+	Phase    string   `json:"phase"`
+	Priority int      `json:"priority"`
+	Actions  []string `json:"actions"`
+}
+
+type checked struct {
+	Diagnostics yamlfile.Diagnostics `json:"diagnostics"`
+	Rules       []checkedRule        `json:"rules"`
+	Planned     []string             `json:"planned_not_executed"`
+}
+
+func checkReport(set *rules.Set, diags yamlfile.Diagnostics) checked {
+	out := checked{Diagnostics: diags.Sorted(), Rules: []checkedRule{}, Planned: []string{}}
+	if out.Diagnostics == nil {
+		out.Diagnostics = yamlfile.Diagnostics{}
+	}
+	if set == nil || len(diags.Errors()) > 0 {
+		return out
+	}
+	for _, r := range set.Rules() {
+		out.Rules = append(out.Rules, checkedRule{r.ID, r.Pos.File, r.Pos.Line, string(r.Mode), r.Phase.String(), r.Priority, kindsOf(r)})
+	}
+	for _, u := range set.Unexecuted(executed) {
+		out.Planned = append(out.Planned, plannedAction(u))
+	}
+	return out
+}
+
+// kindsOf names the actions of a rule; a keep rule has the one.
+func kindsOf(r *rules.Rule) []string {
+	kinds := []string{}
+	if r.Keep {
+		kinds = append(kinds, "keep")
+	}
+	for _, a := range r.Actions {
+		kinds = append(kinds, a.Kind)
+	}
+	return kinds
+}
+
+func plannedAction(u rules.Unexecuted) string {
+	return fmt.Sprintf("%s: %s of rule %s", u.Pos, u.Action, u.Rule)
+}

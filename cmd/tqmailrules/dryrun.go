@@ -1,0 +1,172 @@
+package main
+
+import (
+	"context"
+	"flag"
+	"os"
+	"sync"
+
+	"github.com/tqmailrules/tqmailrules/cmd/tqmailrules/internal/report"
+	"github.com/tqmailrules/tqmailrules/cmd/tqmailrules/internal/settings"
+	"github.com/tqmailrules/tqmailrules/cmd/tqmailrules/internal/ui"
+	"github.com/tqmailrules/tqmailrules/engine"
+	"github.com/tqmailrules/tqmailrules/engine/store/mem"
+	"github.com/tqmailrules/tqmailrules/rules"
+)
+
+var dryRunCommand = command{
+	name:    "dry-run",
+	args:    "--rules RULES|-c CONFIG [flags] CORPUS...",
+	summary: "show what rules would do with a corpus, and ship nothing",
+	long: `
+Reads every mail of the corpus, evaluates the rules, extracts indicators, and
+prints per mail what would be shipped and why, then a summary. Nothing leaves
+the machine and nothing is written. The corpus is any mix of .eml files,
+folders, mbox files, Maildirs, zip and tar archives, and - for standard input.
+
+examples:
+  tqmailrules dry-run --rules rules/ corpus/
+  tqmailrules dry-run -c phish.yaml --json mails.zip | jq 'select(.disposition=="shipped")'
+  tqmailrules dry-run --rules pair.yaml --html report.html corpus/`,
+	flags: func(fs *flag.FlagSet) func(context.Context, *app, []string) exit {
+		d := &dryRun{}
+		fs.Var(&d.rc.rules, "rules", "rule `files`, folders or patterns; may be given several times")
+		fs.StringVar(&d.rc.config, "c", "", "`configuration` to take rules, mailbox and limits from")
+		fs.BoolVar(&d.json, "json", false, "write one line of JSON per mail, and one for the summary")
+		fs.StringVar(&d.html, "html", "", "write a self-contained page to `file` as well")
+		fs.BoolVar(&d.quiet, "summary", false, "write the summary only")
+		fs.BoolVar(&d.verbose, "v", false, "write every attribute of every event")
+		fs.StringVar(&d.atEnd, "at-end", "expire", "what becomes of parked mails at the end of the corpus: `expire or pending`")
+		fs.IntVar(&d.workers, "workers", 0, "mails handled at the same `time`; default the number of processors")
+		return d.run
+	},
+}
+
+type dryRun struct {
+	rc                   rulesAndConfig
+	json, quiet, verbose bool
+	html, atEnd          string
+	workers              int
+}
+
+func (d *dryRun) run(ctx context.Context, a *app, corpus []string) exit {
+	if d.atEnd != "expire" && d.atEnd != "pending" {
+		return a.usage("dry-run", "--at-end is expire or pending, not %q", d.atEnd)
+	}
+	set, cfg, code := d.rc.load(a, "dry-run")
+	if code != exitOK {
+		return code
+	}
+	if len(corpus) == 0 {
+		for _, s := range cfg.Sources {
+			corpus = append(corpus, s.Paths...)
+		}
+	}
+	if len(corpus) == 0 {
+		return a.usage("dry-run", "no corpus given")
+	}
+	src, err := a.openCorpus(corpus, cfg)
+	if err != nil {
+		return a.usage("dry-run", "%v", err)
+	}
+	defer src.Close()
+	out, closeOut, err := d.writers(a)
+	if err != nil {
+		return a.fail(err)
+	}
+	sum, runErr := d.over(ctx, a, set, cfg, src, out, func() int { return len(src.Skipped()) })
+	if err := closeOut(); err != nil && runErr == nil {
+		runErr = err
+	}
+	if runErr != nil {
+		a.fail(runErr)
+	}
+	return statusOf(sum, runErr)
+}
+
+// over runs the loop with a memory store, recording sinks and a clock that
+// stands still.
+func (d *dryRun) over(ctx context.Context, a *app, set *rules.Set, cfg *settings.Config, src engine.Source, out report.Writer, skipped func() int) (engine.Summary, error) {
+	clock := &engine.StillClock{}
+	progress := ui.NewProgress(a.err, a.now())
+	defer progress.Clear()
+	counter := report.NewCounter(ruleCounts(set))
+	var writeErr error
+	start := a.now()
+	e, err := engine.New(engine.Config{
+		Source: &progressed{Source: src, app: a, p: progress},
+		Parser: parserFor(cfg), Rules: set, Extractors: extractors(), Limits: cfg.Limits,
+		Store: mem.New(), Sinks: recordingSinks(cfg, set), Clock: clock, Backlog: 256,
+		Workers: workersOr(max(d.workers, cfg.Workers)),
+		AtEnd: func() {
+			if d.atEnd == "expire" {
+				clock.Set(engine.EndOfTime)
+			}
+		},
+		Observe: func(o *engine.Outcome) {
+			markPlanned(o)
+			m := report.Of(o)
+			counter.Add(m)
+			if writeErr == nil && !d.quiet {
+				progress.Clear()
+				writeErr = out.Mail(m)
+			}
+		},
+	})
+	if err != nil {
+		return engine.Summary{}, err
+	}
+	sum, err := e.Run(ctx)
+	progress.Clear()
+	s := counter.Summary()
+	s.Bytes, s.Skipped, s.Errors = sum.Bytes, skipped(), sum.Errors
+	if !d.json && d.html == "" {
+		s.Seconds = a.now().Sub(start).Seconds()
+	}
+	if err == nil {
+		err = writeErr
+	}
+	if err == nil {
+		err = out.Summary(s)
+	}
+	return sum, err
+}
+
+// writers opens what the flags ask for.
+func (d *dryRun) writers(a *app) (report.Writer, func() error, error) {
+	var all several
+	if d.json {
+		all = append(all, report.JSON(a.out))
+	} else {
+		all = append(all, report.Text(a.out, d.verbose))
+	}
+	if d.html == "" {
+		return all, func() error { return nil }, nil
+	}
+	f, err := os.Create(d.html)
+	if err != nil {
+		return nil, nil, err
+	}
+	page, err := report.HTML(f, "dry run")
+	return append(all, page), sync.OnceValue(f.Close), err
+}
+
+// several writers get everything; the first error counts.
+type several []report.Writer
+
+func (s several) Mail(m report.Mail) error {
+	return s.each(func(w report.Writer) error { return w.Mail(m) })
+}
+
+func (s several) Summary(sum report.Summary) error {
+	return s.each(func(w report.Writer) error { return w.Summary(sum) })
+}
+
+func (s several) each(f func(report.Writer) error) error {
+	for _, w := range s {
+		if err := f(w); err != nil {
+			return err
+		}
+	}
+	return nil
+}

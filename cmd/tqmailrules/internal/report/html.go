@@ -1,0 +1,68 @@
+package report
+
+import (
+	"html/template"
+	"io"
+
+	"github.com/tqmailrules/tqmailrules/cmd/tqmailrules/internal/ui"
+)
+
+// HTML writes one self-contained page: no script, no link, nothing loaded.
+// Mails are written as they come and the summary last; the page shows it first.
+func HTML(w io.Writer, title string) (Writer, error) {
+	h := &htmlWriter{w: w}
+	return h, page.ExecuteTemplate(w, "head", title)
+}
+
+type htmlWriter struct{ w io.Writer }
+
+func (h *htmlWriter) Mail(m Mail) error { return page.ExecuteTemplate(h.w, "mail", m) }
+
+func (h *htmlWriter) Summary(s Summary) error { return page.ExecuteTemplate(h.w, "summary", s) }
+
+var page = template.Must(template.New("").Funcs(template.FuncMap{
+	"size":  ui.Size,
+	"line":  func(s string) string { return ui.Line(s, 300) },
+	"order": byCount,
+	"count": func(m map[string]int, k string) int { return m[k] },
+}).Parse(`{{define "head"}}<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><title>{{.}}</title>
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
+<style>
+:root{color-scheme:light dark;--line:#8884;--dim:#8889}
+body{font:14px/1.45 system-ui,sans-serif;margin:2rem auto;max-width:72rem;padding:0 1rem;display:flex;flex-direction:column}
+h1{font-size:1.3rem;order:-2}.summary{order:-1;display:flex;flex-wrap:wrap;gap:2rem;margin-bottom:1.5rem}
+table{border-collapse:collapse}td,th{text-align:left;padding:.1rem .8rem .1rem 0;vertical-align:top}td.n,th.n{text-align:right}
+details{border-top:1px solid var(--line);padding:.35rem 0}summary{cursor:pointer}
+code{font:12.5px/1.4 ui-monospace,monospace;overflow-wrap:anywhere}.dim{opacity:.65}
+.b{display:inline-block;min-width:6.5rem;font-weight:600}.quarantined,.error{color:#c22}.shipped{color:#287}.skipped,.nothing{opacity:.6}
+section.item{margin:.4rem 0 .4rem 1.2rem;border-left:2px solid var(--line);padding-left:.8rem}
+</style></head><body><h1>{{.}}</h1>
+{{end}}
+{{define "mail"}}<details><summary><span class="b {{.Disposition}}">{{.Disposition}}</span> {{line .Subject}} <span class="dim">{{line .Name}}</span></summary>
+{{with .Reason}}<p class="dim">{{line .}}</p>{{end}}
+{{range .Items}}<section class="item">{{with .Path}}<b>{{.}}</b> {{end}}{{line .Subject}}
+{{with .Why}}<p class="dim">ships not: {{line .}}</p>{{end}}
+<table>
+{{range .Rules}}<tr{{if .Error}} class="error"{{end}}><th>rule</th><td>{{.ID}}</td><td>{{.Result}}{{if .Shadow}} (shadow){{end}}{{with .Error}}: {{line .}}{{end}} <span class="dim">{{.Phase}}</span></td></tr>{{end}}
+{{with .Event}}<tr><th>event</th><td>{{.Type}}</td><td>{{line .Title}} <span class="dim">{{.HappenedAt.UTC.Format "2006-01-02 15:04:05"}} {{.TLP}}</span></td></tr>{{end}}
+{{range .Files}}<tr><th>file</th><td>{{line .Name}}</td><td>{{.Type}}, {{size .Size}} <code>{{.SHA256}}</code></td></tr>{{end}}
+{{range .Indicators}}<tr><th>indicator</th><td>{{.Type}}</td><td><code>{{line .Value}}</code> <span class="dim">{{range .Contexts}}{{.}} {{end}}{{range .Flags}}· {{.}} {{end}}</span></td></tr>{{end}}
+{{range .Dropped}}<tr class="dim"><th>dropped</th><td>{{.Type}}</td><td><code>{{line .Value}}</code> by {{.Rule}}</td></tr>{{end}}
+{{range .Trimmed}}<tr class="dim"><th>trimmed</th><td>{{.Type}}</td><td><code>{{line .Value}}</code></td></tr>{{end}}
+{{range .Related}}<tr><th>relates</th><td colspan="2">{{line .}}</td></tr>{{end}}
+{{range .NotExecuted}}<tr class="dim"><th>planned</th><td>{{.}}</td><td>not executed by this build</td></tr>{{end}}
+</table></section>{{end}}
+{{range .Defects}}<p class="error">{{line .String}}</p>{{end}}
+</details>
+{{end}}
+{{define "counts"}}<table>{{$m := .}}{{range order .}}<tr><td>{{.}}</td><td class="n">{{count $m .}}</td></tr>{{end}}</table>{{end}}
+{{define "summary"}}<div class="summary">
+<div><b>{{.Mails}} mails</b>, {{size .Bytes}}<br>{{.Events}} events, {{.Files}} files{{template "counts" .Dispositions}}</div>
+{{if .Indicators}}<div><b>indicators</b>{{template "counts" .Indicators}}</div>{{end}}
+{{if .Rules}}<div><b>rules</b><table><tr><th>rule</th><th>mode</th><th class="n">matches</th><th class="n">errors</th><th class="n">dropped</th></tr>
+{{range .Rules}}<tr><td>{{.ID}}</td><td>{{.Mode}}</td><td class="n">{{.Matches}}</td><td class="n">{{.Errors}}</td><td class="n">{{.Dropped}}</td></tr>{{end}}</table></div>{{end}}
+{{if .Defects}}<div><b>defects</b>{{template "counts" .Defects}}</div>{{end}}
+{{with .Errors}}<div class="error">{{range .}}{{line .}}<br>{{end}}</div>{{end}}
+</div></body></html>
+{{end}}`))

@@ -1,0 +1,294 @@
+// Package report turns outcomes into what people and programs read: one model,
+// written as text, JSON lines, or a page of HTML. It shows what would be
+// shipped and why, and never more of a mail than that.
+package report
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"github.com/tqmailrules/tqmailrules/engine"
+)
+
+// Mail is the report of one delivered mail.
+type Mail struct {
+	Name        string          `json:"name"`
+	Folder      string          `json:"folder,omitempty"`
+	SHA256      string          `json:"sha256,omitempty"`
+	Subject     string          `json:"subject"`
+	From        string          `json:"from,omitempty"`
+	Date        *time.Time      `json:"date,omitempty"`
+	Disposition string          `json:"disposition"`
+	Reason      string          `json:"reason,omitempty"`
+	Items       []Item          `json:"items"`
+	Defects     []engine.Defect `json:"defects,omitempty"`
+	Receipt     engine.Route    `json:"receipt"`
+	Stack       string          `json:"stack,omitempty"`
+}
+
+// Item is the report of the mail itself or of a mail inside it.
+type Item struct {
+	Path        string       `json:"path"` // "" for the mail itself
+	Subject     string       `json:"subject"`
+	Ships       string       `json:"ships,omitempty"` // intelligence or spearphish
+	Why         string       `json:"why,omitempty"`   // why it does not
+	Rules       []Rule       `json:"rules,omitempty"`
+	Score       int          `json:"score,omitempty"`
+	Tags        []string     `json:"tags,omitempty"`
+	Sinks       []string     `json:"sinks,omitempty"`
+	Event       *Event       `json:"event,omitempty"`
+	Files       []File       `json:"files,omitempty"`
+	Indicators  []Indicator  `json:"indicators,omitempty"`
+	Related     []string     `json:"related,omitempty"`
+	Dropped     []DroppedInd `json:"dropped,omitempty"`
+	Trimmed     []Indicator  `json:"trimmed,omitempty"`
+	Cut         string       `json:"cut,omitempty"`
+	NotExecuted []string     `json:"not_executed,omitempty"`
+}
+
+// Rule is a rule that matched or failed.
+type Rule struct {
+	ID     string `json:"id"`
+	Phase  string `json:"phase"`
+	Result string `json:"result"`
+	Shadow bool   `json:"shadow,omitempty"`
+	Error  string `json:"error,omitempty"`
+}
+
+// Event is the event of an item.
+type Event struct {
+	Type       string                   `json:"type"`
+	Title      string                   `json:"title"`
+	HappenedAt time.Time                `json:"happened_at"`
+	Source     string                   `json:"source,omitempty"`
+	TLP        string                   `json:"tlp,omitempty"`
+	Attributes []engine.AttributeRecord `json:"attributes,omitempty"`
+}
+
+// File is a file of an item.
+type File struct {
+	Name   string `json:"name"`
+	Type   string `json:"type"`
+	Size   int64  `json:"size"`
+	SHA256 string `json:"sha256"`
+	Locked bool   `json:"malware_locked,omitempty"`
+}
+
+// Indicator is an indicator of an item and where it stood.
+type Indicator struct {
+	Type     string   `json:"type"`
+	Value    string   `json:"value"`
+	Original string   `json:"original,omitempty"`
+	Status   string   `json:"status,omitempty"`
+	Contexts []string `json:"contexts"`
+	Parts    []string `json:"parts"`
+	Flags    []string `json:"flags,omitempty"`
+}
+
+// DroppedInd is an indicator that a keep rule refused.
+type DroppedInd struct {
+	Type  string `json:"type"`
+	Value string `json:"value"`
+	Rule  string `json:"rule"`
+}
+
+// Of reports an outcome.
+func Of(o *engine.Outcome) Mail {
+	m := Mail{
+		Name: o.Origin.Name, Folder: o.Origin.Folder, Disposition: string(o.Disposition), Reason: o.Reason,
+		Items: []Item{}, Defects: o.Defects, Receipt: o.Receipt.Route, Stack: o.Stack,
+	}
+	if msg := o.Message; msg != nil {
+		m.Subject, m.From, m.SHA256 = msg.Subject.Subject, msg.Sender.Email.Email, msg.Meta.SHA256
+		if d := msg.Meta.Date; !d.IsZero() {
+			m.Date = &d
+		}
+	}
+	for _, it := range o.Items {
+		m.Items = append(m.Items, itemOf(o, it))
+	}
+	return m
+}
+
+func itemOf(o *engine.Outcome, it *engine.Item) Item {
+	out := Item{
+		Path: it.Path, Subject: it.Message.Subject.Subject, Ships: string(it.Ships), Why: it.Why,
+		Score: it.Decision.Score, Tags: it.Decision.Tags, Cut: it.Cut, NotExecuted: it.NotExecuted,
+	}
+	for _, r := range it.Plan.Results {
+		out.Rules = append(out.Rules, ruleOf(r))
+	}
+	for _, d := range it.Dropped {
+		out.Dropped = append(out.Dropped, DroppedInd{d.Indicator.Type, d.Indicator.Value, d.Rule})
+	}
+	for _, ind := range it.Trimmed {
+		out.Trimmed = append(out.Trimmed, indicatorOf(ind, ""))
+	}
+	for _, b := range o.Batches {
+		out.add(b, it)
+	}
+	return out
+}
+
+func ruleOf(r engine.RuleResult) Rule {
+	out := Rule{ID: r.Rule, Phase: r.Phase.String(), Result: r.Result.String(), Shadow: r.Shadow}
+	if r.Err != nil {
+		out.Error = r.Err.Error()
+	}
+	return out
+}
+
+// add shows what one batch holds of an item; the sinks get the same, so the
+// first batch that has it is shown and the others only named.
+func (out *Item) add(b engine.Batch, it *engine.Item) {
+	i := slices.IndexFunc(b.Events, func(e engine.EventRecord) bool { return e.Item == it.Path })
+	if i < 0 {
+		return
+	}
+	out.Sinks = append(out.Sinks, b.Sink)
+	if out.Event != nil {
+		return
+	}
+	e := b.Events[i]
+	out.Event = &Event{e.Type, e.Title, e.HappenedAt, e.Source, e.TLP, e.Attributes}
+	for _, ind := range it.Indicators {
+		out.Indicators = append(out.Indicators, indicatorOf(ind, it.Decision.Status))
+	}
+	self := engine.Ref{Kind: "event", Key: e.Key}
+	for _, r := range b.Relations {
+		if r.From == self {
+			out.addRelated(b, r.To)
+		}
+	}
+}
+
+func (out *Item) addRelated(b engine.Batch, to engine.Ref) {
+	for _, f := range b.Files {
+		if to == (engine.Ref{Kind: "file", Key: f.Key}) {
+			out.Files = append(out.Files, File{f.Name, f.Type, f.Size, f.Key, f.Locked})
+		}
+	}
+	for _, o := range b.Objects {
+		if to == (engine.Ref{Kind: "object", Key: o.Key}) {
+			out.Related = append(out.Related, o.Type+" "+o.Name)
+		}
+	}
+}
+
+func indicatorOf(ind *engine.Indicator, status string) Indicator {
+	out := Indicator{Type: ind.Type, Value: ind.Value, Status: status, Contexts: ind.Contexts, Parts: ind.Parts, Flags: ind.Flags}
+	if ind.Original != ind.Value {
+		out.Original = ind.Original
+	}
+	return out
+}
+
+// Summary counts what a corpus came to.
+type Summary struct {
+	Mails        int            `json:"mails"`
+	Bytes        int64          `json:"bytes"`
+	Seconds      float64        `json:"seconds"`
+	Dispositions map[string]int `json:"dispositions"`
+	Events       int            `json:"events"`
+	Files        int            `json:"files"`
+	Indicators   map[string]int `json:"indicators"` // per type, summed over the mails
+	Rules        []RuleCount    `json:"rules"`
+	Defects      map[string]int `json:"defects"`
+	Skipped      int            `json:"skipped_files"` // files of the corpus that are no mail
+	Errors       []string       `json:"errors,omitempty"`
+	Planned      []string       `json:"planned_not_executed,omitempty"`
+}
+
+// RuleCount counts the verdicts of one rule over the items of a corpus.
+type RuleCount struct {
+	ID      string `json:"id"`
+	Mode    string `json:"mode"`
+	Matches int    `json:"matches"`
+	Errors  int    `json:"errors"`
+	Stopped int    `json:"stopped"`
+	Dropped int    `json:"dropped"` // indicators that it refused
+}
+
+// Counter builds a Summary from reports. Use NewCounter.
+type Counter struct {
+	sum   Summary
+	rules map[string]*RuleCount
+}
+
+// NewCounter counts for rules with these ids and modes, in this order.
+func NewCounter(rules []RuleCount) *Counter {
+	c := &Counter{rules: map[string]*RuleCount{}}
+	c.sum = Summary{Dispositions: map[string]int{}, Indicators: map[string]int{}, Defects: map[string]int{}, Rules: rules}
+	for i := range rules {
+		c.rules[rules[i].ID] = &c.sum.Rules[i]
+	}
+	return c
+}
+
+// Add counts one mail.
+func (c *Counter) Add(m Mail) {
+	c.sum.Mails++
+	c.sum.Dispositions[m.Disposition]++
+	for _, d := range m.Defects {
+		c.sum.Defects[d.Code]++
+	}
+	for _, it := range m.Items {
+		c.item(it)
+	}
+}
+
+func (c *Counter) item(it Item) {
+	if it.Event != nil {
+		c.sum.Events++
+	}
+	c.sum.Files += len(it.Files)
+	for _, ind := range it.Indicators {
+		c.sum.Indicators[ind.Type]++
+	}
+	for _, r := range it.Rules {
+		c.rule(r)
+	}
+	for _, d := range it.Dropped {
+		if rc := c.rules[d.Rule]; rc != nil {
+			rc.Dropped++
+		}
+	}
+	for _, kind := range it.NotExecuted {
+		if !slices.Contains(c.sum.Planned, kind) {
+			c.sum.Planned = append(c.sum.Planned, kind)
+		}
+	}
+}
+
+func (c *Counter) rule(r Rule) {
+	rc := c.rules[r.ID]
+	if rc == nil {
+		return
+	}
+	switch r.Result {
+	case engine.Match.String():
+		rc.Matches++
+	case engine.ResultError.String():
+		rc.Errors++
+	case engine.Stopped.String():
+		rc.Stopped++
+	}
+}
+
+// Summary returns the counts so far.
+func (c *Counter) Summary() Summary {
+	s := c.sum
+	slices.Sort(s.Planned)
+	return s
+}
+
+// byCount lists the keys of a count, most frequent first.
+func byCount(m map[string]int) []string {
+	var keys []string
+	for k := range m {
+		keys = append(keys, k)
+	}
+	slices.SortFunc(keys, func(a, b string) int { return cmp.Or(cmp.Compare(m[b], m[a]), cmp.Compare(a, b)) })
+	return keys
+}

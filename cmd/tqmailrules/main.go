@@ -1,0 +1,22 @@
+// Command tqmailrules is a rules engine for security mailboxes: it reads mail,
+// decides by rule files what each message is, extracts indicators, and ships
+// events, files and indicators. `tqmailrules help` lists the commands.
+//
+// The command wires packages together and talks to people; nothing below it
+// reads flags, the environment or the clock, or writes to standard output.
+package main
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	a := &app{in: os.Stdin, out: os.Stdout, err: os.Stderr, env: os.LookupEnv, now: time.Now}
+	os.Exit(int(a.main(ctx, os.Args[1:])))
+}

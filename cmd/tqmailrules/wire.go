@@ -1,0 +1,207 @@
+package main
+
+import (
+	"context"
+	"os"
+	"runtime"
+	"slices"
+
+	"github.com/tqmailrules/tqmailrules/cmd/tqmailrules/internal/report"
+	"github.com/tqmailrules/tqmailrules/cmd/tqmailrules/internal/settings"
+	"github.com/tqmailrules/tqmailrules/cmd/tqmailrules/internal/ui"
+	"github.com/tqmailrules/tqmailrules/engine"
+	"github.com/tqmailrules/tqmailrules/engine/extract"
+	"github.com/tqmailrules/tqmailrules/engine/mail"
+	"github.com/tqmailrules/tqmailrules/engine/source/files"
+	"github.com/tqmailrules/tqmailrules/internal/yamlfile"
+	"github.com/tqmailrules/tqmailrules/rules"
+)
+
+// executed lists the kinds of actions that this build carries out; the others
+// are planned only.
+var executed = map[string]bool{
+	"treat_as": true, "trim": true, "unwrap": true, "extract": true, "keep": true, "event": true, "attribute": true,
+	"tag": true, "relate": true, "status": true, "source": true, "tlp": true, "score": true, "ship": true, "route": true, "hold": true,
+	"pair": false, "unlock": false,
+}
+
+// plannedKinds are the others, sorted.
+func plannedKinds() (kinds []string) {
+	for k, ok := range executed {
+		if !ok {
+			kinds = append(kinds, k)
+		}
+	}
+	slices.Sort(kinds)
+	return kinds
+}
+
+// extractors are those of this build, in the order in which they run.
+func extractors() []engine.Extractor {
+	return []engine.Extractor{extract.New(extract.Config{})}
+}
+
+func extractorNames() (all []string) {
+	for _, x := range extractors() {
+		all = append(all, x.Info().Name)
+	}
+	return all
+}
+
+// parserFor makes the mail parser of a configuration.
+func parserFor(cfg *settings.Config) *mail.Parser {
+	return mail.New(mail.Config{
+		Limits: cfg.Limits, OwnDomains: cfg.Mailbox.OwnDomains,
+		TrustedAuthServers: cfg.Mailbox.AuthServers, MailboxName: cfg.Mailbox.Name,
+	})
+}
+
+// readConfig reads a configuration file.
+func readConfig(path string) (*settings.Config, yamlfile.Diagnostics, error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, nil, err
+	}
+	cfg, diags := settings.Parse(path, data)
+	return cfg, diags, nil
+}
+
+// rulesAndConfig loads what most commands need: the rule files of the flags, or
+// those of the configuration.
+type rulesAndConfig struct {
+	rules  list
+	config string
+}
+
+// load returns status exitOK when set and cfg can be used; it has said
+// everything otherwise. Without a configuration cfg holds defaults.
+func (rc *rulesAndConfig) load(a *app, name string) (*rules.Set, *settings.Config, exit) {
+	cfg := &settings.Config{Instance: "default"}
+	if rc.config != "" {
+		got, diags, err := readConfig(rc.config)
+		if err != nil {
+			return nil, nil, a.usage(name, "%v", err)
+		}
+		if code := a.diagnose(diags); code != exitOK {
+			return nil, nil, code
+		}
+		cfg = got
+	}
+	paths := rc.rules
+	if len(paths) == 0 {
+		paths = cfg.Rules
+	}
+	if len(paths) == 0 {
+		return nil, nil, a.usage(name, "no rules: give --rules FILE, or -c CONFIG")
+	}
+	set, diags, err := loadRules(paths, ruleOptions(cfg, rc.config != ""))
+	if err != nil {
+		return nil, nil, a.usage(name, "%v", err)
+	}
+	if code := a.diagnose(diags); code != exitOK {
+		return nil, nil, code
+	}
+	return set, cfg, exitOK
+}
+
+// ruleOptions lets rule files be checked against the configuration, when there
+// is one.
+func ruleOptions(cfg *settings.Config, configured bool) rules.Options {
+	opt := rules.Options{Limits: cfg.Limits, Extractors: extractorNames()}
+	if !configured {
+		return opt
+	}
+	opt.Secrets, opt.Sinks = []string{}, []string{}
+	for name := range cfg.Secrets {
+		opt.Secrets = append(opt.Secrets, name)
+	}
+	for _, s := range cfg.Sinks {
+		opt.Sinks = append(opt.Sinks, s.Name)
+	}
+	return opt
+}
+
+// openCorpus opens the source of a command line's corpus arguments.
+func (a *app) openCorpus(paths []string, cfg *settings.Config) (*files.Source, error) {
+	return files.Open(files.Config{Paths: paths, Stdin: a.in, Limits: cfg.Limits})
+}
+
+// ruleCounts is the empty table of a summary.
+func ruleCounts(set *rules.Set) (counts []report.RuleCount) {
+	for _, r := range set.Rules() {
+		counts = append(counts, report.RuleCount{ID: r.ID, Mode: string(r.Mode)})
+	}
+	return counts
+}
+
+// markPlanned notes on each item which of its actions nobody carries out.
+func markPlanned(o *engine.Outcome) {
+	for _, it := range o.Items {
+		for _, s := range it.Plan.Steps {
+			if k := s.Action.Kind(); !executed[k] && !slices.Contains(it.NotExecuted, k) {
+				it.NotExecuted = append(it.NotExecuted, k)
+			}
+		}
+		slices.Sort(it.NotExecuted)
+	}
+}
+
+// recorder is a sink of a dry run: the batches are in the outcomes already.
+type recorder string
+
+func (r recorder) Name() string                             { return string(r) }
+func (r recorder) Ship(context.Context, engine.Batch) error { return nil }
+func (r recorder) Close() error                             { return nil }
+
+// recordingSinks stand in for the sinks of a configuration, or for those that
+// rules name.
+func recordingSinks(cfg *settings.Config, set *rules.Set) (sinks []engine.Sink) {
+	var names []string
+	for _, s := range cfg.Sinks {
+		names = append(names, s.Name)
+	}
+	if len(names) == 0 {
+		names = []string{"default"}
+	}
+	for _, n := range names {
+		sinks = append(sinks, recorder(n))
+	}
+	return sinks
+}
+
+func workersOr(n int) int {
+	if n > 0 {
+		return n
+	}
+	return runtime.GOMAXPROCS(0)
+}
+
+// progressed wraps a source so that progress is shown while it is read.
+type progressed struct {
+	engine.Source
+	app   *app
+	p     *ui.Progress
+	mails int
+	bytes int64
+}
+
+// Next implements engine.Source.
+func (s *progressed) Next(ctx context.Context) (engine.Delivery, error) {
+	d, err := s.Source.Next(ctx)
+	if err == nil {
+		s.mails++
+		s.bytes += d.Raw.Size()
+		s.p.Step(s.app.now(), s.mails, s.bytes)
+	}
+	return d, err
+}
+
+func statusOf(sum engine.Summary, err error) exit {
+	switch {
+	case err != nil || sum.Degraded():
+		return exitEnvironment
+	case sum.Quarantined > 0:
+		return exitQuarantined
+	}
+	return exitOK
+}
