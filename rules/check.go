@@ -30,8 +30,9 @@ type checker struct {
 	keep  bool     // `indicator` can be read
 	open  []string // macros being expanded, to find cycles
 	bad   bool
-	cur   ast.Node  // the node being checked
-	trace *traceMap // when every value is to be recorded
+	cur   ast.Node          // the node being checked
+	short map[ast.Node]bool // texts that are read from short fields
+	trace *traceMap         // when every value is to be recorded
 }
 
 // usage is what an expression reads.
@@ -39,6 +40,7 @@ type usage struct {
 	phase engine.Phase
 	path  string // the path that made the phase as late as it is
 	paths []string
+	fixed []*fixedPath
 	nodes int
 }
 
@@ -154,6 +156,26 @@ func (c *checker) reads(path string, phase engine.Phase) {
 	}
 }
 
+// shortText notes that a node reads a text that is not long.
+func (c *checker) shortText(n ast.Node, f *field) ast.Node {
+	if f.Type.kind == textKind && !f.long {
+		if c.short == nil {
+			c.short = map[ast.Node]bool{}
+		}
+		c.short[n] = true
+	}
+	return n
+}
+
+// fixed reads a fixed path.
+func (c *checker) fixed(path string) ast.Node {
+	p := fixedPaths()[path]
+	if !slices.Contains(c.use.fixed, p) {
+		c.use.fixed = append(c.use.fixed, p)
+	}
+	return &ast.IdentifierNode{Value: path}
+}
+
 func (c *checker) identifier(n *ast.IdentifierNode) (ast.Node, typ) {
 	for i := len(c.vars) - 1; i >= 0; i-- {
 		if c.vars[i].name == n.Value {
@@ -165,7 +187,7 @@ func (c *checker) identifier(n *ast.IdentifierNode) (ast.Node, typ) {
 			return c.fail(n, "indicator can be read in keep only", hint("use any(indicators, ...)"))
 		}
 		c.reads(n.Value, f.Phase)
-		return &ast.IdentifierNode{Value: n.Value}, f.Type
+		return c.shortText(c.fixed(n.Value), f), f.Type
 	}
 	if n.Value == "lists" || n.Value == "macros" || isNamespace(n.Value) {
 		return c.fail(n, n.Value+" is not a value", hint("%s is followed by a dot and a name", n.Value))

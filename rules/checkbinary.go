@@ -44,7 +44,7 @@ func (c *checker) equality(n *ast.BinaryNode) (ast.Node, typ) {
 	if t.is(listKind, tableKind, objectKind) && t.kind != unknown {
 		return c.fail(n, fmt.Sprintf("%s cannot be compared as a whole", t.a()), c.wholeHint(n.Left, t))
 	}
-	if t.is(textKind) && !literal(n.Left) && !literal(n.Right) {
+	if t.is(textKind) && !c.brief(left) && !c.brief(right) {
 		return c.negated(n.Operator == "!=", c.emit("equal", boolType, left, right)), boolType
 	}
 	return &ast.BinaryNode{Operator: n.Operator, Left: left, Right: right}, boolType
@@ -57,14 +57,9 @@ func (c *checker) negated(not bool, n ast.Node) ast.Node {
 	return &ast.UnaryNode{Operator: "!", Node: n}
 }
 
-// literal says whether a node is written out, so that its length is known.
-func literal(n ast.Node) bool {
-	switch n.(type) {
-	case *ast.StringNode, *ast.IntegerNode, *ast.FloatNode, *ast.BoolNode:
-		return true
-	}
-	return false
-}
+// brief says whether a checked text is written out or read from a short field,
+// so that comparing it costs little whatever stands on the other side.
+func (c *checker) brief(n ast.Node) bool { return known(n) || c.short[n] }
 
 func (c *checker) mismatch(n *ast.BinaryNode, t, u typ) (ast.Node, typ) {
 	more := expected("the same type on both sides")
@@ -113,7 +108,7 @@ func (c *checker) order(n *ast.BinaryNode) (ast.Node, typ) {
 	if !t.is(textKind, numberKind, decimalKind, timeKind, durationKind) {
 		return c.fail(n, fmt.Sprintf("%s have no order", t), expected("numbers, times, durations or texts"))
 	}
-	if t.is(textKind) && !literal(n.Left) && !literal(n.Right) {
+	if t.is(textKind) && !c.brief(left) && !c.brief(right) {
 		cmp := c.emit("compare", numberType, left, right)
 		return &ast.BinaryNode{Operator: n.Operator, Left: cmp, Right: &ast.IntegerNode{}}, boolType
 	}

@@ -22,12 +22,13 @@ func (c *checker) member(n *ast.MemberNode) (ast.Node, typ) {
 			}
 		}
 	}
-	base, t := c.node(n.Node)
+	known := len(c.use.fixed)
+	base, t := c.base(n.Node)
 	switch t.kind {
 	case unknown:
 		return c.unknownMember(n)
 	case objectKind:
-		return c.fieldOf(n, base, t)
+		return c.fieldOf(n, base, t, known)
 	case listKind:
 		return c.element(n, base, t)
 	case tableKind:
@@ -61,7 +62,23 @@ func (c *checker) namespaceMember(n *ast.MemberNode, ns, name string) (ast.Node,
 	return c.unknownFunction(n, full)
 }
 
-func (c *checker) fieldOf(n *ast.MemberNode, base ast.Node, t typ) (ast.Node, typ) {
+// base checks what a dot stands behind. A path is one value: only the whole of
+// it is traced.
+func (c *checker) base(n ast.Node) (ast.Node, typ) {
+	trace := c.trace
+	switch n.(type) {
+	case *ast.IdentifierNode, *ast.MemberNode, *ast.ChainNode, *ast.PointerNode:
+		c.trace = nil
+	}
+	out, t := c.node(n)
+	c.trace = trace
+	return out, t
+}
+
+// fieldOf checks object.name. known is the number of fixed paths that were read
+// before the object was: when the object is a fixed path itself, the longer
+// path is read in its place.
+func (c *checker) fieldOf(n *ast.MemberNode, base ast.Node, t typ, known int) (ast.Node, typ) {
 	prop, ok := n.Property.(*ast.StringNode)
 	if !ok {
 		return c.fail(n.Property, fmt.Sprintf("%s has fields, not elements", t.a()), expected("a dot and the name of a field"))
@@ -72,7 +89,11 @@ func (c *checker) fieldOf(n *ast.MemberNode, base ast.Node, t typ) (ast.Node, ty
 		return c.fail(n, "unknown field "+path, c.suggestField(t.obj, prop.Value))
 	}
 	c.reads(path, f.Phase)
-	return &ast.MemberNode{Node: base, Property: at(&ast.StringNode{Value: prop.Value}, prop)}, f.Type
+	if id, ok := base.(*ast.IdentifierNode); ok && fixedPaths()[id.Value] != nil {
+		c.use.fixed = c.use.fixed[:known]
+		return c.shortText(c.fixed(id.Value+"."+prop.Value), f), f.Type
+	}
+	return c.shortText(&ast.MemberNode{Node: base, Property: at(&ast.StringNode{Value: prop.Value}, prop)}, f), f.Type
 }
 
 // suggestField looks for the nearest field, then one level below.

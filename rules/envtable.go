@@ -20,6 +20,9 @@ type field struct {
 	Type  typ
 	Phase engine.Phase
 	Doc   string
+
+	index int  // of the Go field
+	long  bool // a text that may be as long as the mail
 }
 
 func (o *object) names() []string {
@@ -65,7 +68,7 @@ func walkEnvironment(o *object, prefix string, phase engine.Phase, open map[*obj
 // environment is the object whose fields are the roots.
 var environment = sync.OnceValue(func() *object {
 	b := &tableBuilder{objects: map[reflect.Type]*object{}}
-	return b.object(reflect.TypeFor[env]())
+	return b.object(reflect.TypeFor[roots]())
 })
 
 // tableBuilder reads the environment off the Go types, so that what rules can
@@ -81,11 +84,11 @@ func (b *tableBuilder) object(rt reflect.Type) *object {
 	for i := range rt.NumField() {
 		g := rt.Field(i)
 		name := g.Tag.Get("expr")
-		if name == "" || g.Type == reflect.TypeFor[*run]() {
+		if name == "" {
 			continue
 		}
 		key := o.Name + "." + name
-		f := &field{Name: name, Type: b.typeOf(g.Type), Phase: fieldPhases[key], Doc: fieldDocs[key]}
+		f := &field{Name: name, Type: b.typeOf(g.Type), Phase: fieldPhases[key], Doc: fieldDocs[key], index: i, long: longFields[key]}
 		o.fields = append(o.fields, f)
 		o.byName[name] = f
 	}
@@ -94,7 +97,7 @@ func (b *tableBuilder) object(rt reflect.Type) *object {
 
 // objectNames are what the structures are called in messages and the reference.
 var objectNames = map[reflect.Type]string{
-	reflect.TypeFor[env]():               "",
+	reflect.TypeFor[roots]():             "",
 	reflect.TypeFor[engine.Meta]():       "delivery",
 	reflect.TypeFor[engine.Carrier]():    "carrier",
 	reflect.TypeFor[engine.Mailbox]():    "mailbox",
@@ -120,6 +123,13 @@ var objectNames = map[reflect.Type]string{
 	reflect.TypeFor[engine.Original]():   "original",
 	reflect.TypeFor[engine.PairFacts]():  "pair",
 	reflect.TypeFor[engine.Indicator]():  "indicator",
+}
+
+// longFields are texts that may be as long as the mail: comparing two of them is
+// paid for by length. All others are short enough for one step.
+var longFields = map[string]bool{
+	"body.text": true, "plain body.raw": true, "page.raw": true, "page.display_text": true, "page.inner_text": true,
+	"thread.text": true, "link.display_text": true, "original.text": true, "attachment.text": true,
 }
 
 // fieldPhases are the fields that are not known from the start.

@@ -16,21 +16,36 @@ import (
 type evaluator struct {
 	vm  vm.VM
 	run *run
-	env *env
+	env map[string]any
 }
 
-func newEvaluator(fuel int) *evaluator { return &evaluator{run: &run{limit: fuel}} }
+func newEvaluator(fuel int) *evaluator {
+	r := &run{limit: fuel}
+	return &evaluator{run: r, env: map[string]any{runName: r}}
+}
 
-// evaluator takes one from the pool and shows it the view.
-func (s *Set) evaluator(v *engine.View) *evaluator {
+// evaluator takes one from the pool and shows it what the paths say of the view.
+func (s *Set) evaluator(v *engine.View, ind *engine.Indicator, paths []*fixedPath) *evaluator {
 	ev := s.evaluators.Get().(*evaluator)
-	ev.env = newEnv(v, ev.run)
+	ev.look(v, ind, paths)
 	return ev
 }
 
+func (ev *evaluator) look(v *engine.View, ind *engine.Indicator, paths []*fixedPath) {
+	r := newRoots(v, ind)
+	fill(ev.env, paths, &r)
+	ev.run.msg = v.Message
+	if v.Message == nil {
+		ev.run.msg = emptyMessage
+	}
+}
+
 func (s *Set) release(ev *evaluator) {
-	ev.env, ev.run.msg, ev.run.trace = nil, nil, nil
-	clear(ev.vm.Stack[:cap(ev.vm.Stack)]) // no message is kept alive by the pool
+	clear(ev.env) // the pool keeps no message alive longer than it must
+	ev.env[runName] = ev.run
+	ev.run.msg, ev.run.trace = nil, nil
+	clear(ev.run.args[:cap(ev.run.args)])
+	clear(ev.vm.Stack[:cap(ev.vm.Stack)])
 	clear(ev.vm.Variables)
 	s.evaluators.Put(ev)
 }
@@ -118,7 +133,7 @@ func (s *Set) Evaluate(phase engine.Phase, view *engine.View) engine.Plan {
 	if int(phase) >= len(s.phases) || len(s.phases[phase]) == 0 {
 		return plan
 	}
-	ev := s.evaluator(view)
+	ev := s.evaluator(view, nil, s.paths[phase])
 	defer s.release(ev)
 	stopped := false
 	for _, r := range s.phases[phase] {
@@ -185,9 +200,8 @@ func (s *Set) Keep(view *engine.View, ind *engine.Indicator) engine.Verdict {
 	if len(s.keeps) == 0 {
 		return verdict
 	}
-	ev := s.evaluator(view)
+	ev := s.evaluator(view, ind, s.keepPaths)
 	defer s.release(ev)
-	ev.env.Indicator = ind
 	for _, r := range s.keeps {
 		holds, err := ev.condition(r.when)
 		if err != nil {

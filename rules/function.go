@@ -18,10 +18,10 @@ type Function struct {
 	Result string // type, for people
 	Doc    string
 
-	result typ
-	work   work
-	typed  func(c *checker, f *Function, n ast.Node, args []ast.Node) (ast.Node, typ) // instead of the plain check
-	prep   func(c *checker, args []ast.Node) ([]ast.Node, bool)                       // makes constants ready
+	result  typ
+	work    work
+	typed   func(c *checker, f *Function, n ast.Node, args []ast.Node) (ast.Node, typ) // instead of the plain check
+	prepare func(v any) any                                                            // makes a value behind the first that is written out ready, nil: as it is
 }
 
 // Param is one parameter.
@@ -210,6 +210,13 @@ func (c *checker) apply(n ast.Node, name string, args []ast.Node) (ast.Node, typ
 	out, ok := c.arguments(f, args)
 	if !ok {
 		return n, f.result
+	}
+	if f.prepare != nil {
+		for i, a := range out[1:] {
+			if s, ok := a.(*ast.StringNode); ok {
+				out[i+1] = &ast.ConstantNode{Value: f.prepare(s.Value)}
+			}
+		}
 	}
 	return c.emitWork(f.Name, f.work, f.result, out), f.result
 }

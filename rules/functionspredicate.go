@@ -12,7 +12,9 @@ var (
 	pExpr      = Param{Name: "expression", Type: "with # or .field for the element"}
 )
 
-// predicateFunctions ask every element of a list. Each round spends fuel.
+// predicateFunctions ask every element of a list. A call spends a step for each
+// element before it asks the first, whether or not it will ask them all, so
+// that the fuel a condition needs does not depend on where in a list a thing stands.
 func predicateFunctions() []*Function {
 	p := func(name, result, doc string, second Param) *Function {
 		return &Function{Name: name, Params: []Param{pList, second}, Result: result, Doc: doc, typed: checkPredicate}
@@ -44,13 +46,12 @@ func checkPredicate(c *checker, f *Function, n ast.Node, args []ast.Node) (ast.N
 	if t.kind == listKind {
 		elem = *t.elem
 	}
-	body, bt := elem, elem
+	bt := elem
 	out := &ast.BuiltinNode{Name: f.Name, Arguments: []ast.Node{c.enter(n, coll, t)}}
 	if len(args) == 2 {
 		pred, pt := c.predicate(args[1], predicate{elem, c.pathOf(args[0])})
 		out.Arguments, bt = append(out.Arguments, pred), pt
 	}
-	_ = body
 	return c.predicateResult(f, n, args, out, t, bt)
 }
 
@@ -94,7 +95,7 @@ func workIndexOr(r *run, a []any) (any, error) {
 	return a[0], r.spend(0)
 }
 
-// predicate checks the body of a predicate and makes each round spend fuel.
+// predicate checks the body of a predicate.
 func (c *checker) predicate(n ast.Node, p predicate) (ast.Node, typ) {
 	pn, ok := n.(*ast.PredicateNode)
 	if !ok {
@@ -103,11 +104,6 @@ func (c *checker) predicate(n ast.Node, p predicate) (ast.Node, typ) {
 	c.preds = append(c.preds, p)
 	body, t := c.node(pn.Node)
 	c.preds = c.preds[:len(c.preds)-1]
-	tick := c.tick(n)
-	var metered ast.Node = &ast.SequenceNode{Nodes: []ast.Node{tick, body}}
-	if t.is(boolKind) {
-		metered = &ast.BinaryNode{Operator: "&&", Left: tick, Right: body}
-	}
-	metered.SetLocation(c.src.loc(pn.Node.Location()))
-	return at(&ast.PredicateNode{Node: metered}, metered), t
+	body = c.round(body, t)
+	return at(&ast.PredicateNode{Node: body}, body), t
 }

@@ -20,7 +20,7 @@ func textFunctions() []*Function {
 	other := named("other", pText)
 	return []*Function{
 		fn("contains", "contains any of the parts", anyText(strings.Contains)),
-		fn("icontains", "the same, regardless of case", anyText(fold.Contains)),
+		{Name: "strings.icontains", Params: []Param{pText, part}, result: boolType, Doc: "the same, regardless of case", work: workFoldContains, prepare: prepareNeedle},
 		fn("starts_with", "starts with any of the parts", anyText(strings.HasPrefix)),
 		fn("istarts_with", "the same, regardless of case", anyText(fold.HasPrefix)),
 		fn("ends_with", "ends with any of the parts", anyText(strings.HasSuffix)),
@@ -34,6 +34,34 @@ func textFunctions() []*Function {
 		{Name: "strings.replace_confusables", Params: []Param{pText}, result: textType, Doc: "letters that look like Latin ones replaced by those, marks and invisible characters left out", work: textMap(plainLetters)},
 		{Name: "strings.scan_base64", Params: []Param{pText}, result: textsType, Doc: "the texts that stand in it as base64, at least 8 characters of it each", work: workScanBase64},
 	}
+}
+
+// prepareNeedle makes a text that is written out ready to be searched for.
+func prepareNeedle(v any) any {
+	if s, ok := v.(string); ok {
+		return fold.NewNeedle(s)
+	}
+	return v
+}
+
+func workFoldContains(r *run, a []any) (any, error) {
+	s := a[0].(string)
+	for _, p := range a[1:] {
+		if err := r.spendText(s); err != nil {
+			return nil, err
+		}
+		n, ready := p.(*fold.Needle)
+		if !ready {
+			if err := r.spendText(p.(string)); err != nil {
+				return nil, err
+			}
+			n = fold.NewNeedle(p.(string))
+		}
+		if n.In(s) {
+			return true, nil
+		}
+	}
+	return false, nil
 }
 
 // anyText is the work of asking one text for any of several parts. Each costs a

@@ -42,7 +42,7 @@ func Load(files []File, opt Options) (*Set, yamlfile.Diagnostics) {
 	}
 	opt.Limits = opt.Limits.WithDefaults()
 	l := &loader{
-		opt: opt, config: conf.New(env{}),
+		opt: opt, config: conf.New(prototype()),
 		lists: map[string]*list{}, macros: map[string]*macro{}, usedLists: map[string]bool{}, ids: map[string]*yamlfile.Node{},
 		set: &Set{fuel: opt.Limits.ConditionOp}, defaults: map[string]*yamlfile.Node{},
 	}
@@ -200,8 +200,10 @@ func (l *loader) finish() {
 		case r.Mode == Off:
 		case r.Keep:
 			s.keeps = append(s.keeps, r)
+			s.keepPaths = r.addPaths(s.keepPaths)
 		default:
 			s.phases[r.Phase] = append(s.phases[r.Phase], r)
+			s.paths[r.Phase] = r.addPaths(s.paths[r.Phase])
 		}
 	}
 	s.evaluators.New = func() any { return newEvaluator(s.fuel) }

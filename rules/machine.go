@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/tqmailrules/tqmailrules/engine"
-	"github.com/tqmailrules/tqmailrules/internal/fold"
 )
 
 // machine is the table of the functions that operators and accesses become.
@@ -19,7 +18,7 @@ var machine = map[string]func(rt reflect.Type) work{
 	"entry":      workEntry,
 	"or":         workOr,
 	"slice":      func(reflect.Type) work { return workSlice },
-	"tick":       func(reflect.Type) work { return workTick },
+	"enter":      func(reflect.Type) work { return workEnter },
 	"equal":      func(reflect.Type) work { return workEqual },
 	"compare":    func(reflect.Type) work { return workCompare },
 	"concat":     func(reflect.Type) work { return workConcat },
@@ -133,8 +132,8 @@ func workHas(r *run, a []any) (any, error) {
 	return ok, r.spend(0)
 }
 
-// workTick is called once per round of a predicate.
-func workTick(r *run, a []any) (any, error) { return true, r.spend(0) }
+// workEnter pays for asking every element of a list.
+func workEnter(r *run, a []any) (any, error) { return a[0], r.spend(length(a[0])) }
 
 func workSlice(r *run, a []any) (any, error) {
 	from, to := a[1].(int), a[2].(int)
@@ -251,36 +250,3 @@ func workInList(r *run, a []any) (any, error) {
 	s := a[0].(string)
 	return a[1].(*list).has(s), r.spendText(s)
 }
-
-// haystack work over prepared needles: true if any of them fits.
-func needleWork(f func(s, p string) bool, folded func(s string, n *fold.Needle) bool) work {
-	return func(r *run, a []any) (any, error) {
-		s := a[0].(string)
-		for _, arg := range a[1:] {
-			if err := r.spendText(s); err != nil {
-				return nil, err
-			}
-			if anyNeedle(s, arg, f, folded) {
-				return true, nil
-			}
-		}
-		return false, nil
-	}
-}
-
-func anyNeedle(s string, arg any, f func(s, p string) bool, folded func(s string, n *fold.Needle) bool) bool {
-	switch p := arg.(type) {
-	case *needles:
-		for _, n := range p.all {
-			if folded(s, n) {
-				return true
-			}
-		}
-	case string:
-		return f(s, p)
-	}
-	return false
-}
-
-// needles are the constant texts of one argument, made ready.
-type needles struct{ all []*fold.Needle }

@@ -2,6 +2,7 @@ package rules
 
 import (
 	"math"
+	"slices"
 	"time"
 
 	"github.com/tqmailrules/tqmailrules/engine"
@@ -62,6 +63,7 @@ type Rule struct {
 	when     *expression
 	actions  []*action
 	pair     []*pairAction
+	exprs    []*expression
 	latePath string // the path that made Phase as late as it is
 }
 
@@ -73,10 +75,27 @@ type ActionInfo struct {
 
 // reads takes over the phase of an expression of the rule.
 func (r *Rule) reads(e *expression) {
-	r.Paths = append(r.Paths, e.use.paths...)
+	r.exprs = append(r.exprs, e)
+	for _, p := range e.use.paths {
+		if !slices.Contains(r.Paths, p) {
+			r.Paths = append(r.Paths, p)
+		}
+	}
 	if e.use.phase > r.Phase {
 		r.Phase, r.latePath = e.use.phase, e.use.path
 	}
+}
+
+// addPaths adds the fixed paths that the rule reads.
+func (r *Rule) addPaths(paths []*fixedPath) []*fixedPath {
+	for _, e := range r.exprs {
+		for _, p := range e.use.fixed {
+			if !slices.Contains(paths, p) {
+				paths = append(paths, p)
+			}
+		}
+	}
+	return paths
 }
 
 var (

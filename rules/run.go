@@ -25,6 +25,7 @@ type run struct {
 	limit int
 	msg   *engine.Message
 	trace *tracer
+	args  []any // scratch of the function that runs
 }
 
 // spend takes n steps and one, and fails when they are not there.

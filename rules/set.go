@@ -17,6 +17,9 @@ type Set struct {
 	sources  []*source
 	fuel     int
 
+	paths     [3][]*fixedPath // what the expressions of a phase read
+	keepPaths []*fixedPath
+
 	evaluators sync.Pool
 }
 

@@ -12,9 +12,11 @@ type tracer struct{}
 
 func (c *checker) traced(_, out ast.Node, _ typ) ast.Node { return out }
 
-func (c *checker) enter(_ ast.Node, list ast.Node, _ typ) ast.Node { return list }
+// enter makes a predicate spend a step for each element of its list.
+func (c *checker) enter(_ ast.Node, list ast.Node, t typ) ast.Node {
+	return c.emit("enter", t, list)
+}
 
 func (c *checker) leave(_ ast.Node, out ast.Node, _ typ) ast.Node { return out }
 
-// tick makes a round of a predicate spend fuel.
-func (c *checker) tick(ast.Node) ast.Node { return c.emit("tick", boolType) }
+func (c *checker) round(body ast.Node, _ typ) ast.Node { return body }

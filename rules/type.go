@@ -82,6 +82,17 @@ func (t typ) scalar() bool {
 	return t.is(textKind, numberKind, decimalKind, boolKind, timeKind, durationKind)
 }
 
+// holdsObject says whether a value of the type has fields somewhere.
+func (t typ) holdsObject() bool {
+	switch t.kind {
+	case unknown, objectKind:
+		return true
+	case listKind, tableKind:
+		return t.elem.holdsObject()
+	}
+	return false
+}
+
 // String names the type for people; no Go type name ever shows.
 func (t typ) String() string {
 	switch t.kind {

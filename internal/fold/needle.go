@@ -1,6 +1,9 @@
 package fold
 
-import "unicode/utf8"
+import (
+	"unicode"
+	"unicode/utf8"
+)
 
 // Needle is a text made ready to be searched for: the automaton of Knuth,
 // Morris and Pratt over canonical runes, so that a search looks at each rune of
@@ -9,7 +12,8 @@ import "unicode/utf8"
 type Needle struct {
 	text  string
 	runes []rune
-	back  []int32 // where to go on after a mismatch; -1 restarts behind it
+	back  []int32   // where to go on after a mismatch; -1 restarts behind it
+	start [256]bool // bytes with which the first rune can start, in any case
 }
 
 // NewNeedle prepares p.
@@ -19,7 +23,25 @@ func NewNeedle(p string) *Needle {
 		n.runes = append(n.runes, Rune(r))
 	}
 	n.back = failures(n.runes)
+	n.markStart()
 	return n
+}
+
+// markStart finds the bytes at which a search has to look closer.
+func (n *Needle) markStart() {
+	if len(n.runes) == 0 {
+		return
+	}
+	first := n.runes[0]
+	n.start[utf8.AppendRune(nil, first)[0]] = true
+	for o := unicode.SimpleFold(first); o != first; o = unicode.SimpleFold(o) {
+		n.start[utf8.AppendRune(nil, o)[0]] = true
+	}
+	if first == utf8.RuneError { // any byte that is not UTF-8 reads as this
+		for b := utf8.RuneSelf; b < len(n.start); b++ {
+			n.start[b] = true
+		}
+	}
 }
 
 // String is the text as it was given.
@@ -53,6 +75,14 @@ func (n *Needle) Find(s string) (start, end int) {
 	}
 	state := int32(0)
 	for i := 0; i < len(s); {
+		if state == 0 {
+			for i < len(s) && !n.start[s[i]] {
+				i++
+			}
+			if i == len(s) {
+				break
+			}
+		}
 		r, size := canonical(s, i)
 		for state >= 0 && n.runes[state] != r {
 			state = n.back[state]
