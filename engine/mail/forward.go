@@ -17,13 +17,12 @@ import (
 // subject is not that of an answer.
 func (b *builder) forward() {
 	m := b.msg
-	if m.Meta.IsBounce || m.Meta.IsAutoReply {
-		return
+	if !m.Meta.IsBounce && !m.Meta.IsAutoReply && !b.inlineForward() {
+		b.attachedForward()
 	}
-	if b.inlineForward() {
-		return
+	if kind, _ := cutPrefix(m.Subject.Subject); kind == eitherWay {
+		m.Subject.IsForward, m.Subject.IsReply = m.Forward.IsForward, !m.Forward.IsForward
 	}
-	b.attachedForward()
 }
 
 // inlineForward looks at the plain text and, when there is nothing, at what the
@@ -60,7 +59,7 @@ func (b *builder) readForward(text string) (fwd engine.Forward, at int, ok bool)
 			return fwd, 0, false
 		}
 		switch {
-		case k.kind == markForward, (k.kind == markOriginal || k.kind == markBlock) && k.block.seen > 0 && b.mayForward():
+		case k.kind == markForward, (k.kind == markOriginal || k.kind == markBlock) && b.mayForward(&k.block):
 			fwd = engine.Forward{IsForward: true, Style: "inline", Client: k.client}
 			fwd.Original = b.original(text, &k)
 			fwd.Inner = b.inner(fwd.Original.Text, 1)
@@ -79,10 +78,15 @@ func nextLine(text string, off int) int {
 	return next
 }
 
-// mayForward is false for answers.
-func (b *builder) mayForward() bool {
+// mayForward decides whether a quoted header without a forwarding line makes a
+// forward: when the subject says so, or when it is the quoted subject and not
+// that of an answer. Spam quotes stolen conversations to look harmless.
+func (b *builder) mayForward(k *block) bool {
 	s := b.msg.Subject
-	return s.IsForward || !s.IsReply
+	if k.seen == 0 || s.IsReply {
+		return false
+	}
+	return s.IsForward || s.Base != "" && strings.EqualFold(s.Base, baseOf(k.values[labelSubject]))
 }
 
 // inner lists the forwards inside a forwarded text, outermost first.

@@ -150,14 +150,14 @@ func messageIDs(s string) []string {
 // subjectPrefixes are reply and forward marks of mail programs in their
 // languages, lower case, without the colon.
 var subjectPrefixes = map[string]prefixKind{
-	"re": reply, "r": reply, "aw": reply, "antw": reply, "antwort": reply, "sv": reply, "vs": reply, "ref": reply, "rif": reply,
-	"res": reply, "odp": reply, "ynt": reply, "yan": reply, "vá": reply, "va": reply, "atb": reply, "bls": reply, "rép": reply,
+	"re": reply, "r": reply, "aw": reply, "antw": reply, "antwort": reply, "sv": reply, "ref": reply, "rif": reply,
+	"res": reply, "vs": eitherWay, "odp": reply, "ynt": reply, "yan": reply, "vá": reply, "va": reply, "atb": reply, "bls": reply, "rép": reply,
 	"rep": reply, "rv.": reply, "re.": reply, "απ": reply, "ατ": reply, "σχετ": reply, "отв": reply, "ответ": reply, "на": reply,
 	"回复": reply, "回覆": reply, "答复": reply, "答覆": reply, "返信": reply, "회신": reply, "답장": reply, "ตอบ": reply, "ตอบกลับ": reply,
 	"השב": reply, "תגובה": reply, "رد": reply, "پاسخ": reply, "tl": reply, "trả lời": reply, "hồi âm": reply, "bal": reply, "відп": reply, "одг": reply, "odg": reply, "svar": reply,
 	"fw": forward, "fwd": forward, "wg": forward, "weiterl": forward, "tr": forward, "rv": forward, "enc": forward, "i": forward,
 	"doorst": forward, "vb": forward, "vl": forward, "fs": forward, "pd": forward, "videresend": forward, "vidaresendt": forward,
-	"továbbítás": forward, "tov": forward, "i̇lt": forward, "ilt": forward, "iletilen": forward, "πρθ": forward, "προώθ": forward,
+	"továbbítás": forward, "tov": forward, "ilt": forward, "iletilen": forward, "πρθ": forward, "προώθ": forward,
 	"пересл": forward, "пер": forward, "переслано": forward, "fwd.": forward, "转发": forward, "轉寄": forward, "轉發": forward, "転送": forward,
 	"전달": forward, "ส่งต่อ": forward, "הועבר": forward, "إعادة توجيه": forward, "ارجاع": forward, "chuyển tiếp": forward, "trans": forward,
 	"yl": forward, "yönl": forward, "redir": forward, "edasi": forward, "välj": forward, "prosl": forward, "posl": forward, "pre": forward, "προς": forward, "rtf": forward, "inoltra": forward, "inoltro": forward, "rvs": forward,
@@ -170,6 +170,7 @@ const (
 	noPrefix prefixKind = iota
 	reply
 	forward
+	eitherWay // "VS:" is an answer in Finnish and a forward in Danish and Norwegian
 )
 
 // subject strips reply and forward marks: "AW: WG: [2] text". Tags in brackets
@@ -199,6 +200,18 @@ func isForwardTail(s string) bool {
 	return strings.EqualFold(s, "(fwd)") || strings.EqualFold(s, "(fw)")
 }
 
+// baseOf is a subject without its marks.
+func baseOf(s string) string {
+	for n := 0; n < 50; n++ {
+		kind, rest := cutPrefix(s)
+		if kind == noPrefix {
+			break
+		}
+		s = rest
+	}
+	return s
+}
+
 // cutPrefix takes one mark off: letters, an optional counter, a colon of any width.
 func cutPrefix(s string) (kind prefixKind, rest string) {
 	const far = 40
@@ -210,7 +223,7 @@ func cutPrefix(s string) (kind prefixKind, rest string) {
 	if j := strings.IndexAny(word, "[(^*"); j > 0 && isCounter(word[j:]) {
 		word = strings.TrimSpace(word[:j])
 	}
-	word = strings.TrimRight(strings.ToLower(word), "0123456789")
+	word = strings.TrimRight(lowerText(word), "0123456789")
 	if kind = subjectPrefixes[word]; kind == noPrefix {
 		return noPrefix, s
 	}

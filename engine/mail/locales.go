@@ -32,7 +32,7 @@ var labelWords = map[label]string{
 	labelCc: "cc|kopie|copie|copie à|copia|cópia|kopia|kopi|kopio|kopija|másolat|másolatot kap|копия|копія|копие|κοιν.|κοινοποίηση|bilgi|koopia|" +
 		"副本|抄送|参照|참조|עותק|نسخة|رونوشت|สำเนา|tembusan|dw|cc'd|s výskytom|en copie|con copia|kópia|kóp.",
 	labelBcc: "bcc|cci|cco|ccn|密件副本|密送|숨은 참조|skrytá kopie|udw|скрытая копия|blindkopie|bkz|gizli",
-	labelDate: "date|sent|datum|gesendet|gesendet am|envoyé|envoyé le|date d'envoi|enviado|enviada|enviado el|enviado em|enviada em|fecha|data|inviato|data invio|verzonden|verstuurd|" +
+	labelDate: "date|sent|datum|gesendet|gesendet am|envoyé|envoyé le|date d'envoi|enviado|enviada|enviado el|enviado em|enviada em|fecha|data|dată|inviato|data invio|verzonden|verstuurd|" +
 		"skickat|sendt|dato|lähetetty|päivämäärä|päiväys|wysłano|data wysłania|odesláno|odoslané|dátum|elküldve|küldve|trimis|data trimiterii|poslano|poslané|vrijeme|" +
 		"отправлено|дата|дата отправки|відправлено|надіслано|изпратено|στάλθηκε|ημερομηνία|gönderildi|gönderim|gönderme tarihi|tarih|gönderilme tarihi|saadetud|kuupäev|" +
 		"nosūtīts|datums|išsiųsta|išsiuntimo data|寄件日期|傳送日期|傳送時間|寄件時間|日期|时间|時間|发送时间|发送日期|送信日時|送信日|日時|日付|보낸 날짜|보낸날짜|날짜|발송일|" +
@@ -75,7 +75,7 @@ var forwardWords = phraseSet("forwarded message|forwarded mail|forwarded email|f
 	"пересылаемое сообщение|переадресованное сообщение|перенаправленное сообщение|пересланное сообщение|пересылаемое письмо|начало переадресованного сообщения|начало пересылаемого сообщения|начало пересланного сообщения|" +
 	"переслане повідомлення|пересланий лист|переадресоване повідомлення|початок листа, що пересилається|початок пересланого повідомлення|початок переспрямованого повідомлення|" +
 	"препратено съобщение|начало на препратеното съобщение|προωθημένο μήνυμα|αρχή προωθημένου μηνύματος|" +
-	"iletilen mesaj|iletilmiş ileti|yönlendirilen ileti|yönlendirilmiş ileti|iletilen ileti|iletilen mesajın başlangıcı|iletilmiş mesajın başlangıcı|yönlendirilmiş ileti başlangıcı|iletilmiş ileti başlangıcı|" +
+	"iletilen mesaj|iletilmiş ileti|yönlendirilen ileti|yönlendirilmiş ileti|iletilen ileti|iletilen mesajın başlangıcı|iletilmiş mesajın başlangıcı|yönlendirilmiş ileti başlangıcı|iletilen iletinin başlangıcı|iletilmiş iletinin başlangıcı|iletilmiş ileti başlangıcı|" +
 	"edastatud kiri|edastatud sõnum|edasisaadetud kiri|pārsūtīts ziņojums|pārsūtīta ziņa|pārsūtītais ziņojums|persiųstas laiškas|persiųstas pranešimas|persiunčiamas laiškas|" +
 	"転送メッセージ|転送されたメッセージ|転送メール|転送された電子メール|以下は転送されたメッセージです|" +
 	"转发的邮件|转发邮件|转发信息|已转发邮件|转发邮件信息|被转发邮件|下面是被转发的邮件|轉寄郵件|轉寄的郵件|轉寄訊息|已轉寄郵件|已轉寄的郵件|開始轉寄郵件|以下是轉寄的郵件|转发的消息|" +
@@ -110,13 +110,13 @@ func phraseSet(s string) map[string]bool {
 var monthStems = func() map[string]int {
 	m := map[string]int{}
 	for month, stems := range [...]string{
-		1:  "jan|ene|gen|gener|ian|янв|січ|яну|ιαν|ocak|oca|tam|led|sty|jaan|janv|sau|siij|tháng 1|stu­|jän|janu",
+		1:  "jan|ene|gen|gener|ian|янв|січ|яну|ιαν|ocak|oca|tam|led|sty|jaan|janv|sau|siij|tháng 1|jän|janu",
 		2:  "feb|fév|fev|фев|лют|φεβ|şub|helm|úno|lut|veeb|vas|febr|febb|tháng 2|veljače|veljača",
 		3:  "mar|mär|mrz|märz|maa|maalis|már|мар|бер|берез|μαρ|μάρ|bře|märts|kov|tháng 3|mrt|maart|ožujka|ožujak",
 		4:  "apr|avr|abr|апр|кві|απρ|nis|huhti|dub|kwi|bal|ápr|tháng 4|travnja|travanj|avril|aprill",
 		5:  "may|mai|maj|mag|maí|мая|май|трав|μαΐ|μαι|mayıs|touko|kvě|geg|máj|mei|tháng 5|svibnja|svibanj|mag|maig",
-		6:  "jun|juin|giu|июн|черв|юни|ιουν|ιούν|haz|kesä|červ|cze|bir|jún|iun|tháng 6|lipnja|lipanj|juny",
-		7:  "jul|juil|lug|июл|лип|юли|ιουλ|ιούλ|tem|heinä|červenc|lip|lie|júl|iul|tháng 7|srpnja|srpanj|jūl",
+		6:  "jun|juuni|juin|giu|июн|черв|юни|ιουν|ιούν|haz|kesä|červ|cze|bir|jún|iun|tháng 6|lipnja|lipanj|juny",
+		7:  "jul|juuli|juil|lug|июл|лип|юли|ιουλ|ιούλ|tem|heinä|červenc|lip|lie|júl|iul|tháng 7|srpnja|srpanj|jūl",
 		8:  "aug|août|aou|ago|авг|серп|αυγ|αύγ|ağu|elo|srp|sie|rugp|tháng 8|kolovoza|kolovoz|aug|agost",
 		9:  "sep|set|сен|вер|септ|σεπ|eyl|syys|zář|wrz|rugs|sept|szept|tháng 9|rujna|rujan",
 		10: "oct|okt|ott|out|окт|жов|οκτ|eki|ekim|loka|říj|paź|spal|tháng 10",
@@ -131,6 +131,10 @@ var monthStems = func() map[string]int {
 	}
 	return m
 }()
+
+// lowerText is lower case as the tables have it: the dotted capital I of Turkish
+// leaves a combining dot behind.
+func lowerText(s string) string { return strings.ReplaceAll(strings.ToLower(s), "i\u0307", "i") }
 
 // maxStem is the length in runes of the longest stem.
 const maxStem = 10

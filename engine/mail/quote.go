@@ -127,7 +127,7 @@ func separator(s string) (kind markKind, client string) {
 	if lead < 2 && !colon && !strings.HasPrefix(s, "*") {
 		return 0, ""
 	}
-	phrase := strings.ToLower(strings.TrimRight(core, ":： \t"))
+	phrase := lowerText(strings.TrimRight(core, ":： \t"))
 	phrase = strings.Join(strings.Fields(phrase), " ")
 	switch {
 	case forwardWords[phrase], strings.HasPrefix(phrase, "forwarded by "), strings.HasPrefix(phrase, "forwarded message from "):
@@ -251,7 +251,7 @@ func readLabel(s string) (kind label, value string) {
 	if i <= 0 {
 		return noLabel, ""
 	}
-	word := strings.ToLower(strings.TrimFunc(head[:i], func(r rune) bool { return strings.ContainsRune("*_|• \t\u00a0\u202a\u200f\u200e", r) }))
+	word := lowerText(strings.TrimFunc(head[:i], func(r rune) bool { return strings.ContainsRune("*_|• \t\u00a0\u202a\u200f\u200e", r) }))
 	kind, ok := labels[word]
 	if !ok {
 		return noLabel, ""

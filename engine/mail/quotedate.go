@@ -52,7 +52,7 @@ func (d *dateParts) take(s string) string {
 		}
 		d.word(strings.Trim(s[:end], "."))
 		return s[end:]
-	case (r == '+' || r == '-' || r == '−') && d.clock && !d.zoned && isDigit(s, n):
+	case (r == '+' || r == '-' || r == '−') && (d.clock || d.gmt) && !d.zoned && isDigit(s, n):
 		return d.zone(s[n:], r == '+')
 	}
 	return s[n:]
@@ -83,6 +83,10 @@ func (d *dateParts) number(s string) string {
 		}
 		return s[n:]
 	}
+	if d.weekday {
+		d.weekday = false
+		return s[n:]
+	}
 	d.numbers = append(d.numbers, v)
 	d.seps = append(d.seps, sep)
 	return s[n:]
@@ -110,14 +114,26 @@ func (d *dateParts) word(w string) {
 	case "pm", "p.m", "下午", "午後", "오후", "μμ", "μ.μ", "ös", "odp", "م", "晚上":
 		d.pm = true
 		return
+	case "gmt", "utc":
+		d.gmt = true
+		return
+	case "th", "thứ":
+		d.weekday = len(d.numbers) == 0
+		return
+	case "uto", "sri", "čet", "pet", "sub", "ned":
+		d.croatian = true
+	case "lip", "srp", "lis":
+		if d.croatian {
+			d.month, d.monthAt = map[string]int{"lip": 6, "srp": 7, "lis": 10}[w], len(d.numbers)
+			return
+		}
 	case "mesz":
 		w = "cest"
 	case "mez":
 		w = "cet"
 	}
 	if off, ok := zoneNames[strings.ToUpper(w)]; ok && d.clock && !d.zoned && len(w) > 1 {
-		d.zoned = w != "gmt" && w != "utc"
-		d.offset = offsetOf(off)
+		d.zoned, d.offset = true, offsetOf(off)
 		return
 	}
 	if m := monthOf(w); m > 0 && d.month == 0 {
@@ -173,7 +189,7 @@ func (d *dateParts) time() time.Time {
 func (d *dateParts) date() (y, m, day int, ok bool) {
 	n := d.numbers
 	if d.month > 0 {
-		if len(n) < 2 {
+		if len(n) != 2 {
 			return 0, 0, 0, false
 		}
 		if n[0] > 31 {
@@ -181,7 +197,7 @@ func (d *dateParts) date() (y, m, day int, ok bool) {
 		}
 		return fullYear(n[1]), d.month, n[0], n[1] > 31 || n[1] < 100 && d.monthAt == 1
 	}
-	if len(n) < 3 {
+	if len(n) != 3 {
 		return 0, 0, 0, false
 	}
 	switch {
