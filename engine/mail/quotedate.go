@@ -37,6 +37,9 @@ type dateParts struct {
 	pm, am, zoned  bool
 	offset         int // seconds
 	failed         bool
+	gmt            bool // an offset may follow
+	weekday        bool // the next number is that of a day of the week (Vietnamese)
+	croatian       bool // by a day of the week; three short months mean others in Polish
 }
 
 // take reads one token off the front.
