@@ -1,0 +1,170 @@
+package extract_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/tqmailrules/tqmailrules/engine"
+	"github.com/tqmailrules/tqmailrules/engine/extract"
+	"github.com/tqmailrules/tqmailrules/internal/names"
+)
+
+func TestProvenanceIsOfTheOriginalText(t *testing.T) {
+	text := "first hxxps://evil[.]example[.]com/a?b=1, then bob[at]mail(dot)example(dot)org and 192.0.2[.]7\n"
+	for _, f := range extract.FindText(text) {
+		if got := text[f.Spot.Span.Start:f.Spot.Span.End]; got != f.Original {
+			t.Errorf("%s %q: span gives %q, Original is %q", f.Type, f.Value, got, f.Original)
+		}
+		if f.Flags&engine.Defanged == 0 {
+			t.Errorf("%s %q is not flagged as defanged", f.Type, f.Value)
+		}
+	}
+	want := []string{
+		"URL https://evil.example.com/a?b=1 <hxxps://evil[.]example[.]com/a?b=1>",
+		"FQDN evil.example.com <hxxps://evil[.]example[.]com/a?b=1>",
+		"Email Address bob@mail.example.org <bob[at]mail(dot)example(dot)org>",
+		"FQDN mail.example.org <bob[at]mail(dot)example(dot)org>",
+		"IP Address 192.0.2.7 <192.0.2[.]7>",
+	}
+	var got []string
+	for _, f := range extract.FindText(text) {
+		got = append(got, f.Type+" "+f.Value+" <"+f.Original+">")
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestPageGivesContextAndFlags(t *testing.T) {
+	href, _ := names.ParseURL("https://login.evil.example.org/x")
+	mail, _ := names.ParseURL("mailto:joe@example.net?subject=hi")
+	page := &engine.Page{
+		InnerText: "see www.bank.example.com and secret.example.net here",
+		Hidden:    []engine.Span{{Start: 29, End: 47}},
+		Links: []*engine.Link{
+			{DisplayText: "www.bank.example.com", HrefURL: href, Mismatched: true, Span: engine.Span{Start: 4, End: 24}},
+			{DisplayText: "here", HrefURL: mail, Span: engine.Span{Start: 48, End: 52}},
+		},
+		Refs: []engine.PageRef{{Tag: "img", Attr: "src", URL: "https://px.example.com/o.gif"}, {Tag: "img", Attr: "src", URL: "cid:logo"}, {Tag: "a", Attr: "ping", URL: "javascript:x.com"}},
+	}
+	type row struct {
+		Type, Value, Context string
+		Span                 engine.Span
+		Flags                string
+	}
+	var got []row
+	in := engine.Input{Parts: []engine.InputPart{{PartInfo: engine.PartInfo{ID: "body.html", Kind: "html"}, Page: page}}}
+	found, err := extract.New(extract.Config{}).Extract(context.Background(), in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range found {
+		got = append(got, row{f.Type, f.Value, f.Spot.Context.String(), f.Spot.Span, strings.Join(f.Flags.Names(), " ")})
+	}
+	want := []row{
+		{"FQDN", "www.bank.example.com", "text", engine.Span{Start: 4, End: 24}, "reserved"},
+		{"FQDN", "secret.example.net", "hidden", engine.Span{Start: 29, End: 47}, "reserved"},
+		{"URL", "https://login.evil.example.org/x", "link", engine.Span{Start: 4, End: 24}, "reserved mismatch"},
+		{"FQDN", "login.evil.example.org", "url", engine.Span{Start: 4, End: 24}, "reserved mismatch derived"},
+		{"Email Address", "joe@example.net", "link", engine.Span{Start: 48, End: 52}, "reserved"},
+		{"FQDN", "example.net", "link", engine.Span{Start: 48, End: 52}, "reserved derived"},
+		{"URL", "https://px.example.com/o.gif", "reference", engine.Span{}, "reserved"},
+		{"FQDN", "px.example.com", "url", engine.Span{}, "reserved derived"},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestHeadersNamesAndSubjects(t *testing.T) {
+	header := "Received: from mx.example.com ([192.0.2.7]) by mx.example.org\nMessage-ID: <a.b@example.com>\nX-Mailer: Evil Mailer 2.0\nReply-To: <joe@example.net>\n"
+	in := engine.Input{Parts: []engine.InputPart{
+		{PartInfo: engine.PartInfo{ID: "header", Kind: "header"}, Text: header},
+		{PartInfo: engine.PartInfo{ID: "subject", Kind: "subject"}, Text: "see evil[.]example[.]com"},
+		{PartInfo: engine.PartInfo{ID: "2", Kind: "name"}, Text: "Invoice (final).pdf.exe"},
+		{PartInfo: engine.PartInfo{ID: "2", Kind: "attachment"}, Text: "192.0.2.8"},
+	}}
+	found, err := extract.New(extract.Config{}).Extract(context.Background(), in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, f := range found {
+		if f.Flags&engine.Derived != 0 {
+			continue
+		}
+		got = append(got, f.Spot.Part+" "+f.Spot.Context.String()+" "+f.Spot.Header+" "+f.Type+" "+f.Value)
+		if f.Spot.Part == "header" && header[f.Spot.Span.Start:f.Spot.Span.End] != f.Original {
+			t.Errorf("%q: span gives %q", f.Value, header[f.Spot.Span.Start:f.Spot.Span.End])
+		}
+	}
+	want := []string{
+		"header header Received FQDN mx.example.com",
+		"header header Received IP Address 192.0.2.7",
+		"header header Received FQDN mx.example.org",
+		"header header X-Mailer X-Mailer Evil Mailer 2.0",
+		"header header Reply-To Email Address joe@example.net",
+		"subject subject  FQDN evil.example.com",
+		"2 name  Filename Invoice (final).pdf.exe",
+		"2 attachment  IP Address 192.0.2.8",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestLimitsAreToldAndKeepWhatWasFound(t *testing.T) {
+	x := extract.New(extract.Config{MaxFindings: 5, MaxText: 1000})
+	part := func(text string) engine.Input {
+		return engine.Input{Parts: []engine.InputPart{{PartInfo: engine.PartInfo{ID: "1", Kind: "text"}, Text: text}}}
+	}
+	found, err := x.Extract(context.Background(), part(strings.Repeat("a.example.com ", 50)))
+	if !errors.Is(err, engine.ErrLimit) || len(found) < 5 || len(found) > 8 {
+		t.Errorf("%d findings, error %v", len(found), err)
+	}
+	if _, err = x.Extract(context.Background(), part(strings.Repeat("word ", 500))); !errors.Is(err, engine.ErrLimit) {
+		t.Errorf("long text: error %v", err)
+	}
+	if found, err = x.Extract(context.Background(), part("a.example.com")); err != nil || len(found) != 1 {
+		t.Errorf("short text: %d findings, error %v", len(found), err)
+	}
+}
+
+// TestTimeIsLinear compares one size with four times that size: a quadratic
+// step would show as a factor of 16.
+func TestTimeIsLinear(t *testing.T) {
+	for name, unit := range map[string]string{
+		"base64 blob": "QWxhZGRpbjpvcGVuIHNlc2FtZQ+/", "dots": "a.a.a.", "at signs": "a@", "at and dots": "a.b@c.d", "schemes": "http://",
+		"broken urls": "http://a..b,", "broken urls, entities": "http://a.com&gt", "brackets": "a[.]", "open brackets": "[[[(", "colons": "::a:", "v4": "1.2.3.4,",
+		"v4 dashes": "1.2.3.4-", "slashes": "a/b/", "backslashes": `C:\a\b`, "drives": `C:\a `, "registry": `HKLM\a b\`, "shares": `\\a\b`, "spoken dots": "a dot ",
+		"spoken dots to names": "a dot com ", "umlauts": "ü.ü", "invisible": "a\u200b.", "ideographs": "访问a.com", "percent": "%a%\\", "mozilla": "Mozilla/5.0 (", "rule": "rule a ",
+		"mutex": "mutex: \"", "scheme space": "http:// ", "urls": "http://a.com/x ", "urls glued": "http://a.com/x,", "hosts": "a.com ", "hosts glued": "a.com,", "digests": "81f9167a97a45a8d65bbd02bc79c63d3,",
+		"wide": "“”", "colons and ports": "a.com:8", "wrappers": "https://www.google.com/url?q=", "full width": "ａ．", "at words": "a at b[.", "fuzzy": "3:abcdefgh:", "hex": "abcdef0123456789",
+	} {
+		t.Run(name, func(t *testing.T) {
+			small := fastest(func() { extract.FindText(strings.Repeat(unit, 1<<16/len(unit))) })
+			large := fastest(func() { extract.FindText(strings.Repeat(unit, 1<<18/len(unit))) })
+			if large > 10*small+20*time.Millisecond {
+				t.Errorf("%v for one, %v for four", small, large)
+			}
+		})
+	}
+}
+
+func fastest(f func()) time.Duration {
+	best := time.Hour
+	for range 2 {
+		start := time.Now()
+		f()
+		best = min(best, time.Since(start))
+		if best > 5*time.Second {
+			break
+		}
+	}
+	return best
+}

@@ -1,0 +1,550 @@
+package extract
+
+import (
+	"net/netip"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/tqmailrules/tqmailrules/engine"
+	"github.com/tqmailrules/tqmailrules/internal/names"
+)
+
+// colons reads an atom with a colon: an IPv6 address, a fuzzy hash, a host
+// with its port, or pairs such as "sha1:..." whose pieces are read by themselves.
+func (s *scanner) colons(i, j int) int {
+	w := s.word
+	if s.ipv6(i, j) || s.ssdeep(i, j) {
+		return 0
+	}
+	end := 0
+	for i < j {
+		k := strings.IndexByte(w[i:j], ':')
+		if k < 0 {
+			k = j - i
+		}
+		piece := i + k
+		port := piece+1 < j && isDigit(w[piece+1])
+		if port && i < piece {
+			if end = s.bareURL(i, piece); end > 0 {
+				return end
+			}
+		}
+		end = max(end, s.piece(i, piece, port))
+		i = piece + 1
+		if i < j && s.ipv6(i, j) {
+			return end
+		}
+		if end > i {
+			return end
+		}
+	}
+	return end
+}
+
+// piece reads one stretch without a colon.
+func (s *scanner) piece(i, j int, port bool) int {
+	i, j = s.trim(i, j)
+	w := s.word
+	switch {
+	case i >= j:
+	case strings.IndexByte(w[i:j], '/') >= 0:
+		return s.slashes(i, j)
+	case strings.IndexByte(w[i:j], '.') >= 0:
+		s.dotted(i, j, port)
+	default:
+		s.plain(i, j)
+	}
+	return 0
+}
+
+// slashes reads an atom with a slash: a network, a target without a scheme, a
+// path, or alternatives that are read by themselves.
+func (s *scanner) slashes(i, j int) int {
+	w := s.word
+	if s.cidr(i, j) || s.unixPath(i, j) {
+		return 0
+	}
+	cut := i + strings.IndexByte(w[i:j], '/')
+	if end := s.bareURL(i, cut); end > 0 {
+		return end
+	}
+	for i <= j {
+		k := strings.IndexByte(w[i:j], '/')
+		if k < 0 {
+			k = j - i
+		}
+		if a, b := s.trim(i, i+k); a < b {
+			if strings.IndexByte(w[a:b], '.') >= 0 {
+				s.dotted(a, b, false)
+			} else {
+				s.plain(a, b)
+			}
+		}
+		i += k + 1
+	}
+	return 0
+}
+
+// bareURL reads "host.tld/path", "host.tld:port/path" and "192.0.2.7/path"
+// whose host is w[i:cut]. It returns the end of the URL, 0 if it is none.
+func (s *scanner) bareURL(i, cut int) int {
+	w := s.word
+	host := w[i:cut]
+	if strings.IndexByte(host, '.') < 0 || len(host) > 253 {
+		return 0
+	}
+	if _, numeric := parseIPv4(host); !numeric && !s.hostLike(i, cut, true) {
+		return 0
+	}
+	if !pathFollows(w[cut:]) {
+		return 0
+	}
+	end := names.URLEnd(w, i)
+	if end <= cut+1 {
+		return 0
+	}
+	u, ok := names.SplitURL(w[i:end])
+	if !ok || !shippable(&u) || u.Scheme != "http" {
+		return 0
+	}
+	s.url(&u, w[i:end], i, end, 0)
+	return end
+}
+
+// pathFollows tells whether a path of more than its slash comes next, after a
+// port or not.
+func pathFollows(w string) bool {
+	k := 0
+	if w != "" && w[0] == ':' {
+		for k = 1; k < len(w) && k < 7 && isDigit(w[k]); k++ {
+		}
+	}
+	return k+1 < len(w) && w[k] == '/' && w[k+1] != '/'
+}
+
+// dotted reads an atom with dots and neither colon nor slash.
+func (s *scanner) dotted(i, j int, port bool) int {
+	w := s.word
+	if isDigit(w[i]) && s.numbers(i, j) {
+		return 0
+	}
+	switch {
+	case s.attack(i, j):
+	case s.hostLike(i, j, port):
+		s.host(i, j)
+	case s.fileLike(i, j):
+		s.file(i, j)
+	default:
+		s.runs(i, j)
+	}
+	return 0
+}
+
+// runs reads the ASCII runs of an atom in which ideographs stand, as in
+// "访问evil.example谢谢", and the pieces of one joined by underscores.
+func (s *scanner) runs(i, j int) {
+	w := s.word
+	if allASCII(w[i:j]) {
+		return
+	}
+	for i < j {
+		k := i
+		for k < j && w[k] < utf8.RuneSelf {
+			k++
+		}
+		if a, b := s.trim(i, k); a < b && strings.IndexByte(w[a:b], '.') > 0 {
+			s.dotted(a, b, false)
+		}
+		for k < j && w[k] >= utf8.RuneSelf {
+			k++
+		}
+		i = k
+	}
+}
+
+// numbers reads what is made of digits and dots: addresses, ranges of them,
+// versions. It is false when letters are in it.
+func (s *scanner) numbers(i, j int) bool {
+	w := s.word
+	for k := i; k < j; k++ {
+		switch {
+		case w[k] == '-' && k > i:
+			if allNumeric(w[k+1 : j]) {
+				s.ipv4(i, k)
+				s.ipv4(k+1, j)
+				return true
+			}
+			return false
+		case !isDigit(w[k]) && w[k] != '.':
+			return false
+		}
+	}
+	s.ipv4(i, j)
+	return true
+}
+
+func allNumeric(s string) bool { return s != "" && strings.Trim(s, "0123456789.") == "" }
+
+// ipv4 reports a dotted quad unless the words around make it a version.
+func (s *scanner) ipv4(i, j int) {
+	a, ok := parseIPv4(s.word[i:j])
+	if !ok || s.versionContext(i, j) {
+		return
+	}
+	s.emit(typeIPv4, s.word[i:j], i, j, ipFlags(a))
+}
+
+// parseIPv4 is strict: four decimal numbers without leading zeros.
+func parseIPv4(w string) (netip.Addr, bool) {
+	if len(w) < 7 || len(w) > 15 || strings.Count(w, ".") != 3 {
+		return netip.Addr{}, false
+	}
+	a, err := netip.ParseAddr(w)
+	return a, err == nil
+}
+
+func (s *scanner) versionContext(i, j int) bool {
+	w := s.word
+	if i > 0 && (isAlnum(w[i-1]) || w[i-1] == '.' || w[i-1] == '-' || w[i-1] == '_' || w[i-1] == '/' && i > 1 && isLetter(w[i-2])) {
+		return w[i-1] != '-' || i < 2 || !isDigit(w[i-2])
+	}
+	if j < len(w) && (isAlnum(w[j]) || w[j] == '.' && j+1 < len(w) && isDigit(w[j+1])) {
+		return true
+	}
+	from, _ := s.span(i, i+1)
+	if versionWords[strings.ToLower(s.wordBefore(from))] {
+		return true
+	}
+	return false
+}
+
+// cidr reports a network in prefix notation.
+func (s *scanner) cidr(i, j int) bool {
+	w := s.word[i:j]
+	cut := strings.IndexByte(w, '/')
+	if cut < 2 || len(w)-cut > 4 || !allDigits(w[cut+1:]) {
+		return false
+	}
+	p, err := netip.ParsePrefix(w)
+	if err != nil {
+		return false
+	}
+	value := w
+	if p.Masked().String() != w {
+		value = p.Masked().String()
+	}
+	s.emit(typeCIDR, value, i, j, ipFlags(p.Addr()))
+	return true
+}
+
+// ipv6 reports an address or network, with "IPv6:" before it and a zone or
+// prefix behind it.
+func (s *scanner) ipv6(i, j int) bool {
+	w := s.word
+	if j-i > 5 && strings.EqualFold(w[i:i+5], "IPv6:") {
+		i += 5
+	}
+	end := i
+	colons := 0
+	for end < j && end-i < 50 && (isHex(w[end]) || w[end] == ':' || w[end] == '.') {
+		if w[end] == ':' {
+			colons++
+		}
+		end++
+	}
+	for end > i && (w[end-1] == '.' || w[end-1] == ':' && (end < i+2 || w[end-2] != ':')) {
+		end--
+	}
+	if colons < 2 || end-i > 45 || end-i < 3 || end < j && w[end] != '/' && w[end] != '%' {
+		return false
+	}
+	if end < j && w[end] == '/' && s.cidr(i, j) {
+		return true
+	}
+	a, err := netip.ParseAddr(w[i:end])
+	if err != nil || !a.Is6() || !plausibleIPv6(w[i:end], a) || i > 0 && isAlnum(w[i-1]) {
+		return false
+	}
+	if a.Is4In6() {
+		s.emit(typeIPv4, a.Unmap().String(), i, end, ipFlags(a.Unmap()))
+		return true
+	}
+	value := w[i:end]
+	if canonical := a.String(); canonical != value {
+		value = canonical
+	}
+	s.emit(typeIPv6, value, i, end, ipFlags(a))
+	return true
+}
+
+// plausibleIPv6 tells an address from the scope operator of programs
+// ("face::add") and from an empty one.
+func plausibleIPv6(w string, a netip.Addr) bool {
+	if a.IsUnspecified() {
+		return false
+	}
+	if a.IsLoopback() {
+		return true
+	}
+	digits := 0
+	for i := 0; i < len(w); i++ {
+		if isDigit(w[i]) {
+			digits++
+		}
+	}
+	return digits > 0 && len(w) >= 5 || strings.Count(w, ":") >= 4
+}
+
+func addressFlags(ip string) engine.Flags {
+	a, err := netip.ParseAddr(ip)
+	if err != nil {
+		return 0
+	}
+	return ipFlags(a)
+}
+
+var (
+	sharedSpace = netip.MustParsePrefix("100.64.0.0/10")
+	reserved    = []netip.Prefix{
+		netip.MustParsePrefix("0.0.0.0/8"), netip.MustParsePrefix("192.0.0.0/24"), netip.MustParsePrefix("192.0.2.0/24"),
+		netip.MustParsePrefix("198.18.0.0/15"), netip.MustParsePrefix("198.51.100.0/24"), netip.MustParsePrefix("203.0.113.0/24"),
+		netip.MustParsePrefix("224.0.0.0/3"), netip.MustParsePrefix("2001:db8::/32"), netip.MustParsePrefix("3fff::/20"),
+		netip.MustParsePrefix("100::/64"), netip.MustParsePrefix("ff00::/8"),
+	}
+)
+
+// ipFlags follows the special-purpose registries (RFC 6890).
+func ipFlags(a netip.Addr) engine.Flags {
+	if a.IsPrivate() || a.IsLoopback() || a.IsLinkLocalUnicast() || sharedSpace.Contains(a) {
+		return engine.Private
+	}
+	for _, p := range reserved {
+		if p.Contains(a) {
+			return engine.Reserved
+		}
+	}
+	return 0
+}
+
+// hostLike tells whether an atom reads as a host rather than as a file, a
+// piece of a program, or two sentences. strong says that a port, a path or the
+// like follows, which files and sentences do not have.
+func (s *scanner) hostLike(i, j int, strong bool) bool {
+	w := s.word[i:j]
+	last := w[strings.LastIndexByte(w, '.')+1:]
+	if len(w) > 253 || len(last) < 2 || isDigit(last[0]) || !allASCII(w) && ideographGlue(w) {
+		return false
+	}
+	d := names.ParseHost(w)
+	if !d.Valid || strings.IndexByte(d.SLD, '_') >= 0 {
+		return false
+	}
+	labels := strings.Count(w, ".") + 1
+	ext := lowerASCII(last)
+	strong = strong || s.defanged(i, j) || len(w) > 4 && strings.EqualFold(w[:4], "www.")
+	if !strong && extensions[ext] && !notClash[ext] && (labels == 2 || extensions[lowerASCII(secondLast(w))]) {
+		return false
+	}
+	return strong || !s.code(i, j, w, ext, labels) && !sentence(w, ext, labels) && !products[w]
+}
+
+func (s *scanner) defanged(i, j int) bool {
+	if s.at == nil {
+		return false
+	}
+	from, to := s.span(i, j)
+	return s.text[from:to] != s.word[i:j]
+}
+
+func secondLast(w string) string {
+	w = w[:strings.LastIndexByte(w, '.')]
+	return w[strings.LastIndexByte(w, '.')+1:]
+}
+
+// code tells whether an atom is an expression of a program, a selector of a
+// style sheet, or the reversed name of a package.
+func (s *scanner) code(i, j int, w, ext string, labels int) bool {
+	head := lowerASCII(w[:strings.IndexByte(w, '.')])
+	switch {
+	case codeHeads[head] && (codeTails[ext] || labels > 2 || ext != "com" && ext != "net" && ext != "org"):
+		return true
+	case htmlTags[head] && codeTails[ext]:
+		return true
+	case labels > 2 && (head == "com" || head == "org" || head == "net") && ext != "com" && ext != "net" && ext != "org":
+		return true
+	}
+	next := byte(0)
+	if j < len(s.word) {
+		next = s.word[j]
+	}
+	if next == '(' && (codeTails[ext] || j+1 < len(s.word) && (s.word[j+1] == ')' || s.word[j+1] == '"' || s.word[j+1] == '\'')) {
+		return true
+	}
+	if i > 0 && (s.word[i-1] == '$' || s.word[i-1] == '#' && ext != "com") {
+		return true
+	}
+	return codeTails[ext] && camel(w)
+}
+
+// camel tells whether a capital follows a small letter inside a label.
+func camel(w string) bool {
+	for i := 1; i < len(w); i++ {
+		if w[i] >= 'A' && w[i] <= 'Z' && w[i-1] >= 'a' && w[i-1] <= 'z' {
+			return true
+		}
+	}
+	return false
+}
+
+// sentence tells whether an atom is the end of one sentence and the start of
+// the next ("work.Is"), a time of day ("5.30.pm") or the number of a list ("1.to").
+func sentence(w, ext string, labels int) bool {
+	last := w[len(w)-len(ext):]
+	first := w[:len(w)-len(ext)-1]
+	title := last[0] >= 'A' && last[0] <= 'Z' && (len(last) == 1 || last[1] >= 'a')
+	if title && ext != "com" && ext != "net" && ext != "org" && ext != "info" {
+		return true
+	}
+	if (ext == "am" || ext == "pm") && allNumeric(first) {
+		return true
+	}
+	if labels > 2 || len(ext) > 2 && !functionWords[ext] {
+		return false
+	}
+	if allDigits(first) && len(first) <= 2 {
+		return true
+	}
+	return len(first) < 2 && functionWords[ext]
+}
+
+func lowerASCII(s string) string {
+	for i := 0; i < len(s); i++ {
+		if s[i] >= 'A' && s[i] <= 'Z' {
+			return strings.ToLower(s)
+		}
+	}
+	return s
+}
+
+func titleSuffix(host string) bool {
+	i := strings.LastIndexByte(host, '.')
+	last := host[i+1:]
+	if i < 0 || len(last) < 2 || last[0] < 'A' || last[0] > 'Z' || last[1] < 'a' || last[1] > 'z' {
+		return false
+	}
+	l := strings.ToLower(last)
+	return l != "com" && l != "net" && l != "org" && !(host[0] >= 'A' && host[0] <= 'Z')
+}
+
+// host reports a host name.
+func (s *scanner) host(i, j int) {
+	d := names.ParseHost(s.word[i:j])
+	s.emit(typeFQDN, d.Domain, i, j, domainFlags(&d))
+}
+
+// domainFlags tells names of documentation (RFC 2606, RFC 6761), names under
+// no listed suffix, and names that look like others.
+func domainFlags(d *engine.Domain) engine.Flags {
+	var f engine.Flags
+	switch {
+	case d.RootDomain == "example.com", d.RootDomain == "example.net", d.RootDomain == "example.org",
+		d.TLD == "example", d.TLD == "test", d.TLD == "invalid", d.TLD == "localhost":
+		f |= engine.Reserved
+	}
+	if !d.Valid {
+		f |= engine.Unlisted
+	}
+	if d.Punycode != "" && homograph(d.Punycode) {
+		f |= engine.Homograph
+	}
+	return f
+}
+
+// homograph tells whether a label mixes Latin with Cyrillic or Greek, or
+// consists of Cyrillic letters only that all look like Latin ones.
+func homograph(host string) bool {
+	for label := range strings.SplitSeq(host, ".") {
+		var latin, foreign, alike, letters int
+		for _, r := range label {
+			switch {
+			case !unicode.IsLetter(r):
+				continue
+			case unicode.Is(unicode.Latin, r):
+				latin++
+			case unicode.Is(unicode.Cyrillic, r), unicode.Is(unicode.Greek, r), unicode.Is(unicode.Armenian, r):
+				foreign++
+				if strings.ContainsRune("аеорсухіјѕԁһӏԛԝькмнтвгпαονρυικωʏսոհցօ", r) {
+					alike++
+				}
+			}
+			letters++
+		}
+		if latin > 0 && foreign > 0 || letters > 1 && alike == letters {
+			return true
+		}
+	}
+	return false
+}
+
+// ideographGlue tells whether ideographs and ASCII letters stand in one label
+// of a name whose suffix is ASCII: a sentence without spaces, since registries
+// do not mix them so that the name could be told from it.
+func ideographGlue(w string) bool {
+	for label := range strings.SplitSeq(w, ".") {
+		var ascii, cjk bool
+		for _, r := range label {
+			ascii = ascii || r < utf8.RuneSelf
+			cjk = cjk || ideograph(r)
+		}
+		if ascii && cjk {
+			return true
+		}
+	}
+	return false
+}
+
+// ideograph tells scripts that are written without spaces between words.
+func ideograph(r rune) bool {
+	return r >= 0x3040 && r <= 0x30ff || r >= 0x3400 && r <= 0x9fff || r >= 0xac00 && r <= 0xd7af || r >= 0xf900 && r <= 0xfaff || r >= 0x0e00 && r <= 0x0e7f
+}
+
+// delimiterRune tells whether a rune outside ASCII ends an atom.
+func delimiterRune(r rune) bool {
+	switch {
+	case r == 0x200c || r == 0x200d || r == 0x2010 || r == 0x2011:
+		return false
+	case r <= 0xbf && r != 0xaa && r != 0xb5 && r != 0xb7 && r != 0xba, r >= 0x2000 && r <= 0x206f, r >= 0x2190 && r <= 0x2bff, r >= 0x3000 && r <= 0x3004,
+		r >= 0x3008 && r <= 0x3020, r >= 0xff00 && r <= 0xff0f, r >= 0xff1a && r <= 0xff20, r >= 0xff3b && r <= 0xff40, r >= 0xff5b && r <= 0xff65,
+		r == 0xfeff, r == utf8.RuneError, r >= 0x1f000, r >= 0xe000 && r <= 0xf8ff, r >= 0x1680 && r <= 0x1680:
+		return true
+	}
+	return false
+}
+
+// fileLike tells whether an atom is the name of a file.
+func (s *scanner) fileLike(i, j int) bool {
+	w := s.word[i:j]
+	ext := lowerASCII(w[strings.LastIndexByte(w, '.')+1:])
+	if len(w) > 255 || !extensions[ext] || products[w] {
+		return false
+	}
+	stem := w[:len(w)-len(ext)-1]
+	if stem == "" || strings.HasSuffix(stem, ".") || strings.Contains(stem, "..") {
+		return false
+	}
+	next := byte(0)
+	if j < len(s.word) {
+		next = s.word[j]
+	}
+	head, _, more := strings.Cut(lowerASCII(stem), ".")
+	if codeHeads[head] && (more || next == '(' || next == '=' || next == ';') || next == '(' && len(ext) < 5 && j+1 < len(s.word) && s.word[j+1] == ')' {
+		return false
+	}
+	if i > 0 && (s.word[i-1] == '$' || s.word[i-1] == '@') {
+		return false
+	}
+	return !(allNumeric(stem) && (len(stem) < 3 || ext == "so" || ext == "db" || ext == "mm"))
+}
+
+func (s *scanner) file(i, j int) { s.emit(typeFilename, s.word[i:j], i, j, 0) }

@@ -1,0 +1,201 @@
+package extract
+
+import (
+	"strings"
+
+	"github.com/tqmailrules/tqmailrules/engine"
+)
+
+// windowsPath reads a path or registry key that starts in the word at start:
+// "C:\x", "\\server\share", "%APPDATA%\x", "HKLM\x". They may hold spaces, so
+// they are read from the text itself. It returns where to go on, 0 for none.
+func (s *scanner) windowsPath(start, end int) int {
+	t := s.text
+	for i := start; i < end; i++ {
+		if i > start && isAlnum(t[i-1]) {
+			continue
+		}
+		switch typ := pathStart(t[i:min(len(t), i+40)]); typ {
+		case "":
+			if t[i] == '\\' && i > start {
+				return 0 // a backslash inside a word that is no path
+			}
+		default:
+			stop := pathEnd(t, i)
+			if stop-i < 4 {
+				return 0
+			}
+			s.before(start, i)
+			s.path(typ, i, stop)
+			return stop
+		}
+	}
+	return 0
+}
+
+// before reads what stands in a word before the path in it.
+func (s *scanner) before(start, end int) {
+	if end-start < 5 {
+		return
+	}
+	s.word, s.start, s.at = s.text[start:end], start, nil
+	s.unit()
+}
+
+// pathStart tells what starts here.
+func pathStart(t string) string {
+	switch {
+	case len(t) > 3 && isLetter(t[0]) && t[1] == ':' && t[2] == '\\' && t[3] != '\\' && class[t[3]] != space:
+		return typeFilePath
+	case len(t) > 4 && isLetter(t[0]) && t[1] == ':' && t[2] == '\\' && t[3] == '\\' && isAlnum(t[4]):
+		return typeFilePath
+	case len(t) > 4 && t[0] == '\\' && t[1] == '\\' && (isAlnum(t[2]) || t[2] == '?') && strings.IndexByte(t[3:], '\\') >= 0:
+		return typeFilePath
+	case t[0] == '%':
+		if k := strings.IndexByte(t[1:], '%'); k > 1 && len(t) > k+3 && t[k+2] == '\\' && variable(t[1:k+1]) {
+			return typeFilePath
+		}
+	case t[0]|0x20 == 'h' && registryRoot(t):
+		return typeRegKey
+	}
+	return ""
+}
+
+func variable(s string) bool {
+	for i := 0; i < len(s); i++ {
+		if !isAlnum(s[i]) && strings.IndexByte("_()", s[i]) < 0 {
+			return false
+		}
+	}
+	return true
+}
+
+func registryRoot(t string) bool {
+	k := strings.IndexByte(t, '\\')
+	if k < 3 || len(t) < k+2 || class[t[k+1]] == space {
+		return false
+	}
+	switch strings.ToUpper(strings.TrimSuffix(t[:k], ":")) {
+	case "HKLM", "HKCU", "HKU", "HKCR", "HKCC", "HKEY_LOCAL_MACHINE", "HKEY_CURRENT_USER", "HKEY_USERS", "HKEY_CLASSES_ROOT", "HKEY_CURRENT_CONFIG":
+		return true
+	}
+	return false
+}
+
+// maxPath is the longest path, in bytes.
+const maxPath = 1024
+
+// pathEnd finds the end of a path. A space belongs to it when words in capitals
+// lead to a next backslash ("Program Files\", "Windows NT\") or to the rest of
+// a file name with a known extension.
+func pathEnd(t string, i int) int {
+	limit := min(len(t), i+maxPath)
+	end := i
+	quote := byte(0)
+	if i > 0 && (t[i-1] == '"' || t[i-1] == '\'' || t[i-1] == '`') {
+		quote = t[i-1]
+	}
+	if quote != 0 {
+		if k := strings.IndexByte(t[i:limit], quote); k > 0 && strings.IndexByte(t[i:i+k], '\n') < 0 {
+			return i + k
+		}
+	}
+	for end < limit {
+		c := t[end]
+		if c == ' ' {
+			next := spacedSegment(t, end, limit)
+			if next == 0 {
+				break
+			}
+			end = next
+			continue
+		}
+		if c < ' ' || c == 0x7f || strings.IndexByte("\"<>|*?`;,", c) >= 0 {
+			break
+		}
+		if c == '\'' && quote == '\'' || c == ')' && strings.LastIndexByte(t[i:end], '(') < 0 || c == ':' && end > i+1 && !(t[i]|0x20 == 'h' && t[end-1] != '\\') {
+			break
+		}
+		end++
+	}
+	for end > i && strings.IndexByte(".:!')]}", t[end-1]) >= 0 && !(t[end-1] == ')' && strings.IndexByte(t[i:end], '(') >= 0) {
+		end--
+	}
+	return end
+}
+
+// spacedSegment returns where the backslash after the words at a space is.
+func spacedSegment(t string, i, limit int) int {
+	words := 0
+	for k := i; k < limit && k-i < 48; k++ {
+		switch c := t[k]; {
+		case c == '\\':
+			return k
+		case c == ' ':
+			if words++; words > 3 || k+1 >= limit {
+				return 0
+			}
+			n := t[k+1]
+			if !(n >= 'A' && n <= 'Z' || isDigit(n) || n == '(' || strings.HasPrefix(t[k+1:], "and ")) {
+				return 0
+			}
+		case c < ' ' || c >= 0x80 || strings.IndexByte("\"<>|*?`;,:'=", c) >= 0:
+			return 0
+		}
+	}
+	return 0
+}
+
+// path reports a path or key, and the file that a path names.
+func (s *scanner) path(typ string, i, j int) {
+	value := s.text[i:j]
+	if strings.Contains(value, `\\`) && value[0] != '\\' {
+		value = strings.ReplaceAll(value, `\\`, `\`) // escaped in a program or report
+	}
+	value = strings.TrimSuffix(value, `\`)
+	if typ == typeFilePath && strings.HasPrefix(value, `\\.`) {
+		return
+	}
+	f := *s.emitSpan(typ, value, i, j, 0)
+	if name := value[strings.LastIndexByte(value, '\\')+1:]; typ == typeFilePath && knownFile(name) {
+		s.derive(f, typeFilename, name, 0)
+	}
+}
+
+func knownFile(name string) bool {
+	dot := strings.LastIndexByte(name, '.')
+	return dot > 0 && len(name) <= 255 && extensions[lowerASCII(name[dot+1:])]
+}
+
+// unixPath reports an absolute path below a directory that systems have, or
+// below the home directory.
+func (s *scanner) unixPath(i, j int) bool {
+	w := s.word
+	if w[i] != '/' {
+		return false
+	}
+	if i > 0 && w[i-1] == '~' {
+		i--
+	} else if !systemDirectory(w[i:j]) || i > 0 && (isAlnum(w[i-1]) || w[i-1] == '<') {
+		return false
+	}
+	f := *s.emit(typeFilePath, w[i:j], i, j, 0)
+	f.Flags &^= engine.Defanged
+	if name := w[i:j][strings.LastIndexByte(w[i:j], '/')+1:]; knownFile(name) {
+		s.derive(f, typeFilename, name, 0)
+	}
+	return true
+}
+
+func systemDirectory(p string) bool {
+	head, rest, ok := strings.Cut(p[1:], "/")
+	if !ok || rest == "" || len(p) > maxPath {
+		return false
+	}
+	switch head {
+	case "etc", "tmp", "var", "usr", "home", "opt", "bin", "sbin", "dev", "root", "proc", "mnt", "srv", "lib", "lib64", "run", "boot", "sys",
+		"Users", "Library", "Applications", "System", "private", "Volumes", "data", "sdcard", "storage", "system":
+		return true
+	}
+	return false
+}

@@ -1,0 +1,138 @@
+package extract
+
+// Rule names of the types, as in engine.IndicatorTypes.
+const (
+	typeIPv4, typeIPv6, typeCIDR  = "IP Address", "IPv6 Address", "CIDR Block"
+	typeFQDN, typeURL, typeEmail  = "FQDN", "URL", "Email Address"
+	typeCVE, typeASN              = "CVE", "ASN"
+	typeFilename, typeFilePath    = "Filename", "File Path"
+	typeRegKey, typeMutex         = "Registry Key", "Mutex"
+	typeUserAgent, typeXMailer    = "User-agent", "X-Mailer"
+	typeSSDeep                    = "Fuzzy Hash"
+	typeBTC, typeETH, typeXMR     = "btc", "eth", "xmr"
+	typeAttack, typeYARA          = "attack", "yara"
+	typeMD5, typeSHA1, typeSHA256 = "MD5", "SHA-1", "SHA-256"
+	typeSHA384, typeSHA512        = "SHA-384", "SHA-512"
+)
+
+var types = []string{
+	typeIPv4, typeIPv6, typeCIDR, typeFQDN, typeURL, typeEmail, typeMD5, typeSHA1, typeSHA256, typeSHA384, typeSHA512,
+	typeSSDeep, typeCVE, typeASN, typeFilename, typeFilePath, typeRegKey, typeMutex, typeUserAgent, typeXMailer,
+	typeBTC, typeETH, typeXMR, typeAttack, typeYARA,
+}
+
+// Classes of bytes. A word is looked at when the classes of its bytes, ORed,
+// hold an anchor.
+const (
+	letter uint16 = 1 << iota // g to z
+	hex                       // a to f
+	digit
+	dot
+	at
+	colon
+	slash
+	backslash
+	bracket
+	percent
+	wide  // UTF-8
+	other // the rest of ASCII
+	mayBeDot
+	space
+
+	anchor = digit | dot | at | colon | slash | backslash | bracket | percent | mayBeDot
+)
+
+var class = func() (t [256]uint16) {
+	for c := range t {
+		switch {
+		case c <= ' ' || c == 0x7f:
+			t[c] = space
+		case c|0x20 >= 'a' && c|0x20 <= 'f' && c < 0x80:
+			t[c] = hex
+		case c|0x20 >= 'g' && c|0x20 <= 'z' && c < 0x80:
+			t[c] = letter
+		case c >= '0' && c <= '9':
+			t[c] = digit
+		case c >= 0x80:
+			t[c] = wide
+		default:
+			t[c] = other
+		}
+	}
+	t['.'], t['@'], t[':'], t['/'], t['\\'], t['%'] = dot, at, colon, slash, backslash, percent
+	t['['], t['('], t['{'], t['<'], t[']'], t[')'], t['}'], t['>'] = bracket, bracket, bracket, bracket, bracket, bracket, bracket, bracket
+	t[0xef] = wide | mayBeDot // full-width forms
+	return t
+}()
+
+// atomByte are the ASCII bytes of an atom.
+var atomByte = byteSet("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.-_@:/\\+%~")
+
+// localByte are the ASCII bytes of the local part of an address.
+var localByte = byteSet("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.-_+%~=&#$!?^/")
+
+// hostByte are the ASCII bytes of a host name.
+var hostByte = byteSet("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.-_")
+
+func byteSet(s string) (t [128]bool) {
+	for i := 0; i < len(s); i++ {
+		t[s[i]] = true
+	}
+	return t
+}
+
+func stringSet(words ...string) map[string]bool {
+	m := make(map[string]bool, len(words))
+	for _, w := range words {
+		m[w] = true
+	}
+	return m
+}
+
+// extensions are those of files that reports name.
+var extensions = stringSet(
+	"exe", "dll", "sys", "scr", "bat", "cmd", "ps1", "psm1", "psd1", "vbs", "vbe", "vba", "js", "jse", "wsf", "wsh", "hta", "lnk",
+	"msi", "msp", "msix", "appx", "cpl", "jar", "class", "war", "apk", "ipa", "dmg", "pkg", "deb", "rpm", "iso", "img", "vhd",
+	"vhdx", "doc", "docx", "docm", "dot", "dotm", "dotx", "xls", "xlsx", "xlsm", "xlsb", "xlt", "xltm", "xll", "xlam", "ppt",
+	"pptx", "pptm", "pps", "ppsx", "ppam", "onepkg", "rtf", "odt", "ods", "odp", "pdf", "txt", "csv", "tsv", "log", "xml", "json",
+	"jsonl", "yml", "yaml", "toml", "ini", "cfg", "conf", "config", "inf", "reg", "html", "htm", "xhtml", "shtml", "mht", "mhtml",
+	"svg", "php", "phtml", "asp", "aspx", "ashx", "jsp", "jspx", "cgi", "zip", "zipx", "rar", "7z", "gz", "tgz", "tar", "bz2", "xz",
+	"zst", "lz", "lz4", "lzma", "ace", "arj", "cab", "lzh", "uue", "r00", "jpg", "jpeg", "png", "gif", "bmp", "tif", "tiff", "webp",
+	"ico", "heic", "mp3", "mp4", "avi", "mov", "wav", "wmv", "mkv", "webm", "eml", "msg", "pst", "ost", "ics", "vcf", "p7s", "p7m",
+	"cer", "crt", "pem", "key", "pfx", "p12", "kdbx", "db", "sqlite", "mdb", "accdb", "bak", "tmp", "temp", "dat", "bin", "elf",
+	"so", "ko", "dylib", "sh", "bash", "zsh", "py", "pyc", "pyw", "pyd", "pl", "pm", "rb", "go", "rs", "cpp", "hpp", "cs", "java",
+	"kt", "swift", "ts", "tsx", "jsx", "css", "scss", "md", "rst", "ttf", "otf", "woff", "woff2", "wasm", "swf", "torrent", "rdp",
+	"ovpn", "url", "website", "chm", "hlp", "scf", "library-ms", "search-ms", "settingcontent-ms", "application", "appref-ms",
+	"gadget", "theme", "diagcab", "msc", "ocx", "drv", "job", "evtx", "evt", "pcap", "pcapng", "yar", "yara", "ipynb", "sql", "dmp",
+	"ova", "ovf", "vmdk", "app", "xpi", "crx", "nupkg", "whl", "ps", "psd", "eps", "locked", "encrypted", "enc", "aes", "asc", "gpg",
+	"sig", "a3x", "au3", "ahk", "nsi", "bas", "frm", "cls", "mof", "sct", "xsl", "xslt", "xsd", "wsc", "dtd", "plist", "service",
+	"desktop", "ko", "lua", "awk", "sed", "vb", "vbproj", "csproj", "sln", "xaml", "cab", "mui", "nls", "tlb", "ax", "pif", "cur",
+)
+
+// notClash are extensions that are also listed suffixes and far commoner as such.
+var notClash = stringSet("pm", "cs", "kt", "service", "sig")
+
+// functionWords are country suffixes that are words: what follows a full stop
+// without a space.
+var functionWords = stringSet("is", "it", "in", "to", "me", "my", "so", "be", "no", "am", "us", "at", "as", "by", "do", "id", "la", "de", "et", "es", "un", "se", "si", "ma", "il", "je", "na", "pa", "sa", "ne", "re", "im", "an", "ps", "pm", "ms", "mr", "st", "bb", "how", "you", "we", "here", "now", "new", "all", "one", "may", "call", "name", "please", "click", "thank", "off", "are", "can", "ca", "best", "help", "care", "today", "contact", "these", "read", "open", "like", "tell", "watch", "save", "buy", "pay", "today", "yes", "hot", "fast", "free", "work", "art", "day", "boo", "security", "support", "services", "email", "online", "news", "team", "company", "business")
+
+// plainSuffixes are what a spoken "dot" may lead to.
+var plainSuffixes = stringSet("com", "net", "org", "info", "biz", "edu", "gov", "mil", "int", "io", "ru", "cn", "de", "uk", "fr", "eu", "nl", "pl", "br", "jp", "kr", "ch", "xyz", "top", "online", "site", "club", "app", "dev", "co", "shop", "store", "live", "cc", "tv", "su", "ua", "ir", "onion")
+
+// codeHeads are first labels of expressions in programs.
+var codeHeads = stringSet("document", "window", "this", "self", "console", "navigator", "location", "math", "json", "object", "array",
+	"element", "event", "system", "java", "javax", "string", "number", "jquery", "module", "exports", "process", "req", "res",
+	"request", "response", "wscript", "activexobject", "std", "os", "sys", "np", "pd", "plt", "screen", "history", "localstorage",
+	"sessionstorage", "date", "evt", "ctx", "el", "elem", "node", "args", "kwargs", "cls", "super", "parent", "child", "obj", "arr", "str")
+
+// htmlTags are first labels of style sheet selectors.
+var htmlTags = stringSet("a", "p", "b", "i", "u", "div", "span", "td", "tr", "th", "ul", "ol", "li", "h1", "h2", "h3", "h4", "h5", "h6", "table", "body", "img", "font", "input", "button", "form", "html", "nav", "main", "header", "footer", "section", "svg", "em", "pre", "code", "label", "select")
+
+// codeTails are suffixes that are members of such expressions or class names.
+var codeTails = stringSet("name", "style", "top", "link", "call", "map", "id", "is", "app", "black", "red", "blue", "pink", "center", "box", "zone", "page", "win", "bar", "data", "now", "sh", "so", "target", "post", "open", "search", "channel", "bold", "media", "group", "next", "date", "in", "to", "my", "me", "at", "do", "no", "it", "hidden", "show", "click", "play", "save", "text", "new", "day", "email", "host", "port", "country", "select", "world", "space", "size", "price", "global", "py", "pro", "pub", "security", "services", "network", "systems", "forms", "tools", "watch", "pics", "menu", "ms", "gallery", "fit", "off")
+
+// products are written with a dot and are neither hosts nor files.
+var products = stringSet("Node.js", "node.js", "NodeJS", "Vue.js", "Next.js", "Nuxt.js", "React.js", "Three.js", "D3.js", "Express.js", "Angular.js", "Chart.js", "ASP.NET", "ASP.Net", "VB.NET", "VB.Net", "ADO.NET", "Socket.IO", "Socket.io", "Booking.Com", "Paint.NET", "ML.NET")
+
+// versionWords stand before four numbers that are no address.
+var versionWords = stringSet("version", "ver", "ver.", "v", "v.", "versions", "release", "build", "firmware", "section", "sections", "sec.", "§", "chapter", "clause", "paragraph", "para", "figure", "fig.", "table", "oid", "productversion", "fileversion", "assemblyversion", "kapitel", "abschnitt", "chrome", "step", "item", "revision", "rev", "rev.", "patch", "update", "upgrade", "sdk", "kernel", "driver", "package", "appendix", "annex", "article", "article.", "rule")

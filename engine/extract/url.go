@@ -1,0 +1,319 @@
+package extract
+
+import (
+	"strings"
+	"unicode/utf8"
+
+	"github.com/tqmailrules/tqmailrules/engine"
+	"github.com/tqmailrules/tqmailrules/internal/names"
+)
+
+// schemeURL reads the URL around the "://" at k; low is where the stretch
+// begins. It returns where the URL begins and ends, end 0 when it is none.
+func (s *scanner) schemeURL(low, k int) (begin, end int) {
+	w := s.word
+	begin, scheme := schemeBefore(w, low, k)
+	if scheme == "" || k+3 >= len(w) {
+		return 0, 0
+	}
+	if !s.plausibleHost(scheme, k+3) {
+		return 0, 0
+	}
+	end = names.URLEnd(w, begin)
+	if end <= k+3 {
+		return 0, 0
+	}
+	raw := w[begin:end]
+	flags := engine.Flags(0)
+	if !strings.EqualFold(w[begin:k], scheme) {
+		raw, flags = scheme+w[k:end], engine.Defanged
+	}
+	u, ok := names.SplitURL(raw)
+	if !ok || !shippable(&u) {
+		return 0, 0
+	}
+	if !s.url(&u, raw, begin, end, flags) {
+		return 0, 0
+	}
+	return begin, end
+}
+
+// plausibleHost reads the authority alone, before the path is: so that a run
+// of broken URLs is not read to its end again and again.
+func (s *scanner) plausibleHost(scheme string, i int) bool {
+	w := s.word
+	if len(w) < 256 {
+		return true
+	}
+	end := i
+	for end < len(w) && strings.IndexByte("/?#\\<>\"", w[end]) < 0 {
+		end++
+	}
+	u, ok := names.SplitURL(scheme + "://" + w[i:end])
+	return ok && shippable(&u)
+}
+
+// shippable tells whether a URL names a host that could exist: an address, or
+// a name with a dot. Names under no listed suffix are flagged, not dropped.
+func shippable(u *engine.URL) bool {
+	return u.IP != "" || strings.IndexByte(u.Domain.Domain, '.') > 0
+}
+
+// schemeBefore walks back from the colon over what may be a scheme, defanged
+// or not, and returns its canonical form.
+func schemeBefore(w string, low, k int) (begin int, scheme string) {
+	begin = k
+	for begin > low && k-begin < 9 && schemeByte(w[begin-1]) {
+		begin--
+	}
+	for ; begin < k; begin++ {
+		if scheme = canonicalScheme(w[begin:k]); scheme != "" {
+			return begin, scheme
+		}
+	}
+	return k, ""
+}
+
+func schemeByte(c byte) bool {
+	return isAlnum(c) || c == '_' || c == '*' || c == '.' || c == '-'
+}
+
+// canonicalScheme returns the scheme that a spelling stands for, "" if none.
+func canonicalScheme(p string) string {
+	if len(p) < 2 || len(p) > 8 {
+		return ""
+	}
+	switch strings.ToLower(p) {
+	case "http", "https", "ftp", "ftps", "sftp", "ws", "wss", "ldap", "ldaps", "tcp", "udp", "ssh", "smb", "rtsp", "irc", "ircs", "rmi", "telnet", "git":
+		return strings.ToLower(p)
+	case "meow", "hp":
+		return "http"
+	case "meows", "hps":
+		return "https"
+	case "fxp", "f_p", "f*p", "ffp", "fp":
+		return "ftp"
+	case "fxps":
+		return "ftps"
+	}
+	return defangedHTTP(p)
+}
+
+// defangedHTTP accepts h??p and h??ps with two to four masked letters, the s
+// where it belongs or, as in hxtps, masked like the rest.
+func defangedHTTP(p string) string {
+	if p[0]|0x20 != 'h' {
+		return ""
+	}
+	rest := p[1:]
+	n := 0
+	for n < len(rest) && n < 5 && strings.IndexByte("tTxXzZ_*.-", rest[n]) >= 0 {
+		n++
+	}
+	if n < 2 || n > 4 || n >= len(rest) || rest[n]|0x20 != 'p' {
+		return ""
+	}
+	switch strings.ToLower(rest[n+1:]) {
+	case "":
+		return "http"
+	case "s", "x":
+		return "https"
+	}
+	return ""
+}
+
+// url reports a URL, or what it wraps, with its host. It is false when the
+// host says that this is none after all.
+func (s *scanner) url(u *engine.URL, raw string, begin, end int, flags engine.Flags) bool {
+	from, to := s.span(begin, end)
+	if s.at != nil && s.text[from:to] != s.word[begin:end] {
+		flags |= engine.Defanged
+	}
+	return s.urlSpan(u, raw, from, to, flags)
+}
+
+// urlSpan is url for bytes of the text.
+func (s *scanner) urlSpan(u *engine.URL, raw string, from, to int, flags engine.Flags) bool {
+	original := *u
+	wrapper := ""
+	encoders, target := names.Unwrap(original)
+	if target != "" {
+		inner, ok := names.SplitURL(target)
+		if ok && shippable(&inner) {
+			wrapper, raw = encoders[0], target
+			u, flags = &inner, flags|engine.Wrapped
+		}
+	}
+	f := s.emitSpan(typeURL, urlValue(u, raw), from, to, flags|urlFlags(u))
+	if wrapper != "" {
+		f.Extra = map[string]string{"wrapper": strings.Join(encoders, " ")}
+		f.Parent = original.URL
+		f.Spot.Context = max(f.Spot.Context, engine.InURL)
+	}
+	s.deriveHost(*f, u)
+	return true
+}
+
+// urlValue is the canonical URL; an address in an unusual spelling keeps it,
+// since the spelling is the indicator.
+func urlValue(u *engine.URL, raw string) string {
+	if u.IP == "" || strings.IndexByte(u.IP, ':') >= 0 {
+		return u.URL
+	}
+	at := strings.Index(raw, "://")
+	if at < 0 {
+		return u.URL
+	}
+	host := raw[at+3:]
+	if i := strings.IndexAny(host, "/?#\\"); i >= 0 {
+		host = host[:i]
+	}
+	host = host[strings.LastIndexByte(host, '@')+1:]
+	if i := strings.IndexByte(host, ':'); i >= 0 {
+		host = host[:i]
+	}
+	host = strings.ToLower(host)
+	if host == u.IP || host == "" || strings.IndexByte(host, '%') >= 0 || !allASCII(host) {
+		return u.URL
+	}
+	return strings.Replace(u.URL, u.IP, host, 1)
+}
+
+func allASCII(s string) bool {
+	for i := 0; i < len(s); i++ {
+		if s[i] >= utf8.RuneSelf {
+			return false
+		}
+	}
+	return true
+}
+
+func urlFlags(u *engine.URL) engine.Flags {
+	var f engine.Flags
+	if u.Username != "" || u.Password != "" {
+		f |= engine.UserInfo
+	}
+	if names.Opaque(*u) {
+		f |= engine.Opaque
+	}
+	if u.IP == "" {
+		f |= domainFlags(&u.Domain)
+	} else {
+		f |= addressFlags(u.IP)
+	}
+	return f
+}
+
+// deriveHost reports the host of a URL.
+func (s *scanner) deriveHost(parent engine.Finding, u *engine.URL) {
+	switch {
+	case u.IP != "":
+		typ := typeIPv4
+		if strings.IndexByte(u.IP, ':') >= 0 {
+			typ = typeIPv6
+		}
+		s.derive(parent, typ, u.IP, addressFlags(u.IP))
+	case u.Domain.Valid:
+		s.derive(parent, typeFQDN, u.Domain.Domain, domainFlags(&u.Domain))
+	}
+}
+
+// email reads the address around the "@" at k. It returns where it begins and
+// ends. A masked or broken one is skipped without a finding; end is 0 when
+// there is nothing before the sign, so that what follows is read by itself.
+func (s *scanner) email(low, k int) (begin, end int) {
+	w := s.word
+	begin = localStart(w, low, k)
+	end = hostEnd(w, k+1)
+	if begin == k || end == k+1 {
+		return 0, 0
+	}
+	for begin < k && strings.IndexByte(".-/=&?#~+%!$^", w[begin]) >= 0 {
+		begin++
+	}
+	host := strings.TrimRight(w[k+1:end], ".-_")
+	d := names.ParseHost(host)
+	masked := begin > 0 && (w[begin-1] == '*' || strings.HasSuffix(w[:begin], "…") || strings.HasSuffix(w[:begin], "•")) ||
+		strings.Contains(w[begin:k], "..") || w[k-1] == '.' || begin == k
+	if !d.Valid || masked || k-begin > 64 || s.messageID(begin) || titleSuffix(host) {
+		return begin, end
+	}
+	value := w[begin:k+1] + d.Domain
+	if value == w[begin:k+1+len(host)] {
+		value = w[begin : k+1+len(host)]
+	}
+	f := s.emit(typeEmail, value, begin, k+1+len(host), domainFlags(&d))
+	s.derive(*f, typeFQDN, d.Domain, domainFlags(&d))
+	return begin, k + 1 + len(host)
+}
+
+// localStart walks back over a local part. Ideographs before ASCII are the
+// sentence around it: "邮箱bob@".
+func localStart(w string, low, k int) int {
+	i := k
+	for i > low && k-i < 320 {
+		if c := w[i-1]; c < utf8.RuneSelf {
+			if !localByte[c] {
+				break
+			}
+			i--
+			continue
+		}
+		r, n := utf8.DecodeLastRuneInString(w[low:i])
+		if n == 1 || delimiterRune(r) || ideograph(r) {
+			break
+		}
+		i -= n
+	}
+	return i
+}
+
+// hostEnd walks over a host.
+func hostEnd(w string, i int) int {
+	for i < len(w) {
+		if c := w[i]; c < utf8.RuneSelf {
+			if !hostByte[c] {
+				break
+			}
+			i++
+			continue
+		}
+		r, n := utf8.DecodeRuneInString(w[i:])
+		if n == 1 || delimiterRune(r) {
+			break
+		}
+		i += n
+	}
+	return i
+}
+
+// messageID tells whether a field that holds message identifiers stands before
+// the word: they look like addresses and are none.
+func (s *scanner) messageID(i int) bool {
+	if s.field != "" {
+		return isIDField(s.field)
+	}
+	from, _ := s.span(i, i+1)
+	return isIDField(s.wordBefore(from))
+}
+
+func isIDField(name string) bool {
+	switch strings.ToLower(name) {
+	case "message-id", "in-reply-to", "references", "content-id", "resent-message-id", "x-message-id":
+		return true
+	}
+	return false
+}
+
+// wordBefore is the word before offset i of the text, past at most four signs
+// such as a colon or an opening bracket, and at most 24 bytes of it.
+func (s *scanner) wordBefore(i int) string {
+	t := s.text
+	for n := 0; n < 4 && i > 0 && strings.IndexByte(" \t:=<([\"'", t[i-1]) >= 0; n++ {
+		i--
+	}
+	end := i
+	for i > 0 && end-i < 24 && class[t[i-1]] != space && strings.IndexByte("<>()[]\"'=:,;", t[i-1]) < 0 {
+		i--
+	}
+	return t[i:end]
+}
