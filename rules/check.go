@@ -95,10 +95,12 @@ func (c *checker) node(n ast.Node) (ast.Node, typ) {
 	}
 	outer := c.cur
 	c.cur = n
+	tn := c.trace.begin(n, c.src)
 	out, t := c.dispatch(n)
-	c.cur = outer
 	out.SetLocation(c.src.loc(n.Location()))
-	return c.traced(n, out, t), t
+	out = c.traced(tn, out, t)
+	c.cur = outer
+	return out, t
 }
 
 func (c *checker) dispatch(n ast.Node) (ast.Node, typ) {

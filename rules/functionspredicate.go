@@ -47,7 +47,7 @@ func checkPredicate(c *checker, f *Function, n ast.Node, args []ast.Node) (ast.N
 		elem = *t.elem
 	}
 	bt := elem
-	out := &ast.BuiltinNode{Name: f.Name, Arguments: []ast.Node{c.enter(n, coll, t)}}
+	out := &ast.BuiltinNode{Name: f.Name, Arguments: []ast.Node{c.enter(coll, t)}}
 	if len(args) == 2 {
 		pred, pt := c.predicate(args[1], predicate{elem, c.pathOf(args[0])})
 		out.Arguments, bt = append(out.Arguments, pred), pt
@@ -59,12 +59,12 @@ func (c *checker) predicateResult(f *Function, n ast.Node, args []ast.Node, out 
 	last := args[len(args)-1]
 	switch f.Name {
 	case "map":
-		return c.leave(n, out, listOf(body)), listOf(body)
+		return c.leave(out, listOf(body)), listOf(body)
 	case "sum":
 		if !body.is(numberKind, decimalKind, durationKind) {
 			return c.fail(last, fmt.Sprintf("sum of %s", body), expected("numbers"))
 		}
-		return c.leave(n, out, body), body
+		return c.leave(out, body), body
 	}
 	if !body.is(boolKind) {
 		c.notBool(last, body, "the condition of "+f.Name)
@@ -73,19 +73,19 @@ func (c *checker) predicateResult(f *Function, n ast.Node, args []ast.Node, out 
 	out.SetLocation(c.src.loc(n.Location()))
 	switch f.Name {
 	case "filter":
-		return c.leave(n, out, list), list
+		return c.leave(out, list), list
 	case "find", "findLast":
 		elem := typ{}
 		if list.kind == listKind {
 			elem = *list.elem
 		}
-		return c.leave(n, c.emit("or", elem, out), elem), elem
+		return c.leave(c.emit("or", elem, out), elem), elem
 	case "findIndex", "findLastIndex":
-		return c.leave(n, c.emitWork("index or", workIndexOr, numberType, []ast.Node{out}), numberType), numberType
+		return c.leave(c.emitWork("index or", workIndexOr, numberType, []ast.Node{out}), numberType), numberType
 	case "count":
-		return c.leave(n, out, numberType), numberType
+		return c.leave(out, numberType), numberType
 	}
-	return c.leave(n, out, boolType), boolType
+	return c.leave(out, boolType), boolType
 }
 
 func workIndexOr(r *run, a []any) (any, error) {

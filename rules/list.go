@@ -285,7 +285,6 @@ func (c *checker) listOperand(n ast.Node) *list {
 }
 
 func (c *checker) inList(n *ast.BinaryNode, left ast.Node, t typ, l *list) (ast.Node, typ) {
-	c.l.usedLists[l.name] = true
 	if !t.is(textKind) {
 		return c.inMismatch(n, t, textsType)
 	}
@@ -298,6 +297,5 @@ func (c *checker) listValue(n *ast.MemberNode, name string) (ast.Node, typ) {
 	if l == nil {
 		return c.fail(n, "unknown list "+name, suggest(name, sortedKeys(c.l.lists)))
 	}
-	c.l.usedLists[name] = true
 	return &ast.ConstantNode{Value: l.values}, textsType
 }

@@ -43,7 +43,7 @@ func Load(files []File, opt Options) (*Set, yamlfile.Diagnostics) {
 	opt.Limits = opt.Limits.WithDefaults()
 	l := &loader{
 		opt: opt, config: conf.New(prototype()),
-		lists: map[string]*list{}, macros: map[string]*macro{}, usedLists: map[string]bool{}, ids: map[string]*yamlfile.Node{},
+		lists: map[string]*list{}, macros: map[string]*macro{}, ids: map[string]*yamlfile.Node{},
 		set: &Set{fuel: opt.Limits.ConditionOp}, defaults: map[string]*yamlfile.Node{},
 	}
 	l.load(files)
@@ -57,15 +57,14 @@ func Load(files []File, opt Options) (*Set, yamlfile.Diagnostics) {
 // loader is the state of one Load.
 type loader struct {
 	yamlfile.Reader
-	opt       Options
-	config    *conf.Config
-	sources   []*source
-	lists     map[string]*list
-	macros    map[string]*macro
-	usedLists map[string]bool
-	ids       map[string]*yamlfile.Node
-	defaults  map[string]*yamlfile.Node
-	set       *Set
+	opt      Options
+	config   *conf.Config
+	sources  []*source
+	lists    map[string]*list
+	macros   map[string]*macro
+	ids      map[string]*yamlfile.Node
+	defaults map[string]*yamlfile.Node
+	set      *Set
 }
 
 var fileKeys = []string{"version", "lists", "macros", "defaults", "rules"}
@@ -95,6 +94,11 @@ func (l *loader) load(files []File) {
 		l.readRules(f.Get("rules"))
 	}
 	l.finish()
+}
+
+// again is a loader for the names of l, to compile what was checked before.
+func (l *loader) again() *loader {
+	return &loader{opt: l.opt, config: conf.New(prototype()), lists: l.lists, macros: l.macros}
 }
 
 func (l *loader) listNode(name string) *yamlfile.Node {
@@ -189,7 +193,7 @@ func (l *loader) readRules(n *yamlfile.Node) {
 // finish puts the rules in the order of evaluation.
 func (l *loader) finish() {
 	s := l.set
-	s.sources = l.sources
+	s.sources, s.names = l.sources, l
 	for _, name := range sortedKeys(l.lists) {
 		x := l.lists[name]
 		s.lists = append(s.lists, ListInfo{name, x.kind, x.file, len(x.values), x.hash, x.node.Pos()})

@@ -19,7 +19,6 @@ type macro struct {
 	t    typ
 	use  usage
 	bad  bool
-	used bool
 }
 
 // expandMacro puts the tree of macros.name in the place of n.
@@ -28,7 +27,6 @@ func (c *checker) macro(n *ast.MemberNode, name string) (ast.Node, typ) {
 	if m == nil {
 		return c.fail(n, "unknown macro "+name, suggest(name, sortedKeys(c.l.macros)))
 	}
-	m.used = true
 	if slices.Contains(c.open, name) {
 		cycle := append(slices.Clone(c.open[slices.Index(c.open, name):]), name)
 		return c.fail(n, "macros go round in a circle: "+strings.Join(cycle, " uses "))
@@ -54,7 +52,6 @@ func (c *checker) macroConstants(n *ast.MemberNode) ([]constantTextAt, bool) {
 	if m == nil || m.tree == nil || slices.Contains(c.open, m.name) {
 		return nil, false
 	}
-	m.used = true
 	inner := &checker{l: c.l, src: m.src, use: c.use, open: append(slices.Clone(c.open), m.name)}
 	return inner.constants(m.tree)
 }

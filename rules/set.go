@@ -15,6 +15,7 @@ type Set struct {
 	defaults engine.Defaults
 	lists    []ListInfo
 	sources  []*source
+	names    *loader // of the lists and macros; read only
 	fuel     int
 
 	paths     [3][]*fixedPath // what the expressions of a phase read
