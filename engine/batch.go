@@ -129,7 +129,7 @@ func happenedAt(msg *Message, d Decision) time.Time {
 }
 
 func seenIn(o Origin) string {
-	return strings.Trim(strings.Join([]string{o.Source, o.Account, o.Folder, o.Name}, " "), " ")
+	return strings.Join(strings.Fields(o.Source+" "+o.Account+" "+o.Folder+" "+o.Name), " ")
 }
 
 func newMessageRecord(it *Item) MessageRecord {
@@ -152,12 +152,12 @@ func newMessageRecord(it *Item) MessageRecord {
 
 func (g *graph) addFile(it *Item, a *Part) string {
 	f := FileRecord{
-		Key: a.SHA256, Name: a.FileName, Type: it.fileType(), ContentType: a.ContentType, FileType: a.FileType,
+		Key: a.SHA256, Name: cmp.Or(a.FileName, "part-"+a.Path), Type: it.fileType(), ContentType: a.ContentType, FileType: a.FileType,
 		Size: int64(a.Size), MD5: a.MD5, SHA1: a.SHA1, Encrypted: a.Encrypted, Locked: it.Ships == Spearphish,
 		Source: it.Decision.Source, TLP: it.Decision.TLP, Tags: it.Decision.Tags,
 		Attributes: it.chosenAttributes("files"), Content: a.Content,
 	}
-	if a.RawName != a.FileName {
+	if a.RawName != a.FileName && a.RawName != "" {
 		f.RawName = a.RawName
 	}
 	return g.putFile(f)

@@ -19,6 +19,9 @@ type Config struct {
 	Sinks      []Sink
 	Clock      Clock // the system's
 	Limits     Limits
+	// DomainOf takes the host of an indicator apart for rules; nil leaves
+	// Indicator.Domain empty. It is pure.
+	DomainOf func(kind, value string) Domain
 
 	Run         string        // names this process's run, for counting attempts; "run"
 	Workers     int           // messages handled at the same time; the number of processors

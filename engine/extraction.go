@@ -35,6 +35,11 @@ func (p *processing) extract(it *Item) {
 		m.add(x.Info().Name, found)
 	}
 	it.Indicators, it.Trimmed = m.result()
+	if p.engine.cfg.DomainOf != nil {
+		for _, ind := range it.Indicators {
+			ind.Domain = p.engine.cfg.DomainOf(ind.Type, ind.Value)
+		}
+	}
 }
 
 // choose lists the extractors in the order of the configuration; `only` wins.

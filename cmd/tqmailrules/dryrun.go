@@ -95,7 +95,7 @@ func (d *dryRun) over(ctx context.Context, a *app, set *rules.Set, cfg *settings
 	start := a.now()
 	e, err := engine.New(engine.Config{
 		Source: &progressed{Source: src, app: a, p: progress},
-		Parser: parserFor(cfg), Rules: set, Extractors: extractors(), Limits: cfg.Limits,
+		Parser: parserFor(cfg), Rules: set, Extractors: extractors(), Limits: cfg.Limits, DomainOf: domainOf,
 		Store: mem.New(), Sinks: recordingSinks(cfg, set), Clock: clock, Backlog: 256,
 		Workers: workersOr(max(d.workers, cfg.Workers)),
 		AtEnd: func() {

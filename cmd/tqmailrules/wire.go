@@ -13,6 +13,7 @@ import (
 	"github.com/tqmailrules/tqmailrules/engine/extract"
 	"github.com/tqmailrules/tqmailrules/engine/mail"
 	"github.com/tqmailrules/tqmailrules/engine/source/files"
+	"github.com/tqmailrules/tqmailrules/internal/names"
 	"github.com/tqmailrules/tqmailrules/internal/yamlfile"
 	"github.com/tqmailrules/tqmailrules/rules"
 )
@@ -46,6 +47,21 @@ func extractorNames() (all []string) {
 		all = append(all, x.Info().Name)
 	}
 	return all
+}
+
+// domainOf takes the host of an indicator apart.
+func domainOf(kind, value string) engine.Domain {
+	switch kind {
+	case "FQDN":
+		return names.ParseHost(value)
+	case "URL":
+		u, _ := names.ParseURL(value)
+		return u.Domain
+	case "Email Address":
+		e, _ := names.ParseEmail(value)
+		return e.Domain
+	}
+	return engine.Domain{}
 }
 
 // parserFor makes the mail parser of a configuration.
