@@ -62,17 +62,8 @@ func TestCorpusLeavesNoEncodedWordInSubjects(t *testing.T) {
 
 func BenchmarkCorpus(b *testing.B) {
 	p := mail.New(mail.Config{})
-	var raws []engine.Bytes
-	size := 0
-	for _, file := range corpus(b) {
-		raw, err := os.ReadFile(file)
-		if err != nil {
-			b.Fatal(err)
-		}
-		raws = append(raws, raw)
-		size += len(raw)
-	}
-	b.SetBytes(int64(size))
+	raws, size := corpusBytes(b)
+	b.SetBytes(size)
 	b.ReportAllocs()
 	for b.Loop() {
 		for _, raw := range raws {

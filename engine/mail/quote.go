@@ -102,9 +102,11 @@ func markAt(c cursor, s string, next int) (m mark, ok bool) {
 		m.kind, m.client = kind, client
 		return m, ok || kind == markOriginal || client != "mailmate"
 	}
-	if b, end, ok := blockBelow(c, 0); ok {
-		m.kind, m.client, m.block, m.end = markBlock, "outlook", b, end
-		return m, true
+	if kind, _ := readLabel(s); kind != noLabel && senderSoon(c) {
+		if b, end, ok := blockBelow(c, 0); ok {
+			m.kind, m.client, m.block, m.end = markBlock, "outlook", b, end
+			return m, true
+		}
 	}
 	if end, ok := wroteLine(c, s, next); ok {
 		m.kind, m.end = markWrote, end
@@ -161,6 +163,9 @@ func forwardClient(phrase string, lead, tail int, colon bool) string {
 // maxBlock bounds the lines of a label block, wrapped recipients included.
 const maxBlock = 60
 
+// maxValue bounds one value of a block, a list of recipients in most cases.
+const maxValue = 16 << 10
+
 // blockBelow reads a label block that begins at the cursor, after at most skip
 // empty lines. A block has a sender and one of date, recipients and subject.
 func blockBelow(c cursor, skip int) (b block, end int, ok bool) {
@@ -180,7 +185,9 @@ func blockBelow(c cursor, skip int) (b block, end int, ok bool) {
 			b.set(kind, value, s)
 			last, lastLine, blanks, end = kind, s, 0, next
 		case b.seen > 0 && last != noLabel && blanks == 0 && continues(last, b.values[last], lastLine, s):
-			b.values[last] = strings.TrimSpace(b.values[last] + " " + s)
+			if len(b.values[last])+len(s) < maxValue {
+				b.values[last] = strings.TrimSpace(b.values[last] + " " + s)
+			}
 			lastLine, end = s, next
 		case n < skip && b.seen == 0 && strings.Trim(s, "-_=* ") == "":
 		default:
@@ -189,6 +196,22 @@ func blockBelow(c cursor, skip int) (b block, end int, ok bool) {
 		c.off = next
 	}
 	return b, end, b.valid()
+}
+
+// nearby is how many lines of a block may stand before its sender.
+const nearby = 10
+
+// senderSoon is a cheap look ahead: without a sender there is no block.
+func senderSoon(c cursor) bool {
+	for n := 0; n < nearby && !c.done(); n++ {
+		line, next := c.line()
+		s, _ := unquote(line)
+		if kind, _ := readLabel(s); kind == labelFrom {
+			return true
+		}
+		c.off = next
+	}
+	return false
 }
 
 // labelFollows says whether, behind an empty line, the block goes on.
@@ -221,8 +244,11 @@ func (b *block) set(kind label, value, line string) {
 	if b.values[kind] == "" {
 		b.seen++
 	}
-	if kind == labelTo && b.values[kind] != "" {
-		value = b.values[kind] + ", " + value
+	if have := b.values[kind]; kind == labelTo && have != "" {
+		if len(have)+len(value) > maxValue {
+			return
+		}
+		value = have + ", " + value
 	}
 	b.values[kind] = value
 	if kind == labelFrom {
