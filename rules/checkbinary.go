@@ -91,7 +91,7 @@ func (c *checker) wholeHint(n ast.Node, t typ) func(*yamlfile.Diagnostic) {
 	}
 	best := map[string]string{
 		"address": "email.email", "email": "email", "domain": "domain", "url": "url", "link": "href_url.url", "subject": "subject", "body": "text",
-		"auth result": "result", "plain body": "raw", "page": "display_text", "thread": "text", "attachment": "file_name", "indicator": "value", "mailbox": "name",
+		"auth result": "result", "plain body": "raw", "page": "display_text", "thread": "text", "attachment": "file_name", "indicator": "value", "mailbox": "name", "html node": "text",
 	}[t.obj.Name]
 	if best == "" {
 		return expected("one of its fields: %s", oneOf(t.obj.names()))

@@ -198,4 +198,8 @@ var fieldDocs = map[string]string{
 	"indicator.derived":    "stood only inside another indicator",
 	"indicator.domain":     "its host, of a URL, address or host",
 	"indicator.count":      "how often it stood",
+
+	"html node.name":       "the element; of an attribute or text, the element it belongs to",
+	"html node.text":       "the text in the element, or the value of the attribute",
+	"html node.attributes": "the attributes of the element",
 }

@@ -123,6 +123,7 @@ var objectNames = map[reflect.Type]string{
 	reflect.TypeFor[engine.Original]():   "original",
 	reflect.TypeFor[engine.PairFacts]():  "pair",
 	reflect.TypeFor[engine.Indicator]():  "indicator",
+	reflect.TypeFor[htmlNode]():          "html node",
 }
 
 // longFields are texts that may be as long as the mail: comparing two of them is

@@ -240,7 +240,7 @@ func show(v any) string {
 	case reflect.Map:
 		return fmt.Sprintf("table of %d entries", rv.Len())
 	case reflect.Pointer, reflect.Struct:
-		return showObject(reflect.Indirect(rv))
+		return showObject(reflect.Indirect(rv), 3)
 	}
 	return written(v)
 }
@@ -264,8 +264,8 @@ func showList(v any) string {
 	return "[" + strings.Join(items, ", ") + "]"
 }
 
-// showObject writes the first facts that an object has.
-func showObject(v reflect.Value) string {
+// showObject writes the first few facts that an object has.
+func showObject(v reflect.Value, most int) string {
 	if !v.IsValid() {
 		return "nothing"
 	}
@@ -279,14 +279,14 @@ func showObject(v reflect.Value) string {
 	for i := range v.NumField() {
 		name := v.Type().Field(i).Tag.Get("expr")
 		f := v.Field(i)
-		if name == "" || len(facts) == 3 || !present(f) {
+		if name == "" || len(facts) == most || !present(f) {
 			continue
 		}
 		switch f.Kind() {
 		case reflect.String, reflect.Int, reflect.Bool:
 			facts = append(facts, name+": "+show(f.Interface()))
 		case reflect.Struct:
-			facts = append(facts, name+": "+showObject(f))
+			facts = append(facts, name+": "+showObject(f, 1))
 		}
 	}
 	return "{" + strings.Join(facts, ", ") + "}"

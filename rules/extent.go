@@ -12,6 +12,9 @@ import (
 func (s *source) extent(n ast.Node) (start, end int) {
 	from, to := tokens(n)
 	start, end = s.bytes(from), s.bytes(to)
+	if _, ok := n.(*ast.VariableDeclaratorNode); ok {
+		start = max(strings.LastIndex(s.text[:start], "let"), 0)
+	}
 	return s.balance(start, max(start, end))
 }
 

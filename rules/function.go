@@ -86,7 +86,7 @@ func functions() *functionTable {
 
 func buildFunctions() *functionTable {
 	t := &functionTable{byName: map[string]*Function{}}
-	for _, f := range slices.Concat(predicateFunctions(), plainFunctions(), textFunctions(), patternFunctions(), factFunctions()) {
+	for _, f := range slices.Concat(predicateFunctions(), plainFunctions(), textFunctions(), patternFunctions(), factFunctions(), htmlFunctions()) {
 		if f.Result == "" {
 			f.Result = f.result.String()
 		}
