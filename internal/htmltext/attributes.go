@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"strings"
 
+	"golang.org/x/net/html"
 	"golang.org/x/net/html/atom"
 )
 
@@ -14,60 +15,128 @@ type attributes struct {
 	style style
 }
 
-// attributes reads the attributes of the current tag.
-func (p *projector) attributes(tag atom.Atom, at *attributes) {
-	var equiv, content, value, kind string
-	var class, id string
-	for more := true; more; {
+// attributes reads the attributes of a start tag from its raw bytes. The
+// tokenizer has found the end of the tag by the same rules (WHATWG HTML section
+// 13.2.5.32 and on); reading them here spares its two copies of each, when most
+// are of no interest. Of several attributes of one name the first counts.
+func (p *projector) attributes(tag atom.Atom, raw []byte, at *attributes) {
+	var m metaAttributes
+	for len(raw) > 0 {
 		var key, val []byte
-		key, val, more = p.z.TagAttr()
-		switch a := atom.Lookup(key); a {
-		case atom.Style:
-			at.style.declare(val)
-			if bytes.IndexByte(val, '(') >= 0 {
-				p.cssRefs(tagName(tag), "style", string(val))
-			}
-		case atom.Href:
-			at.href = p.href(tag, string(val))
-		case atom.Hidden:
-			at.style.none = true
-		case atom.Class:
-			class = string(val)
-		case atom.Id:
-			id = string(val)
-		case atom.Src, atom.Action, atom.Poster, atom.Data, atom.Formaction, atom.Ping, atom.Cite, atom.Manifest:
-			p.ref(tagName(tag), string(key), string(val))
-		case atom.Srcset:
-			p.srcset(tagName(tag), string(val))
-		case atom.HttpEquiv:
-			equiv = string(val)
-		case atom.Content:
-			content = string(val)
-		case atom.Value:
-			value = string(val)
-		case atom.Type:
-			kind = string(val)
-		case atom.Color, atom.Width, atom.Height, 0:
-			p.presentation(tag, string(key), val, at)
+		if key, val, raw = nextAttribute(raw); len(key) > 0 {
+			p.attribute(tag, key, val, at, &m)
 		}
 	}
-	if tag == atom.Meta && strings.EqualFold(strings.TrimSpace(equiv), "refresh") {
-		p.refresh(content)
+	if tag == atom.Meta && strings.EqualFold(strings.TrimSpace(m.equiv), "refresh") {
+		p.refresh(m.content)
 	}
-	if tag == atom.Input && isButton(kind) {
-		at.label = value
-	}
-	if tag == atom.Template {
-		at.style.none = true
+	if tag == atom.Input && isButton(m.kind) {
+		at.label = m.value
 	}
 	if p.rules.any() {
-		p.rules.apply(class, id, &at.style)
+		p.rules.apply(m.class, m.id, &at.style)
 	}
 }
 
-// presentation reads the attributes of old that colour and size things.
-func (p *projector) presentation(tag atom.Atom, key string, val []byte, at *attributes) {
-	switch key {
+// metaAttributes are kept until all attributes of the tag have been read.
+type metaAttributes struct {
+	equiv, content, value, kind, class, id string
+	style                                  bool
+}
+
+// nextAttribute cuts one attribute off the inside of a tag.
+func nextAttribute(raw []byte) (key, val, rest []byte) {
+	i := 0
+	for i < len(raw) && (isBlank(raw[i]) || raw[i] == '/' || raw[i] == '>') {
+		i++
+	}
+	start := i
+	for i < len(raw) && !isBlank(raw[i]) && raw[i] != '/' && raw[i] != '>' && (raw[i] != '=' || i == start) {
+		i++
+	}
+	key = raw[start:i]
+	for i < len(raw) && isBlank(raw[i]) {
+		i++
+	}
+	if i >= len(raw) || raw[i] != '=' {
+		return key, nil, raw[i:]
+	}
+	for i++; i < len(raw) && isBlank(raw[i]); i++ {
+	}
+	if i >= len(raw) {
+		return key, nil, nil
+	}
+	if q := raw[i]; q == '"' || q == '\'' {
+		val = raw[i+1:]
+		if end := bytes.IndexByte(val, q); end >= 0 {
+			return key, val[:end], val[end+1:]
+		}
+		return key, val, nil
+	}
+	start = i
+	for i < len(raw) && !isBlank(raw[i]) && raw[i] != '>' {
+		i++
+	}
+	return key, raw[start:i], raw[i:]
+}
+
+func isBlank(c byte) bool { return c == ' ' || c == '\n' || c == '\r' || c == '\t' || c == '\f' }
+
+// decode is a value with its character references resolved.
+func decode(val []byte) string {
+	if bytes.IndexByte(val, '&') < 0 {
+		return string(val)
+	}
+	return html.UnescapeString(string(val))
+}
+
+// attribute is a table of the attributes that matter.
+func (p *projector) attribute(tag atom.Atom, key, val []byte, at *attributes, m *metaAttributes) {
+	var low [16]byte
+	if len(key) > len(low) {
+		return
+	}
+	for i, c := range key {
+		if 'A' <= c && c <= 'Z' {
+			c |= 0x20
+		}
+		low[i] = c
+	}
+	switch string(low[:len(key)]) {
+	case "style":
+		if m.style {
+			return
+		}
+		m.style = true
+		if bytes.IndexByte(val, '&') >= 0 {
+			val = []byte(decode(val))
+		}
+		at.style.declare(val)
+		if bytes.IndexByte(val, '(') >= 0 {
+			p.cssRefs(label(tag), "style", string(val))
+		}
+	case "href":
+		if at.href == "" {
+			at.href = p.href(tag, decode(val))
+		}
+	case "hidden":
+		at.style.none = true
+	case "class":
+		setOnce(&m.class, val)
+	case "id":
+		setOnce(&m.id, val)
+	case "src", "action", "poster", "data", "formaction", "ping", "cite", "manifest", "background", "lowsrc", "dynsrc", "longdesc", "xlink:href", "codebase", "classid":
+		p.ref(label(tag), string(low[:len(key)]), decode(val))
+	case "srcset":
+		p.srcset(label(tag), decode(val))
+	case "http-equiv":
+		setOnce(&m.equiv, val)
+	case "content":
+		setOnce(&m.content, val)
+	case "value":
+		setOnce(&m.value, val)
+	case "type":
+		setOnce(&m.kind, val)
 	case "bgcolor":
 		if c, ok := parseColor(val); ok {
 			at.style.back, at.style.hasBack = c, true
@@ -76,8 +145,12 @@ func (p *projector) presentation(tag atom.Atom, key string, val []byte, at *attr
 		if c, ok := parseColor(val); ok && tag == atom.Font {
 			at.style.color, at.style.hasColor = c, true
 		}
-	case "background", "lowsrc", "longdesc", "dynsrc", "xlink:href", "codebase", "classid":
-		p.ref(tagName(tag), key, string(val))
+	}
+}
+
+func setOnce(p *string, val []byte) {
+	if *p == "" {
+		*p = decode(val)
 	}
 }
 
@@ -91,12 +164,12 @@ func (p *projector) href(tag atom.Atom, val string) string {
 			p.base = strings.TrimSpace(val)
 		}
 	default:
-		p.ref(tagName(tag), "href", val)
+		p.ref(label(tag), "href", val)
 	}
 	return ""
 }
 
-func tagName(tag atom.Atom) string {
+func label(tag atom.Atom) string {
 	if tag&(1<<31) != 0 {
 		return "other"
 	}

@@ -111,8 +111,8 @@ func (p *projector) run(raw string) {
 		case html.StartTagToken, html.SelfClosingTagToken:
 			p.start()
 		case html.EndTagToken:
-			name, _ := p.z.TagName()
-			p.end(tagOf(name))
+			raw := p.z.Raw()
+			p.end(tagOf(tagName(raw[min(2, len(raw)):])))
 		case html.CommentToken:
 			p.comment(p.z.Text())
 		}
@@ -126,8 +126,26 @@ func (p *projector) text(b []byte) {
 	p.out.write(b, f.style.hidden(), f.pre)
 }
 
+// tagName is the name at the start of the inside of a tag, as written.
+func tagName(raw []byte) []byte {
+	for i, c := range raw {
+		if isBlank(c) || c == '/' || c == '>' {
+			return raw[:i]
+		}
+	}
+	return raw
+}
+
 // tagOf names an element: by atom, else by a hash that no atom has.
 func tagOf(name []byte) atom.Atom {
+	var low [24]byte
+	for i, c := range name[:min(len(name), len(low))] {
+		if 'A' <= c && c <= 'Z' {
+			c |= 0x20
+		}
+		low[i] = c
+	}
+	name = low[:min(len(name), len(low))]
 	if a := atom.Lookup(name); a != 0 {
 		return a
 	}
@@ -140,13 +158,13 @@ func tagOf(name []byte) atom.Atom {
 
 // start opens an element.
 func (p *projector) start() {
-	name, more := p.z.TagName()
+	raw := p.z.Raw()[1:]
+	name := tagName(raw)
 	tag := tagOf(name)
 	kind := kinds[tag]
 	var at attributes
-	if more {
-		p.attributes(tag, &at)
-	}
+	p.attributes(tag, raw[len(name):], &at)
+	at.style.none = at.style.none || tag == atom.Template
 	p.closeImplied(tag, kind)
 	p.out.gap(kind.gap)
 	switch {
@@ -275,8 +293,6 @@ func (p *projector) closeCell(meant func(atom.Atom) bool) {
 // rules and URLs are taken.
 func (p *projector) skipRaw(tag atom.Atom) {
 	if p.z.Next() != html.TextToken {
-		name, _ := p.z.TagName()
-		_ = name
 		return
 	}
 	if tag == atom.Style {

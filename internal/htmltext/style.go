@@ -165,9 +165,7 @@ func (s *style) background(v []byte) {
 	}
 	first := v
 	if !bytes.HasPrefix(v, []byte("rgb")) {
-		if f := bytes.Fields(v); len(f) > 0 {
-			first = f[0]
-		}
+		first, _, _ = bytes.Cut(v, []byte{' '})
 	}
 	if c, ok := parseColor(first); ok {
 		s.back, s.hasBack = c, true
@@ -176,6 +174,9 @@ func (s *style) background(v []byte) {
 
 // isFar is true for a length that moves text out of every window.
 func isFar(v []byte) bool {
+	if len(v) < 4 {
+		return false
+	}
 	for _, w := range bytes.Fields(v) {
 		if f, ok := number(w); ok && (f <= -500 || f >= 9000) {
 			return true
