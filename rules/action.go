@@ -24,8 +24,7 @@ type Action struct {
 	Doc     string
 	Example string
 
-	read   func(l *loader, r *Rule, n *yamlfile.Node) func(ev *evaluator) ([]engine.Action, error)
-	schema schema
+	read func(l *loader, r *Rule, n *yamlfile.Node) func(ev *evaluator) ([]engine.Action, error)
 }
 
 // Actions lists the closed set of actions.

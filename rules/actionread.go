@@ -21,7 +21,21 @@ var (
 	extractFrom   = []string{"body", "attachments", "headers"}
 	attributeOn   = []string{"event", "files", "indicators"}
 	relationTypes = []string{"adversary", "malware", "campaign"}
+	trimFrom      = []string{"start", "end"}
 )
+
+// actionKeys are the keys of the actions that are mappings of known keys.
+var actionKeys = map[string][]string{
+	"trim":    {"chars", "from", "after"},
+	"pair":    {"subject", "password_prefix", "window", "default_password", "scope", "take"},
+	"unlock":  {"passwords", "secrets"},
+	"extract": {"use", "only", "from", "config"},
+	"event":   {"type", "title", "happened_at"},
+	"relate":  relationTypes,
+	"ship":    {"sinks"},
+	"route":   {"seen", "move_to", "flag"},
+	"hold":    {"for"},
+}
 
 func readTreatAs(l *loader, _ *Rule, n *yamlfile.Node) resolver {
 	s, ok := l.Choice(n, "treat_as", treatments)
@@ -39,7 +53,7 @@ func readTrim(l *loader, _ *Rule, n *yamlfile.Node) resolver {
 		}
 		return one(engine.Trim{Chars: chars})
 	}
-	f, ok := l.Fields(n, "trim", []string{"chars", "from", "after"})
+	f, ok := l.Fields(n, "trim", actionKeys["trim"])
 	if !ok {
 		return nil
 	}
@@ -56,7 +70,7 @@ func readTrim(l *loader, _ *Rule, n *yamlfile.Node) resolver {
 	if t.Chars, ok = l.Int(f.Get("chars"), "chars", 1, math.MaxInt32); !ok {
 		return nil
 	}
-	if from, ok := l.Choice(f.Get("from"), "from", []string{"start", "end"}); ok {
+	if from, ok := l.Choice(f.Get("from"), "from", trimFrom); ok {
 		t.End = from == "end"
 	}
 	return one(t)
@@ -80,7 +94,7 @@ func (l *loader) pattern(n *yamlfile.Node, what string) (*regexp.Regexp, bool) {
 }
 
 func readUnlock(l *loader, _ *Rule, n *yamlfile.Node) resolver {
-	f, ok := l.Fields(n, "unlock", []string{"passwords", "secrets"})
+	f, ok := l.Fields(n, "unlock", actionKeys["unlock"])
 	if !ok {
 		return nil
 	}
@@ -147,7 +161,7 @@ func (l *loader) choices(n *yamlfile.Node, what string, options []string, also .
 }
 
 func readExtract(l *loader, _ *Rule, n *yamlfile.Node) resolver {
-	f, ok := l.Fields(n, "extract", []string{"use", "only", "from", "config"})
+	f, ok := l.Fields(n, "extract", actionKeys["extract"])
 	if !ok {
 		return nil
 	}
@@ -213,7 +227,7 @@ func plainScalar(n *yamlfile.Node) any {
 }
 
 func readEvent(l *loader, r *Rule, n *yamlfile.Node) resolver {
-	f, ok := l.Fields(n, "event", []string{"type", "title", "happened_at"})
+	f, ok := l.Fields(n, "event", actionKeys["event"])
 	if !ok {
 		return nil
 	}
@@ -448,7 +462,7 @@ func readShip(l *loader, _ *Rule, n *yamlfile.Node) resolver {
 		}
 		return one(engine.Ship{None: true})
 	}
-	f, ok := l.Fields(n, "ship", []string{"sinks"})
+	f, ok := l.Fields(n, "ship", actionKeys["ship"])
 	if !ok || !l.Need(f, "ship", "sinks") {
 		return nil
 	}
@@ -465,7 +479,7 @@ func readShip(l *loader, _ *Rule, n *yamlfile.Node) resolver {
 }
 
 func readRoute(l *loader, _ *Rule, n *yamlfile.Node) resolver {
-	f, ok := l.Fields(n, "route", []string{"seen", "move_to", "flag"})
+	f, ok := l.Fields(n, "route", actionKeys["route"])
 	if !ok {
 		return nil
 	}
@@ -480,7 +494,7 @@ func readRoute(l *loader, _ *Rule, n *yamlfile.Node) resolver {
 }
 
 func readHold(l *loader, _ *Rule, n *yamlfile.Node) resolver {
-	f, ok := l.Fields(n, "hold", []string{"for"})
+	f, ok := l.Fields(n, "hold", actionKeys["hold"])
 	if !ok || !l.Need(f, "hold", "for") {
 		return nil
 	}

@@ -59,14 +59,11 @@ func checkXPath(c *checker, f *Function, n ast.Node, args []ast.Node) (ast.Node,
 
 // htmlOperand takes the source of an HTML page, or a text.
 func (c *checker) htmlOperand(n ast.Node) ast.Node {
-	known := len(c.use.fixed)
+	if _, t := c.quietType(n); t.kind == objectKind && t.obj.Name == "page" {
+		n = at(&ast.MemberNode{Node: n, Property: at(&ast.StringNode{Value: "raw"}, n)}, n)
+	}
 	out, t := c.node(n)
-	switch {
-	case t.kind == objectKind && t.obj.Name == "page":
-		member := &ast.MemberNode{Node: n, Property: at(&ast.StringNode{Value: "raw"}, n)}
-		c.use.fixed = c.use.fixed[:min(known, len(c.use.fixed))]
-		out, _ = c.node(at(member, n))
-	case !t.is(textKind):
+	if !t.is(textKind) {
 		c.fail(n, fmt.Sprintf("html.xpath of %s", t.a()), expected("body.html, or text"))
 	}
 	return out

@@ -547,11 +547,12 @@ func checkExtreme(f2 func(a, b float64) float64) func(*checker, *Function, ast.N
 	}
 }
 
-// quietType finds the type of a node that was checked before.
+// quietType finds the type of a node that is checked elsewhere, and tells nothing.
 func (c *checker) quietType(n ast.Node) (ast.Node, typ) {
-	diags, bad, use := c.l.Diags, c.bad, *c.use
+	diags, bad, use, trace := c.l.Diags, c.bad, *c.use, c.trace
+	c.trace = nil
 	out, t := c.dispatch(n)
-	c.l.Diags, c.bad = diags, bad
+	c.l.Diags, c.bad, c.trace = diags, bad, trace
 	*c.use = use
 	return out, t
 }

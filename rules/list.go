@@ -41,6 +41,8 @@ type ListInfo struct {
 	Pos              yamlfile.Pos
 }
 
+var listKeys = []string{"kind", "values", "file"}
+
 var listKinds = []string{"exact", "suffix", "cidr"}
 
 // maxList is the size of a list file in bytes.
@@ -124,7 +126,7 @@ func (l *list) constants() []constantTextAt {
 func (l *loader) readList(name string, n *yamlfile.Node) {
 	out := &list{name: name, node: n, set: map[string]struct{}{}}
 	l.lists[name] = out // known from here on, even when it has mistakes
-	f, ok := l.Fields(n, "list "+name, []string{"kind", "values", "file"})
+	f, ok := l.Fields(n, "list "+name, listKeys)
 	if !ok {
 		return
 	}

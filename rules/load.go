@@ -67,6 +67,8 @@ type loader struct {
 	set      *Set
 }
 
+var defaultKeys = []string{"mailbox_type", "event_type", "file_type", "status", "source", "tlp", "keep_raw"}
+
 var fileKeys = []string{"version", "lists", "macros", "defaults", "rules"}
 
 // load reads the names of all files before the first expression, so that files
@@ -221,7 +223,7 @@ func (l *loader) readDefaults(n *yamlfile.Node) {
 	if n == nil {
 		return
 	}
-	f, ok := l.Fields(n, "defaults", []string{"mailbox_type", "event_type", "file_type", "status", "source", "tlp", "keep_raw"})
+	f, ok := l.Fields(n, "defaults", defaultKeys)
 	if !ok {
 		return
 	}

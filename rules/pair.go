@@ -26,7 +26,7 @@ var defaultPrefix = regexp.MustCompile(`(?i)(?:pass\s?word|pass\s?code|pass\s?ph
 	`(?:\s+(?:is|ist|est|es|[eé]|of|do|de|da|del|for|para|pour|f(?:u|\x{fc})r|the|la|le|el|il|o|a)\b){0,4}\s*[:=：-]?\s*`)
 
 func readPair(l *loader, r *Rule, n *yamlfile.Node) resolver {
-	f, ok := l.Fields(n, "pair", []string{"subject", "password_prefix", "window", "default_password", "scope", "take"})
+	f, ok := l.Fields(n, "pair", actionKeys["pair"])
 	if !ok {
 		return nil
 	}
