@@ -199,37 +199,26 @@ func (s *Source) file(full, name, folder string, taken bool, give yield) bool {
 	if err != nil || !info.Mode().IsRegular() {
 		return s.stream(f, name, give)
 	}
-	head := make([]byte, 4096)
-	n, err := io.ReadFull(f, head)
-	if err != nil && err != io.EOF && err != io.ErrUnexpectedEOF {
+	var blob engine.Blob = fileBlob{full, info.Size()}
+	head := make([]byte, min(info.Size(), 4096))
+	if info.Size() <= int64(s.cfg.Limits.Leaf) {
+		head = make([]byte, info.Size()) // all of it, in one reading
+		blob = engine.Bytes(head)
+	}
+	if _, err := io.ReadFull(f, head); err != nil {
 		return give(s.unreadable(full, name, err), nil)
 	}
-	kind := sniff(name, head[:n])
-	if kind == unknown && !taken {
+	switch kind := sniff(name, head[:min(len(head), 4096)]); {
+	case kind == unknown && !taken:
 		s.skip(name)
 		return true
-	}
-	if _, err := f.Seek(0, io.SeekStart); err != nil {
-		return give(s.unreadable(full, name, err), nil)
-	}
-	if kind.container() {
+	case kind.container():
+		if _, err := f.Seek(0, io.SeekStart); err != nil {
+			return give(s.unreadable(full, name, err), nil)
+		}
 		return s.container(kind, f, info.Size(), name, give)
 	}
-	return give(s.single(full, f, info.Size(), name, folder), nil)
-}
-
-// single delivers a file that is one mail: small ones in memory, large ones as
-// the file itself.
-func (s *Source) single(full string, f *os.File, size int64, name, folder string) engine.Delivery {
-	blob := engine.Blob(fileBlob{full, size})
-	if size <= int64(s.cfg.Limits.Leaf) {
-		b, err := io.ReadAll(io.LimitReader(f, size+1))
-		if err != nil {
-			return s.unreadable(full, name, err)
-		}
-		blob = engine.Bytes(b)
-	}
-	return s.delivery(blob, name, folder)
+	return give(s.delivery(blob, name, folder), nil)
 }
 
 func (s *Source) stdin(give yield) bool {
