@@ -55,11 +55,32 @@ type source struct {
 func newSource(name, data string) *source {
 	s := &source{name: name, data: data, lines: []int{0}}
 	for i := 0; i < len(data); i++ {
-		if data[i] == '\n' {
-			s.lines = append(s.lines, i+1)
+		if n := lineBreak(data[i:]); n > 0 {
+			s.lines = append(s.lines, i+n)
+			i += n - 1
 		}
 	}
 	return s
+}
+
+// lineBreak is the length of the line break that s starts with, by the count of
+// the YAML library, which is that of YAML 1.1 (section 5.4).
+func lineBreak(s string) int {
+	switch {
+	case s[0] == '\n':
+		return 1
+	case strings.HasPrefix(s, "\r\n"):
+		return 2
+	case s[0] == '\r':
+		return 1
+	case s[0] < utf8.RuneSelf:
+		return 0
+	case strings.HasPrefix(s, "\u0085"):
+		return 2
+	case strings.HasPrefix(s, "\u2028"), strings.HasPrefix(s, "\u2029"):
+		return 3
+	}
+	return 0
 }
 
 // line returns the text of line n, counted from 1, without its end.
@@ -69,9 +90,19 @@ func (s *source) line(n int) string {
 	}
 	end := len(s.data)
 	if n < len(s.lines) {
-		end = s.lines[n] - 1
+		end = s.lines[n]
 	}
-	return strings.TrimSuffix(s.data[s.lines[n-1]:end], "\r")
+	return strings.TrimRight(s.data[s.lines[n-1]:end], "\r\n\u0085\u2028\u2029")
+}
+
+// inside moves a place of the library's into the file: an empty value at its
+// end is said to stand on a line behind the last.
+func (s *source) inside(line, col int) (int, int) {
+	if line <= len(s.lines) {
+		return max(line, 1), max(col, 1)
+	}
+	end := s.pos(len(s.data))
+	return end.Line, end.Col
 }
 
 // offset returns the byte offset of a line and column.

@@ -124,7 +124,8 @@ func (b *builder) node(y *yaml.Node, depth int) *Node {
 	if y.Kind == yaml.AliasNode {
 		return b.alias(y, depth)
 	}
-	n := &Node{src: b.src, line: max(y.Line, 1), col: max(y.Column, 1), style: y.Style, Tag: y.ShortTag(), weight: 1}
+	n := &Node{src: b.src, style: y.Style, Tag: y.ShortTag(), weight: 1}
+	n.line, n.col = b.src.inside(y.Line, y.Column)
 	if depth > maxDepth {
 		b.fail(y, "too many levels inside each other", "at most "+strconv.Itoa(maxDepth), "")
 		return n
@@ -185,7 +186,9 @@ func (n *Node) add(c *Node) *Node {
 func (b *builder) alias(y *yaml.Node, depth int) *Node {
 	if b.open[y.Alias] {
 		b.fail(y, "the alias *"+y.Value+" stands inside what it refers to", "", "")
-		return &Node{src: b.src, line: y.Line, col: y.Column, weight: 1}
+		n := &Node{src: b.src, weight: 1}
+		n.line, n.col = b.src.inside(y.Line, y.Column)
+		return n
 	}
 	if n := b.done[y.Alias]; n != nil {
 		return n

@@ -317,7 +317,12 @@ func FuzzParse(f *testing.F) {
 			}
 			return
 		}
-		lines := strings.Count(text, "\n") + 1
+		lines := 1
+		for _, r := range text {
+			if strings.ContainsRune("\r\n\u0085\u2028\u2029", r) {
+				lines++
+			}
+		}
 		budget := 2000
 		eachWithin(n, func(n *yamlfile.Node) {
 			for off := 0; off <= len(n.Text) && budget > 0; off++ {
