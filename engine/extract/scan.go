@@ -156,11 +156,12 @@ func delimiter(w string) int {
 // atom classifies one atom by the strongest of its anchors. It returns where
 // what it found ends, which may be beyond the atom, or 0.
 func (s *scanner) atom(i, j int, mask uint16) int {
-	i, j = s.trim(i, j)
-	if i >= j {
-		return 0
+	if a, b := s.trim(i, j); a != i || b != j {
+		i, j, mask = a, b, classes(s.word[a:b])
 	}
 	switch {
+	case i >= j:
+		return 0
 	case mask&colon != 0:
 		return s.colons(i, j)
 	case mask&slash != 0:
@@ -170,6 +171,13 @@ func (s *scanner) atom(i, j int, mask uint16) int {
 	}
 	s.plain(i, j)
 	return 0
+}
+
+func classes(w string) (mask uint16) {
+	for k := 0; k < len(w); k++ {
+		mask |= class[w[k]]
+	}
+	return mask
 }
 
 // trim takes punctuation off both ends of an atom.
