@@ -78,7 +78,12 @@ func (l *loader) readActions(r *Rule, n *yamlfile.Node) {
 			}
 			read = append(read, late{p.Key, spec})
 			r.Actions = append(r.Actions, ActionInfo{spec.Name, p.Key.Pos()})
-			if f := spec.read(l, r, p.Value); f != nil {
+			before := len(l.Diags)
+			f := spec.read(l, r, p.Value)
+			if len(l.Diags) == before+1 && l.Diags[before].Expected == yamlfile.Mapping.String() {
+				l.Diags[before].Expected = spec.Form
+			}
+			if f != nil {
 				r.actions = append(r.actions, &action{spec.Name, p.Key, f})
 			}
 		}

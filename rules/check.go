@@ -97,7 +97,9 @@ func (c *checker) node(n ast.Node) (ast.Node, typ) {
 	c.cur = n
 	tn := c.trace.begin(n, c.src)
 	out, t := c.dispatch(n)
-	out.SetLocation(c.src.loc(n.Location()))
+	if out != n { // a node that could not be checked is still the parser's
+		out.SetLocation(c.src.loc(n.Location()))
+	}
 	out = c.traced(tn, out, t)
 	c.cur = outer
 	return out, t
@@ -220,12 +222,28 @@ func (c *checker) suggestRoot(name string) func(*yamlfile.Diagnostic) {
 	if a := aliases[strings.ToLower(name)]; a != "" {
 		return hint("did you mean %s?", a)
 	}
-	for _, e := range Environment() {
-		if strings.HasSuffix(e.Path, "."+name) && !strings.Contains(e.Path, "[]") {
-			return hint("did you mean %s?", e.Path)
-		}
+	if path := pathEndingIn(name); path != "" {
+		return hint("did you mean %s?", path)
 	}
 	return suggest(name, append(names, functions().names...))
+}
+
+// pathEndingIn finds a path to a field of that name, best one without a list in it.
+func pathEndingIn(name string) string {
+	found := ""
+	for _, e := range Environment() {
+		if !strings.HasSuffix(e.Path, "."+name) {
+			continue
+		}
+		list, field, inList := strings.Cut(e.Path, "[]")
+		if !inList {
+			return e.Path
+		}
+		if found == "" && !strings.Contains(field, "[]") {
+			found = fmt.Sprintf("any(%s, %s ...)", list, field)
+		}
+	}
+	return found
 }
 
 func (c *checker) pointer(n *ast.PointerNode) (ast.Node, typ) {

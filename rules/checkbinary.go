@@ -41,7 +41,10 @@ func (c *checker) equality(n *ast.BinaryNode) (ast.Node, typ) {
 	if !t.same(u) {
 		return c.mismatch(n, t, u)
 	}
-	if t.is(listKind, tableKind, objectKind) && t.kind != unknown {
+	if t.kind == unknown || u.kind == unknown {
+		return n, boolType
+	}
+	if t.is(listKind, tableKind, objectKind) {
 		return c.fail(n, fmt.Sprintf("%s cannot be compared as a whole", t.a()), c.wholeHint(n.Left, t))
 	}
 	if t.is(textKind) && !c.brief(left) && !c.brief(right) {
@@ -74,11 +77,27 @@ func (c *checker) mismatch(n *ast.BinaryNode, t, u typ) (ast.Node, typ) {
 		if side.t.kind == listKind && side.t.elem.same(side.want) {
 			more = hint("use `in`, or any(%s, # %s ...)", c.nameOf(side.node), n.Operator)
 		}
+		if side.t.kind == listKind && side.t.elem.kind == objectKind && side.want.kind == textKind {
+			more = hint("ask its elements: any(%s, .%s %s ...)", c.nameOf(side.node), mainField[side.t.elem.obj.Name], n.Operator)
+		}
+		if side.t.kind == timeKind && side.want.kind == textKind {
+			more = hint("a moment is written date(\"2024-05-31\")")
+		}
+		if side.t.kind == durationKind && side.want.kind == textKind {
+			more = hint("a span is written duration(\"72h\")")
+		}
 		if side.t.kind == boolKind && side.want.kind == textKind {
 			more = hint("%s is true or false: use it as it is, or with !", c.nameOf(side.node))
 		}
 	}
 	return c.fail(n, fmt.Sprintf("%s %s %s", t, n.Operator, u), more)
+}
+
+// mainField is the text by which an object is known.
+var mainField = map[string]string{
+	"address": "email.email", "email": "email", "domain": "domain", "url": "url", "link": "href_url.url", "subject": "subject", "body": "text",
+	"auth result": "result", "plain body": "raw", "page": "display_text", "thread": "text", "attachment": "file_name", "indicator": "value",
+	"mailbox": "name", "html node": "text", "mail": "subject.subject", "hop": "ip", "original": "subject",
 }
 
 // wholeHint names a field of an object that could have been meant.
@@ -89,10 +108,7 @@ func (c *checker) wholeHint(n ast.Node, t typ) func(*yamlfile.Diagnostic) {
 	if t.kind != objectKind {
 		return expected("a single value")
 	}
-	best := map[string]string{
-		"address": "email.email", "email": "email", "domain": "domain", "url": "url", "link": "href_url.url", "subject": "subject", "body": "text",
-		"auth result": "result", "plain body": "raw", "page": "display_text", "thread": "text", "attachment": "file_name", "indicator": "value", "mailbox": "name", "html node": "text",
-	}[t.obj.Name]
+	best := mainField[t.obj.Name]
 	if best == "" {
 		return expected("one of its fields: %s", oneOf(t.obj.names()))
 	}
@@ -180,7 +196,11 @@ func (c *checker) inMismatch(n *ast.BinaryNode, t, u typ) (ast.Node, typ) {
 		more = c.wholeHint(n.Left, t)
 	}
 	if t.kind == listKind {
-		more = hint("ask each element: any(%s, # in ...)", c.nameOf(n.Left))
+		element := "#"
+		if t.elem.kind == objectKind {
+			element = "." + mainField[t.elem.obj.Name]
+		}
+		more = hint("ask each element: any(%s, %s in ...)", c.nameOf(n.Left), element)
 	}
 	return c.fail(n, fmt.Sprintf("%s in %s", t, u), more)
 }

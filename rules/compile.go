@@ -134,6 +134,8 @@ var syntaxMessages = []struct{ part, message, hint string }{
 	{"maximum allowed nodes", "the condition is too large", "put parts of it into rules of their own"},
 	{"wrap predicate with brackets", "a ; inside a predicate", "put the predicate into { }"},
 	{"expected name", "a dot without a name behind it", ""},
+	{"unrecognized character: U+201", "a quote that is no straight quote", "write texts in straight quotes: \"...\""},
+	{"unrecognized character", "a sign that means nothing here", ""},
 	{"expected at least", "too few arguments", "any, all, filter and the like take a list and a condition on its elements"},
 }
 

@@ -71,11 +71,18 @@ func (ev *evaluator) condition(e *expression) (bool, error) {
 
 // ConditionError is a condition or template that failed when it ran.
 type ConditionError struct {
-	Pos    yamlfile.Pos
+	Pos    yamlfile.Pos // of the part that failed
+	Macro  string       // the macro it stands in, "" if none
+	Used   yamlfile.Pos // of the rule that uses the macro
 	Reason error
 }
 
-func (e *ConditionError) Error() string { return e.Pos.String() + ": " + e.Reason.Error() }
+func (e *ConditionError) Error() string {
+	if e.Macro != "" {
+		return fmt.Sprintf("%s: %s (in macro %s, used by the rule at %s)", e.Pos, e.Reason, e.Macro, e.Used)
+	}
+	return e.Pos.String() + ": " + e.Reason.Error()
+}
 
 // Unwrap gives ErrFuel when that is why.
 func (e *ConditionError) Unwrap() error { return e.Reason }
@@ -110,7 +117,7 @@ func plainMessage(s string) string {
 }
 
 // place turns a location of the machine into a place of a file.
-func (s *Set) place(err error) error {
+func (s *Set) place(r *Rule, err error) error {
 	var le *located
 	if !errors.As(err, &le) {
 		return err
@@ -120,11 +127,7 @@ func (s *Set) place(err error) error {
 		return le.reason
 	}
 	src := s.sources[id]
-	reason := le.reason
-	if src.macro != "" {
-		reason = fmt.Errorf("%s: %w", describeMacro(src), reason)
-	}
-	return &ConditionError{src.pos(off), reason}
+	return &ConditionError{src.pos(off), src.macro, r.Pos, le.reason}
 }
 
 // Evaluate implements engine.Rules.
@@ -161,7 +164,7 @@ func (s *Set) evaluateRule(ev *evaluator, r *Rule, phase engine.Phase, plan *eng
 		}
 	}
 	if err != nil {
-		plan.Results = append(plan.Results, engine.RuleResult{Rule: r.ID, Phase: phase, Result: engine.ResultError, Shadow: r.Mode == Shadow, Err: s.place(err)})
+		plan.Results = append(plan.Results, engine.RuleResult{Rule: r.ID, Phase: phase, Result: engine.ResultError, Shadow: r.Mode == Shadow, Err: s.place(r, err)})
 	} else if match {
 		plan.Results = append(plan.Results, engine.RuleResult{Rule: r.ID, Phase: phase, Result: engine.Match, Shadow: r.Mode == Shadow})
 	}
@@ -205,7 +208,7 @@ func (s *Set) Keep(view *engine.View, ind *engine.Indicator) engine.Verdict {
 	for _, r := range s.keeps {
 		holds, err := ev.condition(r.when)
 		if err != nil {
-			verdict.Err = errors.Join(verdict.Err, s.place(err))
+			verdict.Err = errors.Join(verdict.Err, s.place(r, err))
 			continue
 		}
 		if !holds && r.Mode == Live {

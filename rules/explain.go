@@ -72,7 +72,7 @@ func (s *Set) Explain(phase engine.Phase, view *engine.View, id string, ind *eng
 	x.Root = tm.nodes[0].explain(ev.run.trace.root())
 	switch {
 	case err != nil:
-		x.Result, x.Err = engine.ResultError, s.place(err)
+		x.Result, x.Err = engine.ResultError, s.place(r, err)
 	case match:
 		x.Result = engine.Match
 	default:

@@ -18,13 +18,13 @@ func patternFunctions() []*Function {
 	}
 	return []*Function{
 		{Name: "regex.contains", Params: []Param{pText, pattern(constantPattern)}, result: boolType, Doc: "any of the patterns fits somewhere", work: workMatches2},
-		{Name: "regex.icontains", Params: []Param{pText, pattern(constantFoldedPattern)}, result: boolType, Doc: "the same, regardless of case", work: workMatches2},
+		{Name: "regex.icontains", Params: []Param{pText, pattern(constantFoldedPattern)}, result: boolType, Doc: "as regex.contains, regardless of case", work: workMatches2},
 		{Name: "regex.match", Params: []Param{pText, pattern(constantWholePattern)}, result: boolType, Doc: "any of the patterns fits the whole text", work: workMatches2},
-		{Name: "regex.imatch", Params: []Param{pText, pattern(constantFoldedWholePattern)}, result: boolType, Doc: "the same, regardless of case", work: workMatches2},
+		{Name: "regex.imatch", Params: []Param{pText, pattern(constantFoldedWholePattern)}, result: boolType, Doc: "as regex.match, regardless of case", work: workMatches2},
 		{Name: "regex.extract", Params: []Param{pText, one(constantPattern)}, result: textsType, Doc: "what the pattern fits, every time: its first group, else the whole", work: workExtract},
-		{Name: "regex.iextract", Params: []Param{pText, one(constantFoldedPattern)}, result: textsType, Doc: "the same, regardless of case", work: workExtract},
+		{Name: "regex.iextract", Params: []Param{pText, one(constantFoldedPattern)}, result: textsType, Doc: "as regex.extract, regardless of case", work: workExtract},
 		{Name: "regex.count", Params: []Param{pText, one(constantPattern)}, result: numberType, Doc: "how often the pattern fits, without overlap", work: workCountPattern},
-		{Name: "regex.icount", Params: []Param{pText, one(constantFoldedPattern)}, result: numberType, Doc: "the same, regardless of case", work: workCountPattern},
+		{Name: "regex.icount", Params: []Param{pText, one(constantFoldedPattern)}, result: numberType, Doc: "as regex.count, regardless of case", work: workCountPattern},
 	}
 }
 

@@ -342,10 +342,20 @@ func orderedList(w work) func(*checker, *Function, ast.Node, []ast.Node) (ast.No
 		out, t := same(c, f, n, args)
 		if t.kind == listKind && !t.elem.scalar() {
 			return c.fail(args[0], fmt.Sprintf("%s of a %s", f.Name, t), expected("a list of texts, numbers or times"),
-				hint("take a field first: %s(map(%s, .field))", f.Name, c.nameOf(args[0])))
+				hint("take a field first: %s(map(%s, .%s))", f.Name, c.nameOf(args[0]), fieldOfElement(t)))
 		}
 		return out, t
 	}
+}
+
+// fieldOfElement names a field of the elements of a list.
+func fieldOfElement(list typ) string {
+	if list.elem.kind == objectKind {
+		if f := mainField[list.elem.obj.Name]; f != "" {
+			return f
+		}
+	}
+	return "field"
 }
 
 func workReverse(r *run, a []any) (any, error) {

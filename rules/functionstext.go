@@ -20,17 +20,17 @@ func textFunctions() []*Function {
 	other := named("other", pText)
 	return []*Function{
 		fn("contains", "contains any of the parts", anyText(strings.Contains)),
-		{Name: "strings.icontains", Params: []Param{pText, part}, result: boolType, Doc: "the same, regardless of case", work: workFoldContains, prepare: prepareNeedle},
+		{Name: "strings.icontains", Params: []Param{pText, part}, result: boolType, Doc: "as strings.contains, regardless of case", work: workFoldContains, prepare: prepareNeedle},
 		fn("starts_with", "starts with any of the parts", anyText(strings.HasPrefix)),
-		fn("istarts_with", "the same, regardless of case", anyText(fold.HasPrefix)),
+		fn("istarts_with", "as strings.starts_with, regardless of case", anyText(fold.HasPrefix)),
 		fn("ends_with", "ends with any of the parts", anyText(strings.HasSuffix)),
-		fn("iends_with", "the same, regardless of case", anyText(fold.HasSuffix)),
+		fn("iends_with", "as strings.ends_with, regardless of case", anyText(fold.HasSuffix)),
 		wild("like", "is any of the wildcards: * stands for any text, ? for one character", constantWildcard),
-		wild("ilike", "the same, regardless of case", constantFoldedWildcard),
+		wild("ilike", "as strings.like, regardless of case", constantFoldedWildcard),
 		{Name: "strings.count", Params: []Param{pText, named("part", pText)}, result: numberType, Doc: "how often the part stands there, without overlap", work: countText(strings.Count)},
-		{Name: "strings.icount", Params: []Param{pText, named("part", pText)}, result: numberType, Doc: "the same, regardless of case", work: countText(fold.Count)},
+		{Name: "strings.icount", Params: []Param{pText, named("part", pText)}, result: numberType, Doc: "as strings.count, regardless of case", work: countText(fold.Count)},
 		{Name: "strings.levenshtein", Params: []Param{pText, other}, result: numberType, Doc: "characters to insert, leave out or exchange to get from one to the other", work: workLevenshtein(func(s string) string { return s })},
-		{Name: "strings.ilevenshtein", Params: []Param{pText, other}, result: numberType, Doc: "the same, regardless of case", work: workLevenshtein(fold.Fold)},
+		{Name: "strings.ilevenshtein", Params: []Param{pText, other}, result: numberType, Doc: "as strings.levenshtein, regardless of case", work: workLevenshtein(fold.Fold)},
 		{Name: "strings.replace_confusables", Params: []Param{pText}, result: textType, Doc: "letters that look like Latin ones replaced by those, marks and invisible characters left out", work: textMap(plainLetters)},
 		{Name: "strings.scan_base64", Params: []Param{pText}, result: textsType, Doc: "the texts that stand in it as base64, at least 8 characters of it each", work: workScanBase64},
 	}

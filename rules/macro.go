@@ -1,7 +1,6 @@
 package rules
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 
@@ -21,7 +20,7 @@ type macro struct {
 	bad  bool
 }
 
-// expandMacro puts the tree of macros.name in the place of n.
+// macro puts the tree of macros.name in the place of n.
 func (c *checker) macro(n *ast.MemberNode, name string) (ast.Node, typ) {
 	m := c.l.macros[name]
 	if m == nil {
@@ -83,6 +82,3 @@ func (l *loader) checkMacros() {
 		m.bad = m.bad || c.bad
 	}
 }
-
-// describeMacro is the note that a mistake arose in a macro.
-func describeMacro(s *source) string { return fmt.Sprintf("in macro %s", s.macro) }

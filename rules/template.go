@@ -90,7 +90,11 @@ func (l *loader) templateExpression(r *Rule, n *yamlfile.Node, off int, text, wh
 			elem = *t.elem
 		}
 		if !elem.scalar() {
-			c.fail(tree, fmt.Sprintf("%s cannot be written as text", t.a()), c.wholeHint(tree, elem))
+			more := c.wholeHint(tree, elem)
+			if t.kind == listKind {
+				more = hint("take a field: map(%s, .%s)", c.nameOf(tree), fieldOfElement(t))
+			}
+			c.fail(tree, fmt.Sprintf("%s cannot be written as text", t.a()), more)
 		}
 	})
 	if e != nil {

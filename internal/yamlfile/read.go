@@ -20,6 +20,7 @@ func (r *Reader) Add(d Diagnostic) { r.Diags = append(r.Diags, d) }
 type Fields struct {
 	node   *Node
 	values map[string]*Node
+	meant  []string // known keys that unknown ones look like
 }
 
 // Has says whether the key is there.
@@ -34,13 +35,16 @@ func (f Fields) Node() *Node { return f.node }
 // Fields reads a mapping of known keys. what names the mapping in messages, as
 // in "a rule". An unknown key is reported with the nearest known one, and left out.
 func (r *Reader) Fields(n *Node, what string, known []string) (Fields, bool) {
-	f := Fields{n, map[string]*Node{}}
+	f := Fields{node: n, values: map[string]*Node{}}
 	if !r.kind(n, Mapping, what) {
 		return f, false
 	}
 	for _, p := range n.Pairs {
 		if !slices.Contains(known, p.Key.Text) {
 			r.unknown(p.Key, "key", what, known)
+			if near, ok := Nearest(p.Key.Text, known); ok {
+				f.meant = append(f.meant, near)
+			}
 			continue
 		}
 		f.values[p.Key.Text] = p.Value
@@ -48,13 +52,17 @@ func (r *Reader) Fields(n *Node, what string, known []string) (Fields, bool) {
 	return f, true
 }
 
-// Need reports keys that are missing, at the mapping.
+// Need reports keys that are missing, at the mapping. One that an unknown key
+// was probably meant to be is missing too, but was told already.
 func (r *Reader) Need(f Fields, what string, keys ...string) bool {
 	ok := true
 	for _, k := range keys {
-		if !f.Has(k) {
+		if f.Has(k) {
+			continue
+		}
+		ok = false
+		if !slices.Contains(f.meant, k) {
 			r.Add(f.node.Errorf("%s without %s", what, k))
-			ok = false
 		}
 	}
 	return ok
