@@ -113,6 +113,7 @@ func (p *processing) prepare(msg *Message) {
 func (p *processing) evaluate(it *Item, view *View, phase Phase) {
 	if !it.Plan.Stopped {
 		view.Score, view.Tags = it.Decision.Score, it.Decision.Tags
+		it.Views[phase] = *view
 		plan := p.engine.cfg.Rules.Evaluate(phase, view)
 		it.Plan.Append(plan)
 		it.addErrors(plan.Results)

@@ -44,11 +44,12 @@ func total(m map[string]int) int {
 // run is the state of one Run call.
 type run struct {
 	*Engine
-	mu      sync.Mutex
-	sum     Summary
-	backlog backlog
-	wake    []chan struct{} // one per sink, capacity 1: a token says that there may be work
-	noMore  chan struct{}   // closed when nothing will be committed any more
+	mu       sync.Mutex
+	sum      Summary
+	backlog  backlog
+	inFlight sync.WaitGroup  // mails begun and neither committed nor released
+	wake     []chan struct{} // one per sink, capacity 1: a token says that there may be work
+	noMore   chan struct{}   // closed when nothing will be committed any more
 }
 
 // Run works until the source ends or ctx does, then until the outbox is empty
@@ -83,9 +84,9 @@ func (e *Engine) Run(ctx context.Context) (Summary, error) {
 // job is one mail on its way through a worker.
 type job struct {
 	delivery Delivery
+	attempt  Attempt
 	outcome  *Outcome // nil when repeated or deferred
-	receipt  Receipt  // of a repeated mail
-	repeated bool
+	repeated bool     // in the ledger: only the acknowledgement is due
 	err      error
 	done     chan struct{}
 }
@@ -109,7 +110,7 @@ func (r *run) intake(ctx context.Context, next func(context.Context) (Delivery, 
 	}
 	var fetchErr error
 	go func() {
-		defer close(order)
+		defer close(order) // last: whoever has drained order may read fetchErr
 		defer close(work)
 		fetchErr = r.fetch(ctx, next, order, work)
 	}()
@@ -129,31 +130,44 @@ func (r *run) fetch(ctx context.Context, next func(context.Context) (Delivery, e
 			r.note(err)
 			return fmt.Errorf("fetch: %w", err)
 		}
-		j := &job{delivery: d, done: make(chan struct{})}
-		select {
-		case order <- j:
-		case <-ctx.Done():
-			return nil
+		j := r.begin(ctx, d)
+		alone := j.suspect()
+		if alone {
+			r.inFlight.Wait()
 		}
-		work <- j // a worker always takes it: workers end only when work is closed
+		r.inFlight.Add(1)
+		order <- j // the committer takes until order is closed
+		work <- j  // so do the workers
+		if alone {
+			r.inFlight.Wait()
+		}
 	}
 }
 
-// handle computes the outcome of one job. A panic quarantines the mail.
-func (r *run) handle(ctx context.Context, j *job) {
-	var a Attempt
+// begin counts the attempt.
+func (r *run) begin(ctx context.Context, d Delivery) *job {
+	j := &job{delivery: d, done: make(chan struct{})}
 	j.err = r.retry(ctx, func() (err error) {
-		a, err = r.cfg.Store.Begin(ctx, j.delivery.Origin, r.cfg.Run)
+		j.attempt, err = r.cfg.Store.Begin(ctx, d.Origin, r.cfg.Run)
 		return err
 	})
+	return j
+}
+
+// suspect tells whether the mail was begun before and not ended. Such a mail is
+// handled alone: if the process dies again, the others do not look guilty.
+func (j *job) suspect() bool { return j.err == nil && j.attempt.Number > 1 && !j.attempt.Committed }
+
+// handle computes the outcome of one job. A panic quarantines the mail.
+func (r *run) handle(ctx context.Context, j *job) {
 	switch {
 	case j.err != nil:
 		return
-	case a.Committed && !j.delivery.parked():
-		j.repeated, j.receipt = true, a.Receipt
+	case j.attempt.Committed && !j.delivery.parked():
+		j.repeated = true
 		return
-	case a.Number > r.cfg.Attempts:
-		j.outcome = quarantine(j.delivery, fmt.Sprintf("begun %d times without an end: not parsed again", a.Number-1), "")
+	case j.attempt.Number > r.cfg.Attempts:
+		j.outcome = quarantine(j.delivery, fmt.Sprintf("begun %d times without an end: not parsed again", j.attempt.Number-1), "")
 		return
 	}
 	defer func() {
@@ -180,11 +194,10 @@ func (r *run) commitAll(ctx context.Context, order <-chan *job, stop func()) err
 		group := r.collect(j, order)
 		if failed != nil {
 			r.release(ctx, group)
-			continue
-		}
-		if failed = r.commit(ctx, group); failed != nil {
+		} else if failed = r.commit(ctx, group); failed != nil {
 			stop()
 		}
+		r.inFlight.Add(-len(group))
 		r.backlog.wait(ctx, r.cfg.Backlog)
 	}
 	return failed
@@ -222,7 +235,7 @@ func (r *run) commit(ctx context.Context, group []*job) error {
 		case j.err != nil:
 			deferred = append(deferred, j)
 		case j.repeated:
-			receipts = append(receipts, j.receipt)
+			receipts = append(receipts, j.attempt.Receipt)
 		default:
 			outcomes = append(outcomes, j.outcome)
 			receipts = append(receipts, j.outcome.Receipt)

@@ -46,6 +46,8 @@ type Item struct {
 	NotExecuted []string     // kinds of actions that this build plans but does not carry out
 	Defects     []Defect     // of evaluation and extraction
 
+	Views [3]View // what rules saw in each phase, for those who explain
+
 	defaults         Defaults
 	cutText, cutHTML []Span // trimmed ranges of Body.Plain.Raw and of Body.HTML.InnerText
 }

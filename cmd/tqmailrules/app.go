@@ -48,7 +48,7 @@ type command struct {
 // commands in the order in which help lists them.
 func commands() []command {
 	return []command{
-		checkCommand, dryRunCommand, testCommand, inspectCommand, indicatorsCommand, completionCommand(), versionCommand,
+		checkCommand, dryRunCommand, testCommand, explainCommand, inspectCommand, indicatorsCommand, completionCommand(), versionCommand,
 	}
 }
 

@@ -335,6 +335,14 @@ func (m *Mortal) alive() error {
 	return nil
 }
 
+// Begin implements engine.Ledger.
+func (m *Mortal) Begin(ctx context.Context, o engine.Origin, run string) (engine.Attempt, error) {
+	if err := m.alive(); err != nil {
+		return engine.Attempt{}, err
+	}
+	return m.Store.Begin(ctx, o, run)
+}
+
 // Release implements engine.Ledger.
 func (m *Mortal) Release(ctx context.Context, o []engine.Origin, run string) error {
 	if err := m.alive(); err != nil {

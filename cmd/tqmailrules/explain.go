@@ -1,0 +1,222 @@
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"io"
+	"slices"
+
+	"github.com/tqmailrules/tqmailrules/cmd/tqmailrules/internal/settings"
+	"github.com/tqmailrules/tqmailrules/cmd/tqmailrules/internal/ui"
+	"github.com/tqmailrules/tqmailrules/engine"
+	"github.com/tqmailrules/tqmailrules/internal/yamlfile"
+	"github.com/tqmailrules/tqmailrules/rules"
+)
+
+var explainCommand = command{
+	name:    "explain",
+	args:    "--rules RULES|-c CONFIG [flags] MAIL [RULE...]",
+	summary: "say why rules matched a mail, or why not",
+	long: `
+Evaluates the rules on one mail and the mails inside it. For the rules that are
+named it prints the value of every sub-expression, which were never asked, and
+what kept the condition from being true; without names, one line per rule.
+
+examples:
+  tqmailrules explain --rules rules/ lure.eml
+  tqmailrules explain --rules rules/ lure.eml link-shows-another-site
+  tqmailrules explain --rules rules/ --json lure.eml macro-document`,
+	flags: func(fs *flag.FlagSet) func(context.Context, *app, []string) exit {
+		e := &explain{}
+		fs.Var(&e.rc.rules, "rules", "rule `files`, folders or patterns; may be given several times")
+		fs.StringVar(&e.rc.config, "c", "", "`configuration` to take rules, mailbox and limits from")
+		fs.BoolVar(&e.json, "json", false, "write JSON")
+		return e.run
+	},
+}
+
+type explain struct {
+	rc   rulesAndConfig
+	json bool
+}
+
+// explained is one rule on one item.
+type explained struct {
+	Mail      string             `json:"mail"`
+	Item      string             `json:"item"`
+	Rule      string             `json:"rule"`
+	Phase     string             `json:"phase"`
+	Result    string             `json:"result"`
+	Error     string             `json:"error,omitempty"`
+	Indicator string             `json:"indicator,omitempty"` // that a keep rule was asked about
+	Why       *rules.Explanation `json:"why,omitempty"`
+}
+
+func (e *explain) run(ctx context.Context, a *app, args []string) exit {
+	set, cfg, code := e.rc.load(a, "explain")
+	if code != exitOK {
+		return code
+	}
+	if len(args) == 0 {
+		return a.usage("explain", "no mail given")
+	}
+	for _, id := range args[1:] {
+		if !hasRule(set, id) {
+			return a.unknownRule(set, id)
+		}
+	}
+	src, err := a.openCorpus(args[:1], cfg)
+	if err != nil {
+		return a.usage("explain", "%v", err)
+	}
+	defer src.Close()
+	for {
+		d, err := src.Next(ctx)
+		if err == io.EOF {
+			return exitOK
+		}
+		if err == nil {
+			err = e.mail(ctx, a, set, cfg, d, args[1:])
+		}
+		if err != nil {
+			return a.fail(err)
+		}
+	}
+}
+
+func hasRule(set *rules.Set, id string) bool {
+	for _, r := range set.Rules() {
+		if r.ID == id {
+			return true
+		}
+	}
+	return false
+}
+
+func (a *app) unknownRule(set *rules.Set, id string) exit {
+	var ids []string
+	for _, r := range set.Rules() {
+		ids = append(ids, r.ID)
+	}
+	fmt.Fprintf(a.err, "tqmailrules explain: there is no rule %q\n", id)
+	if near, ok := yamlfile.Nearest(id, ids); ok {
+		fmt.Fprintf(a.err, "  hint: did you mean %s?\n", near)
+	}
+	return exitAuthor
+}
+
+func (e *explain) mail(ctx context.Context, a *app, set *rules.Set, cfg *settings.Config, d engine.Delivery, ids []string) error {
+	p, err := engine.NewProcessor(engine.Config{
+		Parser: parserFor(cfg), Rules: set, Extractors: extractors(), Limits: cfg.Limits, DomainOf: domainOf, Sinks: recordingSinks(cfg, set),
+	})
+	if err != nil {
+		return err
+	}
+	out, err := p.Process(ctx, d)
+	if err != nil {
+		return err
+	}
+	all := []explained{}
+	for _, it := range out.Items {
+		for _, r := range set.Rules() {
+			if len(ids) == 0 || slices.Contains(ids, r.ID) {
+				all = append(all, explainRule(set, out, it, r)...)
+			}
+		}
+	}
+	if e.json {
+		a.printJSON(all)
+		return nil
+	}
+	e.text(a, out, all, len(ids) > 0)
+	return nil
+}
+
+// explainRule asks one rule about one item; a keep rule about each indicator.
+func explainRule(set *rules.Set, out *engine.Outcome, it *engine.Item, r *rules.Rule) (all []explained) {
+	if r.Mode == rules.Off {
+		return nil
+	}
+	if !r.Keep {
+		return []explained{explainOne(set, out, it, r, nil)}
+	}
+	for _, ind := range it.Indicators {
+		all = append(all, explainOne(set, out, it, r, ind))
+	}
+	for _, d := range it.Dropped {
+		all = append(all, explainOne(set, out, it, r, d.Indicator))
+	}
+	return all
+}
+
+func explainOne(set *rules.Set, out *engine.Outcome, it *engine.Item, r *rules.Rule, ind *engine.Indicator) explained {
+	view := it.Views[r.Phase]
+	if view.Message == nil {
+		view.Message = it.Message // an earlier rule stopped the message
+	}
+	x := explained{Mail: out.Origin.Name, Item: it.Path, Rule: r.ID, Phase: r.Phase.String()}
+	if ind != nil {
+		x.Indicator = ind.Type + " " + ind.Value
+	}
+	why, err := set.Explain(r.Phase, &view, r.ID, ind)
+	if err != nil {
+		x.Result, x.Error = engine.ResultError.String(), err.Error()
+		return x
+	}
+	x.Result, x.Why = why.Result.String(), &why
+	if why.Err != nil {
+		x.Error = why.Err.Error()
+	}
+	return x
+}
+
+func (e *explain) text(a *app, out *engine.Outcome, all []explained, whole bool) {
+	item := "?"
+	for _, x := range all {
+		if x.Item != item {
+			item = x.Item
+			fmt.Fprintln(a.out, ui.Line(itemTitle(out, item), 200))
+		}
+		if whole && x.Why != nil {
+			writeTree(a.out, x)
+			continue
+		}
+		writeLine(a.out, x)
+	}
+}
+
+// writeTree prints every sub-expression of a rule.
+func writeTree(w io.Writer, x explained) {
+	if x.Indicator != "" {
+		fmt.Fprintf(w, "%s\n", ui.Line(x.Indicator, 200))
+	}
+	fmt.Fprintln(w, x.Why)
+}
+
+// writeLine prints the result of a rule and what kept it from matching.
+func writeLine(w io.Writer, x explained) {
+	fmt.Fprintf(w, "  %-8s  %s", x.Result, x.Rule)
+	if x.Indicator != "" {
+		fmt.Fprintf(w, "  %s", ui.Line(x.Indicator, 120))
+	}
+	fmt.Fprintln(w)
+	if x.Error != "" {
+		fmt.Fprintf(w, "            %s\n", ui.Line(x.Error, 300))
+	}
+	if x.Why == nil || x.Result == engine.Match.String() {
+		return
+	}
+	for _, b := range x.Why.Blockers {
+		fmt.Fprintf(w, "            because %s is %s\n", ui.Line(b.Text, 100), ui.Line(b.Value, 100))
+	}
+}
+
+func itemTitle(out *engine.Outcome, path string) string {
+	for _, it := range out.Items {
+		if it.Path == path && path != "" {
+			return out.Origin.Name + " " + path + "  " + it.Message.Subject.Subject
+		}
+	}
+	return out.Origin.Name + "  " + out.Message.Subject.Subject
+}
