@@ -49,7 +49,7 @@ func cutAddress(s string) (item, rest string) {
 			angle = true
 		case c == '>':
 			angle = false
-			if next := strings.TrimLeft(s[i+1:min(len(s), i+64)], " \t"); next != "" && strings.IndexByte(",;(>", next[0]) < 0 {
+			if next := strings.TrimLeft(s[i+1:min(len(s), i+64)], " \t"); next != "" && strings.IndexByte(",;(<>", next[0]) < 0 {
 				return s[start : i+1], s[i+1:]
 			}
 		case c == ',' || c == ';':

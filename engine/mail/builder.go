@@ -28,7 +28,8 @@ type text struct {
 // build fills the message in the order in which things depend on each other.
 func (b *builder) build(src *source) error {
 	b.root = src.root
-	b.words = words{hint: src.root.media.get("charset"), defects: &b.defects}
+	guesses := maxGuesses
+	b.words = words{hint: src.root.media.get("charset"), guesses: &guesses, defects: &b.defects}
 	if src.size == 0 {
 		b.defects.add(engine.DefectEmpty, "", "the message has no bytes")
 	} else if len(src.root.fields) == 0 {

@@ -151,15 +151,18 @@ func lookup(name string) encoding.Encoding {
 	return nil
 }
 
+// guesser finds the encoding of bytes of which nothing is known.
+type guesser func(raw []byte) encoding.Encoding
+
 // toUTF8 decodes bytes of a declared charset. What is not declared, or declared
 // as Unicode or ASCII and is not, is detected. ok is false when the name is not
 // known: the bytes are then read as UTF-8 or, failing that, as windows-1252, so
 // that none is lost.
-func toUTF8(charset string, raw []byte) (text string, ok bool) {
+func toUTF8(charset string, raw []byte, guess guesser) (text string, ok bool) {
 	name := charsetName(charset)
 	switch {
 	case isUnicodeName(name):
-		return guessUTF8(raw, name), true
+		return guessUTF8(raw, name, guess), true
 	case name == "utf-7" || name == "utf7" || name == "unicode-1-1-utf-7" || name == "csunicode11utf7" || name == "x-unicode-2-0-utf-7":
 		return decodeUTF7(raw), true
 	case name == "iso-2022-kr" || name == "csiso2022kr":
@@ -184,7 +187,7 @@ func decodeWith(e encoding.Encoding, raw []byte) string {
 
 // guessUTF8 reads bytes that should be UTF-8 or ASCII, or of which nothing is
 // known.
-func guessUTF8(raw []byte, name string) string {
+func guessUTF8(raw []byte, name string, guess guesser) string {
 	if name == "" && bytes.Contains(raw, []byte("\x1b$")) {
 		return decodeWith(japanese.ISO2022JP, raw)
 	}
@@ -197,7 +200,7 @@ func guessUTF8(raw []byte, name string) string {
 	if good, bad := countUTF8(raw); good > bad {
 		return strings.ToValidUTF8(string(raw), "\ufffd") // a few broken bytes
 	}
-	return decodeWith(detect(raw), raw)
+	return decodeWith(guess(raw), raw)
 }
 
 // countUTF8 counts sequences of several bytes that are UTF-8, and bytes above
@@ -232,6 +235,9 @@ func detect(raw []byte) encoding.Encoding {
 	}
 	best, confidence := "", 39
 	for _, c := range all {
+		if !isGuess(c.Charset) {
+			continue
+		}
 		if c.Confidence > confidence || c.Confidence == confidence && c.Charset < best {
 			best, confidence = c.Charset, c.Confidence
 		}
@@ -240,6 +246,12 @@ func detect(raw []byte) encoding.Encoding {
 		return e
 	}
 	return charmap.Windows1252
+}
+
+// isGuess leaves out what mail without a declaration is never in, and what any
+// bytes may be taken for.
+func isGuess(charset string) bool {
+	return !strings.HasPrefix(charset, "UTF-32") && !strings.HasPrefix(charset, "UTF-16") && !strings.HasPrefix(charset, "IBM")
 }
 
 // highBytes is a window that begins shortly before the first byte above ASCII.

@@ -23,19 +23,31 @@ func parseDate(s string) (t time.Time, ok bool) {
 	if len(s) < 6 || len(s) > 200 {
 		return time.Time{}, false
 	}
-	if t, err := netmail.ParseDate(s); err == nil {
-		return plausible(t.UTC())
+	if !endsInName(s) {
+		if t, err := netmail.ParseDate(s); err == nil {
+			return plausible(t.UTC())
+		}
 	}
 	s = tidyDate(s)
 	if t, err := netmail.ParseDate(s); err == nil {
 		return plausible(t.UTC())
 	}
 	for _, layout := range dateLayouts {
+		if len(s)+8 < len(layout) {
+			continue
+		}
 		if t, err := time.Parse(layout, s); err == nil {
 			return plausible(t.UTC())
 		}
 	}
 	return time.Time{}, false
+}
+
+// endsInName is true when the zone is a name, which net/mail accepts and takes
+// for UTC when it is not that of the machine.
+func endsInName(s string) bool {
+	c := s[len(s)-1]
+	return c >= 'A' && c <= 'Z'
 }
 
 // plausible refuses years that cannot be written as four digits.

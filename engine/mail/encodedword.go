@@ -5,6 +5,9 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"golang.org/x/text/encoding"
+	"golang.org/x/text/encoding/charmap"
+
 	"github.com/tqmailrules/tqmailrules/engine"
 )
 
@@ -17,6 +20,7 @@ import (
 // All of those are decoded here.
 type words struct {
 	hint    string // charset of the body: raw bytes of a header are most likely in it
+	guesses *int   // how often the encoding may still be guessed, which is slow
 	where   string // header name or part, for defects
 	defects *defects
 }
@@ -34,8 +38,11 @@ func (w *words) decode(s string) string {
 		}
 		s = next
 	}
-	if !utf8.ValidString(s) {
+	switch {
+	case !utf8.ValidString(s):
 		s = w.toUTF8(w.hint, []byte(s))
+	case strings.Contains(s, "\x1b$"):
+		s = w.toUTF8("iso-2022-jp", []byte(s))
 	}
 	return cleanLine(s)
 }
@@ -96,11 +103,22 @@ func (w *words) flush(out *strings.Builder, r *wordRun) {
 }
 
 func (w *words) toUTF8(charset string, raw []byte) string {
-	text, ok := toUTF8(charset, raw)
+	text, ok := toUTF8(charset, raw, w.guess)
 	if !ok {
 		w.defects.add(engine.DefectCharset, w.where, "charset %.40q is not known", charset)
 	}
 	return text
+}
+
+// maxGuesses bounds the guesses for one message.
+const maxGuesses = 24
+
+// guess is detect within the budget of the message.
+func (w *words) guess(raw []byte) encoding.Encoding {
+	if *w.guesses--; *w.guesses < 0 {
+		return charmap.Windows1252
+	}
+	return detect(raw)
 }
 
 // word is one encoded-word, its transfer encoding undone.
@@ -134,14 +152,14 @@ func parseWord(s string) (w word, n int) {
 	start := 2 + q + 1 + e + 1
 	body := s[start:]
 	end := strings.Index(body, "?=")
+	next := nextWord(body)
 	n = len(s)
 	switch {
-	case end >= 0:
-		body, n = body[:end], start+end+2
-	case strings.Contains(body, "=?"):
-		next := strings.Index(body, "=?")
+	case next >= 0 && (end < 0 || next < end):
 		body, n = body[:next], start+next
 		w.faulty = true
+	case end >= 0:
+		body, n = body[:end], start+end+2
 	default:
 		body = strings.TrimSuffix(body, "?")
 		w.faulty = true
@@ -155,6 +173,21 @@ func parseWord(s string) (w word, n int) {
 		return word{}, 0
 	}
 	return w, n
+}
+
+// nextWord finds where another word begins inside a word that has no end; the
+// "=?" of "=?=" is none.
+func nextWord(body string) int {
+	i := strings.Index(body, "=?")
+	if i < 0 || strings.HasPrefix(body[i:], "=?=") {
+		return -1
+	}
+	head := body[i+2 : min(len(body), i+2+maxCharset)]
+	q := strings.IndexByte(head, '?')
+	if q < 0 || !isCharset(head[:q]) || len(head) < q+3 || head[q+2] != '?' {
+		return -1
+	}
+	return i
 }
 
 // isCharset says whether a charset name may stand here; spaces are forgiven
@@ -172,7 +205,8 @@ func isCharset(s string) bool {
 }
 
 // decodeB undoes base64. Bytes that are not of the alphabet are skipped, as
-// clients do; when they are many, the text was never encoded.
+// clients do; when they are many, or what comes out is no text, it was never
+// encoded.
 func (w *word) decodeB(s string) {
 	bad, skip := 0, 0
 	for i := 0; i < len(s); i++ {
@@ -198,6 +232,19 @@ func (w *word) decodeB(s string) {
 		w.raw = d.finish(d.feed(w.raw, raw[:i]))
 		raw = bytes.TrimLeft(raw[i:], "=")
 	}
+	if bad > 0 && hasControls(w.raw) {
+		w.raw = []byte(s)
+	}
+}
+
+// hasControls looks for bytes that no text has; escape sequences do.
+func hasControls(b []byte) bool {
+	for _, c := range b {
+		if c < ' ' && c != '\t' && c != '\n' && c != '\r' && c != 0x1b {
+			return true
+		}
+	}
+	return false
 }
 
 // decodeQ undoes the Q encoding: quoted-printable with "_" for a space.

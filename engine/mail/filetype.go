@@ -41,8 +41,8 @@ var signatures = []signature{
 // text, scripts) by its name. It is "" when neither does.
 func fileType(p *engine.Part, c *content) string {
 	head := c.head
-	if i := bytes.Index(head[:min(len(head), 1024)], []byte("%PDF-")); i >= 0 {
-		return "pdf"
+	if i := bytes.Index(head[:min(len(head), 1024)], []byte("%PDF-")); i == 0 || i > 0 && !isMailHead(head) {
+		return "pdf" // readers accept junk before the mark, but a mail that holds a PDF is a mail
 	}
 	for _, s := range signatures {
 		if len(head) >= s.at+len(s.mark) && string(head[s.at:s.at+len(s.mark)]) == s.mark {

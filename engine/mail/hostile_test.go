@@ -73,6 +73,7 @@ var hostile = []struct {
 	{"end tags across cells", func() string {
 		return htmlMail(strings.Repeat("<table><td><b>", 150) + strings.Repeat("</div></b>", 200_000) + "shown")
 	}, "", textShown},
+	{"200,000 fields in an unknown charset", func() string { return "Subject: kept\n" + strings.Repeat("X:\xe4\n", 200_000) + "\nbody\n" }, "", bodyRead},
 	{"zip headers", func() string {
 		return "Subject: kept\nContent-Type: multipart/mixed; boundary=b\n\n--b\nContent-Type: application/zip\n\n" + strings.Repeat("PK\x03\x04", 500_000) + "\n--b--\n"
 	}, "", subjectKept},

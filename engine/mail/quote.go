@@ -66,7 +66,10 @@ func unquote(line string) (s string, depth int) {
 // nextMark finds the first mark at or behind from. It looks at each line once,
 // and at the lines of a block once more.
 func nextMark(text string, from int) (m mark, ok bool) {
-	prevDepth := -1
+	prevDepth := -1 // behind a mark a quotation is the quoted mail, not another
+	if from == 0 {
+		prevDepth = 0
+	}
 	for c := (cursor{text, from}); !c.done(); {
 		line, next := c.line()
 		s, depth := unquote(line)
