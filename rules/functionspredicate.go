@@ -2,6 +2,7 @@ package rules
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/expr-lang/expr/ast"
 )
@@ -48,6 +49,11 @@ func checkPredicate(c *checker, f *Function, n ast.Node, args []ast.Node) (ast.N
 	}
 	bt := elem
 	out := &ast.BuiltinNode{Name: f.Name, Arguments: []ast.Node{c.enter(coll, t)}}
+	if name, last := strings.CutPrefix(f.Name, "findLast"); last {
+		// QUIRK: expr 1.17.8 leaves values on its stack when it goes through a
+		// list backwards, so that a call around it gets the wrong arguments.
+		out.Name, out.Arguments[0] = "find"+name, c.emitWork("reverse", workReverse, t, out.Arguments)
+	}
 	if len(args) == 2 {
 		pred, pt := c.predicate(args[1], predicate{elem, c.pathOf(args[0])})
 		out.Arguments, bt = append(out.Arguments, pred), pt
@@ -80,12 +86,30 @@ func (c *checker) predicateResult(f *Function, n ast.Node, args []ast.Node, out 
 			elem = *list.elem
 		}
 		return c.leave(c.emit("or", elem, out), elem), elem
-	case "findIndex", "findLastIndex":
+	case "findIndex":
 		return c.leave(c.emitWork("index or", workIndexOr, numberType, []ast.Node{out}), numberType), numberType
+	case "findLastIndex":
+		return c.leave(c.fromTheEnd(out), numberType), numberType
 	case "count":
 		return c.leave(out, numberType), numberType
 	}
 	return c.leave(out, boolType), boolType
+}
+
+// fromTheEnd turns an index of the reversed list into one of the list.
+func (c *checker) fromTheEnd(find *ast.BuiltinNode) ast.Node {
+	list := fmt.Sprintf("list\u00b7%d", c.use.nodes)
+	reversed := find.Arguments[0]
+	find.Arguments[0] = &ast.IdentifierNode{Value: list}
+	index := c.emitWork("index from the end", workIndexFromEnd, numberType, []ast.Node{find, &ast.IdentifierNode{Value: list}})
+	return &ast.VariableDeclaratorNode{Name: list, Value: reversed, Expr: index}
+}
+
+func workIndexFromEnd(r *run, a []any) (any, error) {
+	if a[0] == nil {
+		return -1, r.spend(0)
+	}
+	return length(a[1]) - 1 - a[0].(int), r.spend(0)
 }
 
 func workIndexOr(r *run, a []any) (any, error) {

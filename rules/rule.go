@@ -119,40 +119,34 @@ func (l *loader) readRule(n *yamlfile.Node) *Rule {
 	l.readID(r, f)
 	l.readMetadata(r, f)
 	l.readControl(r, f)
-	if !l.readShape(f) {
-		return r
-	}
+	l.readShape(f)
 	condition := f.Get("when")
 	if r.Keep {
 		condition, r.Phase = f.Get("keep"), engine.PhaseFindings
 	}
-	r.Condition = condition.Text
 	if r.when = l.condition(condition, r.Keep); r.when != nil {
+		r.Condition = condition.Text
 		r.reads(r.when)
 	}
-	if !r.Keep {
-		l.readActions(r, f.Get("then"))
-	}
+	l.readActions(r, f.Get("then"))
 	return r
 }
 
 // readShape holds a rule to its two shapes: when and then, or keep.
-func (l *loader) readShape(f yamlfile.Fields) bool {
+func (l *loader) readShape(f yamlfile.Fields) {
 	switch {
 	case f.Has("keep") && (f.Has("when") || f.Has("then")):
 		d := f.Get("keep").Errorf("a rule with keep has no when and no then")
 		d.Hint = "put the two into rules of their own"
 		l.Add(d)
-		return false
 	case f.Has("keep"):
-		return true
 	case !f.Has("when") && !f.Has("then"):
 		d := f.Node().Errorf("a rule without a condition")
 		d.Expected = "when and then, or keep"
 		l.Add(d)
-		return false
+	default:
+		l.Need(f, "a rule", "when", "then")
 	}
-	return l.Need(f, "a rule", "when", "then")
 }
 
 func (l *loader) readID(r *Rule, f yamlfile.Fields) {
