@@ -10,10 +10,10 @@ import (
 	"github.com/tqmailrules/tqmailrules/rules"
 )
 
-// condition loads a file of one condition beside the lists and macros that the tables below use.
-func condition(t testing.TB, when string) *rules.Set {
-	t.Helper()
-	return load(t, `version: 1
+// conditionFile is a file of one condition beside the lists and macros that the
+// tables below use. The condition starts at line 15, column 5.
+func conditionFile(when string) string {
+	return `version: 1
 lists:
   partners: { kind: suffix, values: [cert.example, "*.münchen.example"] }
   nets: { kind: cidr, values: [10.0.0.0/8, "2001:db8::/32", 192.0.2.7] }
@@ -27,15 +27,25 @@ macros:
 rules:
 - id: a
   when: |-
-    `+strings.ReplaceAll(when, "\n", "\n    ")+`
+    ` + strings.ReplaceAll(when, "\n", "\n    ") + `
   then: [ { tag: x } ]
-`)
+`
+}
+
+func condition(t testing.TB, when string) *rules.Set {
+	t.Helper()
+	return load(t, conditionFile(when))
 }
 
 // outcome evaluates one condition on the example mail.
 func outcome(t testing.TB, when string) engine.RuleResult {
 	t.Helper()
-	set := condition(t, when)
+	return outcomeOfFile(t, conditionFile(when))
+}
+
+func outcomeOfFile(t testing.TB, file string) engine.RuleResult {
+	t.Helper()
+	set := load(t, file)
 	v := &engine.View{Message: exampleMessage(), Score: 7, Tags: []string{"x", "y"}, Indicators: []*engine.Indicator{{Type: "URL", Value: "https://x.example", Count: 2}}}
 	p := set.Evaluate(set.Rules()[0].Phase, v)
 	if len(p.Results) == 0 {

@@ -5,7 +5,6 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"fmt"
-	"regexp"
 	"strconv"
 	"time"
 	"unicode/utf8"
@@ -104,17 +103,37 @@ func checkClock(f2 func(time.Time) any) func(*checker, *Function, ast.Node, []as
 	}
 }
 
-var base64Run = regexp.MustCompile(`[A-Za-z0-9+/_-]{8,}={0,2}`)
+// Bounds of scan_base64.
+const (
+	minBase64 = 8   // characters of a run
+	maxBase64 = 200 // runs that are decoded
+)
 
-// maxBase64 is the number of runs that are decoded.
-const maxBase64 = 200
+// base64Runs finds the runs of characters of base64, of both alphabets.
+func base64Runs(s string) []string {
+	var runs []string
+	for i := 0; i < len(s) && len(runs) < maxBase64; i++ {
+		start := i
+		for i < len(s) && base64Byte(s[i]) {
+			i++
+		}
+		if i-start >= minBase64 {
+			runs = append(runs, s[start:i])
+		}
+	}
+	return runs
+}
+
+func base64Byte(c byte) bool {
+	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '+' || c == '/' || c == '-' || c == '_'
+}
 
 func workScanBase64(r *run, a []any) (any, error) {
 	s, out := a[0].(string), []string{}
 	if err := r.spend(len(s) / patternBytes); err != nil {
 		return nil, err
 	}
-	for _, run := range base64Run.FindAllString(s, maxBase64) {
+	for _, run := range base64Runs(s) {
 		if text, ok := decodeBase64(run); ok {
 			out = append(out, text)
 		}
@@ -122,12 +141,9 @@ func workScanBase64(r *run, a []any) (any, error) {
 	return out, r.spend(len(out))
 }
 
-// decodeBase64 accepts both alphabets, with and without padding, and only what
-// decodes to text.
+// decodeBase64 accepts both alphabets and only what decodes to text. Padding
+// says nothing that the length does not.
 func decodeBase64(s string) (string, bool) {
-	for len(s) > 0 && s[len(s)-1] == '=' {
-		s = s[:len(s)-1]
-	}
 	for _, enc := range []*base64.Encoding{base64.RawStdEncoding, base64.RawURLEncoding} {
 		if b, err := enc.DecodeString(s); err == nil && printable(b) {
 			return string(b), true

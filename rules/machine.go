@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/tqmailrules/tqmailrules/engine"
 )
@@ -150,9 +151,22 @@ func workSlice(r *run, a []any) (any, error) {
 
 // cutText takes characters from up to to; a negative number counts from the end.
 func cutText(s string, from, to int) string {
-	runes := []rune(s)
-	from, to = clamp(from, len(runes)), clamp(to, len(runes))
-	return string(runes[from:max(from, to)])
+	if from < 0 || to < 0 {
+		n := utf8.RuneCountInString(s)
+		from, to = clamp(from, n), clamp(to, n)
+	}
+	start := runeOffset(s, from)
+	return s[start : start+runeOffset(s[start:], to-from)]
+}
+
+// runeOffset is the number of bytes of the first n characters.
+func runeOffset(s string, n int) int {
+	i := 0
+	for ; n > 0 && i < len(s); n-- {
+		_, size := utf8.DecodeRuneInString(s[i:])
+		i += size
+	}
+	return i
 }
 
 func clamp(i, n int) int {
