@@ -2,7 +2,10 @@ package extract_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -167,4 +170,43 @@ func fastest(f func()) time.Duration {
 		}
 	}
 	return best
+}
+
+// TestCases reads testdata/cases.jsonl: a name, a text, and what is expected of
+// it by itself, as "type value" in any order. What is derived (hosts of URLs
+// and the like) is left out.
+func TestCases(t *testing.T) {
+	data, err := os.ReadFile("testdata/cases.jsonl")
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	for line := range strings.Lines(string(data)) {
+		var c struct {
+			Name, Text string
+			Want       []string
+		}
+		if err := json.Unmarshal([]byte(line), &c); err != nil {
+			t.Fatal(err)
+		}
+		n++
+		t.Run(c.Name, func(t *testing.T) {
+			found := extract.FindText(c.Text)
+			check(t, c.Text, found)
+			got := []string{}
+			for _, f := range found {
+				if f.Flags&engine.Derived == 0 {
+					got = append(got, engine.ShortByType(f.Type)+" "+f.Value)
+				}
+			}
+			slices.Sort(got)
+			slices.Sort(c.Want)
+			if diff := cmp.Diff(c.Want, got); diff != "" {
+				t.Errorf("%q (-want +got):\n%s", c.Text, diff)
+			}
+		})
+	}
+	if n < 200 {
+		t.Errorf("only %d cases", n)
+	}
 }

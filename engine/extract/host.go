@@ -94,10 +94,11 @@ func (s *scanner) bareURL(i, cut int) int {
 	if strings.IndexByte(host, '.') < 0 || len(host) > 253 {
 		return 0
 	}
-	if _, numeric := parseIPv4(host); !numeric && !s.hostLike(i, cut, true) {
+	_, numeric := parseIPv4(host)
+	if !numeric && !s.hostLike(i, cut, true) {
 		return 0
 	}
-	if !pathFollows(w[cut:]) {
+	if !pathFollows(w[cut:]) || numeric && prefixLength(w[cut:]) {
 		return 0
 	}
 	end := names.URLEnd(w, i)
@@ -110,6 +111,16 @@ func (s *scanner) bareURL(i, cut int) int {
 	}
 	s.url(&u, w[i:end], i, end, 0)
 	return end
+}
+
+// prefixLength tells whether what follows an address is that of a network, in
+// range or not.
+func prefixLength(w string) bool {
+	n := 1
+	for n < len(w) && isDigit(w[n]) {
+		n++
+	}
+	return n > 1 && n < 5 && (n == len(w) || !isAlnum(w[n]) && w[n] != '/' && w[n] != '?')
 }
 
 // pathFollows tells whether a path of more than its slash comes next, after a
@@ -336,8 +347,8 @@ func (s *scanner) hostLike(i, j int, strong bool) bool {
 	if len(w) > 253 || len(last) < 2 || isDigit(last[0]) || !allASCII(w) && ideographGlue(w) {
 		return false
 	}
-	d := names.ParseHost(w)
-	if !d.Valid || strings.IndexByte(d.SLD, '_') >= 0 {
+	d := s.parseHost(w)
+	if !d.Valid || strings.IndexByte(d.SLD, '_') >= 0 || d.TLD == "xxx" && d.SLD == "xxx" {
 		return false
 	}
 	labels := strings.Count(w, ".") + 1
@@ -439,8 +450,17 @@ func titleSuffix(host string) bool {
 
 // host reports a host name.
 func (s *scanner) host(i, j int) {
-	d := names.ParseHost(s.word[i:j])
-	s.emit(typeFQDN, d.Domain, i, j, domainFlags(&d))
+	d := s.parseHost(s.word[i:j])
+	s.emit(typeFQDN, d.Domain, i, j, domainFlags(d))
+}
+
+// parseHost remembers the host it read last: it is asked for first as a
+// candidate, then as a finding.
+func (s *scanner) parseHost(w string) *engine.Domain {
+	if w != s.hostName {
+		s.hostName, s.hostRead = w, names.ParseHost(w)
+	}
+	return &s.hostRead
 }
 
 // domainFlags tells names of documentation (RFC 2606, RFC 6761), names under
@@ -544,7 +564,20 @@ func (s *scanner) fileLike(i, j int) bool {
 	if i > 0 && (s.word[i-1] == '$' || s.word[i-1] == '@') {
 		return false
 	}
-	return !(allNumeric(stem) && (len(stem) < 3 || ext == "so" || ext == "db" || ext == "mm"))
+	return !glued(w, stem, head, ext)
+}
+
+// glued tells whether what reads as a file is the end of a sentence and the
+// start of the next, a time of day, or the reversed name of a package.
+func glued(w, stem, head, ext string) bool {
+	last := w[len(w)-len(ext):]
+	switch {
+	case allNumeric(stem) && (len(stem) < 3 || ext == "so" || ext == "pm"):
+		return true
+	case functionWords[ext] && last[0] <= 'Z' && last[len(last)-1] >= 'a':
+		return true
+	}
+	return ext == "app" && (head == "com" || head == "org" || head == "net")
 }
 
 func (s *scanner) file(i, j int) { s.emit(typeFilename, s.word[i:j], i, j, 0) }

@@ -12,8 +12,8 @@ import (
 func (s *scanner) windowsPath(start, end int) int {
 	t := s.text
 	for i := start; i < end; i++ {
-		if i > start && isAlnum(t[i-1]) {
-			continue
+		if i > start && (isAlnum(t[i-1]) || t[i-1] == ':') {
+			continue // "https:\\host": slashes to a browser
 		}
 		switch typ := pathStart(t[i:min(len(t), i+40)]); typ {
 		case "":

@@ -14,7 +14,7 @@ const joinReach = 512
 // joined stretch white space goes, and "dot" and "at" as words are their signs.
 func (s *scanner) refang(start, end int, joined bool) (changed bool) {
 	t := s.text
-	s.buf, s.at = s.buf[:0], s.at[:0]
+	s.buf, s.offsets = s.buf[:0], s.offsets[:0]
 	for i := start; i < end; {
 		n, repl := 0, ""
 		switch c := t[i]; {
@@ -30,21 +30,21 @@ func (s *scanner) refang(start, end int, joined bool) (changed bool) {
 			n, repl = joint(t[i:end])
 		}
 		if n == 0 {
-			s.buf, s.at = append(s.buf, t[i]), append(s.at, int32(i))
+			s.buf, s.offsets = append(s.buf, t[i]), append(s.offsets, int32(i))
 			i++
 			continue
 		}
 		changed = changed || repl != t[i:i+n]
 		for k := range len(repl) {
-			s.buf, s.at = append(s.buf, repl[k]), append(s.at, int32(i))
+			s.buf, s.offsets = append(s.buf, repl[k]), append(s.offsets, int32(i))
 		}
 		i += n
 	}
 	if !changed {
 		return false
 	}
-	s.at = append(s.at, int32(end))
-	s.word, s.start = string(s.buf), start
+	s.offsets = append(s.offsets, int32(end))
+	s.word, s.start, s.at = string(s.buf), start, s.offsets
 	return true
 }
 
@@ -234,14 +234,26 @@ func joins(t string, end int) bool {
 		return false
 	}
 	switch t[end+1] {
-	case '[', '(', '{', ':':
-		return true
+	case '[', '(', '{':
+		return strings.IndexByte(".dD@aApP", t[end+2]) >= 0
+	case ':':
+		return t[end+2] == '/'
 	case 'd', 'D':
 		return t[end+2]|0x20 == 'o' && t[end+3]|0x20 == 't'
 	case 'a', 'A':
 		return t[end+2]|0x20 == 't' && t[end+3] == ' '
 	}
 	return false
+}
+
+// mayJoin is the cheap test, after a word with an anchor, for what joinedEnd
+// looks for.
+func mayJoin(t string, start, end int) bool {
+	switch t[end-1] {
+	case ']', ')', '}', '/':
+		return end < len(t) && t[end] == ' '
+	}
+	return joins(t, end)
 }
 
 // joinedEnd returns the end of a stretch of words that are connected by spelled

@@ -26,7 +26,12 @@ type scanner struct {
 	word  string
 	start int
 	at    []int32
-	buf   []byte
+
+	buf     []byte // scratch of refang
+	offsets []int32
+
+	hostName string // what parseHost read last
+	hostRead engine.Domain
 }
 
 // scan reads s.text word by word.
@@ -46,7 +51,7 @@ func (s *scanner) scan() {
 			mask |= c
 			i++
 		}
-		if start == i || mask&anchor == 0 && !labelWord(t, start, i) && (i >= len(t) || !joins(t, i)) {
+		if start == i || mask&anchor == 0 && !labelWord(t, start, i) && !joins(t, i) {
 			continue
 		}
 		i = s.anchored(start, i, mask)
@@ -59,19 +64,22 @@ func (s *scanner) anchored(start, end int, mask uint16) int {
 	if next := s.labelled(start, end); next > 0 {
 		return next
 	}
-	if mask&(backslash|percent) != 0 {
+	if mask&backslash != 0 {
 		if next := s.windowsPath(start, end); next > 0 {
 			return next
 		}
 	}
-	if joined := joinedEnd(t, start, end); joined > end && s.joined(start, end, joined) {
-		return joined
-	}
-	if mask&anchor == 0 || mask&^(letter|hex|dot|other) == 0 && !innerDot(t[start:end]) {
-		return end
+	if mayJoin(t, start, end) {
+		if joined := joinedEnd(t, start, end); joined > end && s.joined(start, end, joined) {
+			return joined
+		}
 	}
 	if mask&(bracket|backslash|wide) != 0 && s.refang(start, end, false) {
 		s.unit()
+		return end
+	}
+	if mask&sign == 0 && (mask&digit == 0 || end-start < 5) || mask&(sign&^dot|digit) == 0 && !innerDot(t[start:end]) ||
+		mask&(letter|hex|at|colon|slash|wide) == 0 && end-start < 7 {
 		return end
 	}
 	s.word, s.start, s.at = t[start:end], start, nil
@@ -183,10 +191,10 @@ func classes(w string) (mask uint16) {
 // trim takes punctuation off both ends of an atom.
 func (s *scanner) trim(i, j int) (int, int) {
 	w := s.word
-	for i < j && strings.IndexByte(".-+%~=", w[i]) >= 0 {
+	for i < j && strings.IndexByte(".-+%~=@", w[i]) >= 0 {
 		i++
 	}
-	for i < j && strings.IndexByte(".-+%~:/_=", w[j-1]) >= 0 {
+	for i < j && strings.IndexByte(".-+%~:/_=@", w[j-1]) >= 0 {
 		j--
 	}
 	return i, j

@@ -39,7 +39,10 @@ const (
 	mayBeDot
 	space
 
-	anchor = digit | dot | at | colon | slash | backslash | bracket | percent | mayBeDot
+	anchor = digit | dot | at | colon | slash | backslash | bracket | mayBeDot
+
+	// sign is an anchor that does not need company: digits alone are a number.
+	sign = dot | at | colon | slash | backslash | wide | mayBeDot
 )
 
 var class = func() (t [256]uint16) {
@@ -132,7 +135,7 @@ var htmlTags = stringSet("a", "p", "b", "i", "u", "div", "span", "td", "tr", "th
 var codeTails = stringSet("name", "style", "top", "link", "call", "map", "id", "is", "app", "black", "red", "blue", "pink", "center", "box", "zone", "page", "win", "bar", "data", "now", "sh", "so", "target", "post", "open", "search", "channel", "bold", "media", "group", "next", "date", "in", "to", "my", "me", "at", "do", "no", "it", "hidden", "show", "click", "play", "save", "text", "new", "day", "email", "host", "port", "country", "select", "world", "space", "size", "price", "global", "py", "pro", "pub", "security", "services", "network", "systems", "forms", "tools", "watch", "pics", "menu", "ms", "gallery", "fit", "off")
 
 // products are written with a dot and are neither hosts nor files.
-var products = stringSet("Node.js", "node.js", "NodeJS", "Vue.js", "Next.js", "Nuxt.js", "React.js", "Three.js", "D3.js", "Express.js", "Angular.js", "Chart.js", "ASP.NET", "ASP.Net", "VB.NET", "VB.Net", "ADO.NET", "Socket.IO", "Socket.io", "Booking.Com", "Paint.NET", "ML.NET")
+var products = stringSet("Node.js", "node.js", "NodeJS", "Vue.js", "Next.js", "Nuxt.js", "React.js", "Three.js", "D3.js", "Express.js", "Angular.js", "Chart.js", "ASP.NET", "ASP.Net", "VB.NET", "VB.Net", "ADO.NET", "Socket.IO", "Socket.io", "Booking.Com", "Paint.NET", "ML.NET", "sign.in", "log.in", "opt.in", "check.in")
 
 // versionWords stand before four numbers that are no address.
 var versionWords = stringSet("version", "ver", "ver.", "v", "v.", "versions", "release", "build", "firmware", "section", "sections", "sec.", "§", "chapter", "clause", "paragraph", "para", "figure", "fig.", "table", "oid", "productversion", "fileversion", "assemblyversion", "kapitel", "abschnitt", "chrome", "step", "item", "revision", "rev", "rev.", "patch", "update", "upgrade", "sdk", "kernel", "driver", "package", "appendix", "annex", "article", "article.", "rule")

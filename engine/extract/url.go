@@ -24,9 +24,12 @@ func (s *scanner) schemeURL(low, k int) (begin, end int) {
 		return 0, 0
 	}
 	raw := w[begin:end]
+	if strings.Contains(raw, "&amp;") {
+		raw = strings.ReplaceAll(raw, "&amp;", "&") // text that was made from HTML
+	}
 	flags := engine.Flags(0)
 	if !strings.EqualFold(w[begin:k], scheme) {
-		raw, flags = scheme+w[k:end], engine.Defanged
+		raw, flags = scheme+raw[k-begin:], engine.Defanged
 	}
 	u, ok := names.SplitURL(raw)
 	if !ok || !shippable(&u) {
@@ -227,13 +230,17 @@ func (s *scanner) email(low, k int) (begin, end int) {
 	if begin == k || end == k+1 {
 		return 0, 0
 	}
+	begin = queryEnd(w, begin, k)
 	for begin < k && strings.IndexByte(".-/=&?#~+%!$^", w[begin]) >= 0 {
 		begin++
 	}
 	host := strings.TrimRight(w[k+1:end], ".-_")
-	d := names.ParseHost(host)
+	if strings.IndexByte(host, '.') <= 0 {
+		return begin, end
+	}
+	d := *s.parseHost(host)
 	masked := begin > 0 && (w[begin-1] == '*' || strings.HasSuffix(w[:begin], "…") || strings.HasSuffix(w[:begin], "•")) ||
-		strings.Contains(w[begin:k], "..") || w[k-1] == '.' || begin == k
+		strings.Contains(w[begin:k], "..") || begin == k || w[k-1] == '.' || strings.IndexByte(w[begin:k], '/') >= 0
 	if !d.Valid || masked || k-begin > 64 || s.messageID(begin) || titleSuffix(host) {
 		return begin, end
 	}
@@ -244,6 +251,20 @@ func (s *scanner) email(low, k int) (begin, end int) {
 	f := s.emit(typeEmail, value, begin, k+1+len(host), domainFlags(&d))
 	s.derive(*f, typeFQDN, d.Domain, domainFlags(&d))
 	return begin, k + 1 + len(host)
+}
+
+// queryEnd cuts off what stands before an address in the query of a target:
+// "subject=Yes%20joe@", "?to=joe@".
+func queryEnd(w string, i, k int) int {
+	for at := k - 1; at > i; at-- {
+		if w[at-1] == '?' || w[at-1] == '&' {
+			return at
+		}
+		if at >= i+3 && w[at-3] == '%' && isHex(w[at-2]) && isHex(w[at-1]) {
+			return at
+		}
+	}
+	return i
 }
 
 // localStart walks back over a local part. Ideographs before ASCII are the

@@ -129,7 +129,8 @@ func URLEnd(text string, start int) int {
 
 // urlLimit finds the first byte that cannot belong to the URL.
 func urlLimit(text string, start int) int {
-	closer := closerBefore(text, start)
+	quote, bracket := closerBefore(text, start)
+	depth := 0 // of brackets of the kind that was opened before the URL
 	for i := start; i < len(text); {
 		c := text[i]
 		switch {
@@ -140,8 +141,14 @@ func urlLimit(text string, start int) int {
 			}
 			i += n
 			continue
-		case !urlByte[c], c == closer:
+		case !urlByte[c], c == quote && quote != 0:
 			return i
+		case bracket != 0 && c == opener[bracket]:
+			depth++
+		case bracket != 0 && c == bracket:
+			if depth--; depth < 0 {
+				return i
+			}
 		case (c == ',' || c == ';') && schemeFollows(text[i+1:]), c == '&' && markupEntity(text[i:]):
 			return i
 		}
@@ -150,13 +157,25 @@ func urlLimit(text string, start int) int {
 	return len(text)
 }
 
-// closerBefore returns the quote that closes the one before start, 0 if none.
-// Brackets are left to trimURL, since URLs may hold balanced ones.
-func closerBefore(text string, start int) byte {
-	if start > 0 && text[start-1] == '\'' {
-		return '\''
+var opener = [128]byte{')': '(', ']': '[', '}': '{'}
+
+// closerBefore returns the quote or bracket that closes the one right before
+// start, 0 for none.
+func closerBefore(text string, start int) (quote, bracket byte) {
+	if start == 0 {
+		return 0, 0
 	}
-	return 0
+	switch text[start-1] {
+	case '\'':
+		return '\'', 0
+	case '(':
+		return 0, ')'
+	case '[':
+		return 0, ']'
+	case '{':
+		return 0, '}'
+	}
+	return 0, 0
 }
 
 func schemeFollows(s string) bool {

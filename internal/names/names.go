@@ -50,7 +50,7 @@ var unchecked = idna.New(idna.StrictDomainName(false), idna.CheckHyphens(false))
 func ParseHost(host string) engine.Domain {
 	host = strings.TrimSuffix(strings.TrimSpace(host), ".")
 	ascii, ok := ToASCII(host)
-	if !ok {
+	if !ok || ascii[len(ascii)-1] == '.' {
 		return engine.Domain{Domain: host}
 	}
 	d := engine.Domain{Domain: ascii}
@@ -195,8 +195,9 @@ func uLabels(ascii string) string {
 	return u
 }
 
+// isAddress asks the parser only about what may be one: its error costs memory.
 func isAddress(host string) bool {
-	if c := host[len(host)-1]; c != ':' && !isHex(c) {
+	if strings.IndexByte(host, ':') < 0 && !isDigit(host[strings.LastIndexByte(host, '.')+1]) {
 		return false
 	}
 	_, err := netip.ParseAddr(host)
