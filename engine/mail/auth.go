@@ -13,13 +13,13 @@ import (
 // (RFC 7208 section 9.1).
 func (b *builder) auth() {
 	var chosen *authResults
-	for _, f := range b.root.fields {
-		if !strings.EqualFold(f.name, "Authentication-Results") && !strings.EqualFold(f.name, "ARC-Authentication-Results") {
+	for _, f := range b.msg.Headers.Fields {
+		if !strings.EqualFold(f.Name, "Authentication-Results") {
 			continue
 		}
-		r := parseAuthResults(unfold(f.value))
-		r.trusted = strings.EqualFold(f.name, "Authentication-Results") && b.trusts(r.server)
-		if chosen == nil && strings.EqualFold(f.name, "Authentication-Results") || r.trusted && !chosen.isTrusted() {
+		r := parseAuthResults(f.Value)
+		r.trusted = b.trusts(r.server)
+		if chosen == nil || r.trusted && !chosen.trusted {
 			chosen = &r
 		}
 	}
@@ -31,8 +31,6 @@ func (b *builder) auth() {
 		b.receivedSPF(a)
 	}
 }
-
-func (r *authResults) isTrusted() bool { return r != nil && r.trusted }
 
 func (b *builder) trusts(server string) bool {
 	for _, t := range b.job.cfg.TrustedAuthServers {

@@ -32,7 +32,7 @@ func (b *builder) addText(s *section, part *engine.Part, c *content, html bool) 
 	if !html && strings.EqualFold(s.media.get("format"), "flowed") {
 		decoded = unflow(decoded, strings.EqualFold(s.media.get("delsp"), "yes"))
 	}
-	b.texts = append(b.texts, text{html, decoded, digest([]byte(strings.TrimRight(decoded, "\n")))})
+	b.texts = append(b.texts, text{html, decoded, digestText(strings.TrimRight(decoded, "\n"))})
 }
 
 // metaCharset finds the charset that an HTML document declares about itself.

@@ -30,3 +30,15 @@ func (b *builder) contentKey() {
 	}
 	m.ContentKey = hex.EncodeToString(h.Sum(nil))
 }
+
+// digestText is digest without a copy of the whole text.
+func digestText(s string) string {
+	h := sha256.New()
+	var buf [4096]byte
+	for len(s) > 0 {
+		n := copy(buf[:], s)
+		h.Write(buf[:n])
+		s = s[n:]
+	}
+	return hex.EncodeToString(h.Sum(nil))
+}

@@ -23,6 +23,9 @@ func parseDate(s string) (t time.Time, ok bool) {
 	if len(s) < 6 || len(s) > 200 {
 		return time.Time{}, false
 	}
+	if t, ok := standardDate(s); ok {
+		return t, true
+	}
 	if !endsInName(s) {
 		if t, err := netmail.ParseDate(s); err == nil {
 			return plausible(t.UTC())
@@ -41,6 +44,70 @@ func parseDate(s string) (t time.Time, ok bool) {
 		}
 	}
 	return time.Time{}, false
+}
+
+// standardDate reads "Wed, 1 Jun 2022 09:39:00 +0200 (CEST)" (RFC 5322 section
+// 3.3) without allocating; the day of the week, the seconds and the comment may
+// be missing. Every mail has a dozen of these.
+func standardDate(s string) (time.Time, bool) {
+	if i := strings.IndexByte(s, ','); i >= 0 && i < 10 {
+		s = s[i+1:]
+	}
+	day, s, ok1 := dateNumber(s, ' ')
+	word, s, ok2 := strings.Cut(strings.TrimLeft(s, " "), " ")
+	year, s, ok3 := dateNumber(s, ' ')
+	month := shortMonth(word)
+	if !ok1 || !ok2 || !ok3 || month == 0 || year < 1900 || year > 9999 || day < 1 || day > 31 {
+		return time.Time{}, false
+	}
+	clock, s, _ := strings.Cut(strings.TrimLeft(s, " "), " ")
+	if len(clock) == 5 {
+		clock += ":00"
+	}
+	s, _, _ = strings.Cut(strings.TrimSpace(s), " ")
+	if len(clock) != 8 || clock[2] != ':' || clock[5] != ':' || len(s) != 5 || s[0] != '+' && s[0] != '-' {
+		return time.Time{}, false
+	}
+	h, min, sec, zone := two(clock), two(clock[3:]), two(clock[6:]), two(s[1:])*60+two(s[3:])
+	if h > 23 || min > 59 || sec > 60 || zone > 24*60 {
+		return time.Time{}, false
+	}
+	if s[0] == '-' {
+		zone = -zone
+	}
+	t := time.Date(year, month, day, h, min-zone, sec, 0, time.UTC)
+	return t, true
+}
+
+// dateNumber reads digits up to a separator.
+func dateNumber(s string, sep byte) (v int, rest string, ok bool) {
+	s = strings.TrimLeft(s, " ")
+	v, n := digits(s)
+	if n == 0 || n >= len(s) || s[n] != sep {
+		return 0, "", false
+	}
+	return v, s[n+1:], true
+}
+
+// two reads two digits; the result is out of every range when they are none.
+func two(s string) int {
+	if len(s) < 2 || s[0] < '0' || s[0] > '9' || s[1] < '0' || s[1] > '9' {
+		return 1 << 20
+	}
+	return int(s[0]-'0')*10 + int(s[1]-'0')
+}
+
+const monthNames = "JanFebMarAprMayJunJulAugSepOctNovDec"
+
+func shortMonth(s string) time.Month {
+	if len(s) != 3 {
+		return 0
+	}
+	i := strings.Index(monthNames, s)
+	if i < 0 || i%3 != 0 {
+		return 0
+	}
+	return time.Month(i/3 + 1)
 }
 
 // endsInName is true when the zone is a name, which net/mail accepts and takes

@@ -31,6 +31,9 @@ const rounds = 3
 // decode returns a value in UTF-8 without encoded-words. Line breaks and NULs
 // that were smuggled in become spaces.
 func (w *words) decode(s string) string {
+	if isPlain(s) {
+		return strings.TrimSpace(s)
+	}
 	for n := 0; n < rounds && strings.Contains(s, "=?"); n++ {
 		next := w.once(s)
 		if next == s {
@@ -45,6 +48,18 @@ func (w *words) decode(s string) string {
 		s = w.toUTF8("iso-2022-jp", []byte(s))
 	}
 	return cleanLine(s)
+}
+
+// isPlain is true for what needs no decoding: ASCII without encoded-words and
+// without control characters that matter.
+func isPlain(s string) bool {
+	for i := 0; i < len(s); i++ {
+		switch c := s[i]; {
+		case c >= utf8.RuneSelf, c == 0, c == '\r', c == '\n', c == 0x1b, c == '?' && i > 0 && s[i-1] == '=':
+			return false
+		}
+	}
+	return true
 }
 
 // once decodes every word it can find, in one pass.
@@ -223,6 +238,7 @@ func (w *word) decodeB(s string) {
 		return
 	}
 	raw := []byte(s)
+	w.raw = make([]byte, 0, len(s)*3/4+3)
 	for len(raw) > 0 { // padding in the middle separates what was encoded apart
 		i := bytes.IndexByte(raw, '=')
 		if i < 0 {

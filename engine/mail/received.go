@@ -13,15 +13,15 @@ const maxHops = 200
 // received reads the trace (RFC 5321 section 4.4), topmost field first.
 func (b *builder) received() {
 	h := &b.msg.Headers
-	for _, f := range b.root.fields {
-		if !strings.EqualFold(f.name, "Received") {
+	for _, f := range h.Fields {
+		if !strings.EqualFold(f.Name, "Received") {
 			continue
 		}
 		if len(h.Hops) == maxHops {
 			b.defects.limit(engine.DefectHeader, "Received", "more than %d Received fields", maxHops)
 			return
 		}
-		hop := parseHop(unfold(f.value))
+		hop := parseHop(f.Value)
 		hop.Index = len(h.Hops)
 		h.Hops = append(h.Hops, hop)
 	}
@@ -32,7 +32,7 @@ func (b *builder) received() {
 // in a comment or in brackets after "from", in a dozen forms; the first that is
 // an address counts.
 func parseHop(v string) engine.Hop {
-	hop := engine.Hop{Received: cleanLine(v)}
+	hop := engine.Hop{Received: v}
 	clauses := v
 	if i := strings.LastIndexByte(v, ';'); i >= 0 {
 		clauses = v[:i]

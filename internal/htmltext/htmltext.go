@@ -17,6 +17,7 @@
 package htmltext
 
 import (
+	"bytes"
 	"strings"
 
 	"golang.org/x/net/html"
@@ -333,11 +334,10 @@ func (p *projector) endLink() {
 // comment looks into conditional comments: Outlook shows what is in them. Their
 // text is not taken, where they lead is.
 func (p *projector) comment(b []byte) {
-	s := string(b)
-	if !strings.HasPrefix(strings.TrimSpace(s), "[if") {
+	if b = bytes.TrimSpace(b); !bytes.HasPrefix(b, []byte("[if")) || bytes.IndexByte(b, '=') < 0 {
 		return
 	}
-	z := html.NewTokenizer(strings.NewReader(s))
+	z := html.NewTokenizer(bytes.NewReader(b))
 	for {
 		switch z.Next() {
 		case html.ErrorToken:
