@@ -22,12 +22,15 @@ func (c *checker) member(n *ast.MemberNode) (ast.Node, typ) {
 			}
 		}
 	}
-	known := len(c.use.fixed)
+	known, paths := len(c.use.fixed), len(c.use.paths)
 	base, t := c.base(n.Node)
 	switch t.kind {
 	case unknown:
 		return c.unknownMember(n)
 	case objectKind:
+		if last := len(c.use.paths) - 1; last == paths && c.use.paths[last] == c.pathOf(n.Node) {
+			c.use.paths = c.use.paths[:last] // the longer path says it
+		}
 		return c.fieldOf(n, base, t, known)
 	case listKind:
 		return c.element(n, base, t)
