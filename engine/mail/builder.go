@@ -94,6 +94,9 @@ func (b *builder) part(s *section, c *content) *engine.Part {
 	p.IsMessage = isMessageType(p.ContentType)
 	p.FileType = fileType(p, c)
 	p.Encrypted = probeEncrypted(p.FileType, c)
+	if strings.HasSuffix(p.ContentType, "pkcs7-mime") && strings.EqualFold(s.media.get("smime-type"), "enveloped-data") {
+		p.FileType, p.Encrypted = "p7m", true // RFC 8551 section 3.3
+	}
 	return p
 }
 

@@ -32,57 +32,45 @@ func (s *scanner) readHeader(sec *section, root bool) string {
 		if len(ahead) == 0 {
 			break
 		}
-		if trimmed := trimEOL(firstLine(ahead)); len(trimmed) == 0 {
+		if !s.lines.part && len(trimEOL(firstLine(ahead))) == 0 {
 			s.lines.next()
 			break
 		}
 		if s.endsHeader(sec, ahead, b.size > 0) {
 			break
 		}
-		b.add(s.lines.next(), s.lines.off)
+		b.add(s.lines.next())
 	}
-	if b.full {
-		s.defects.limit(engine.DefectHeaderSize, sec.path, "header of %d bytes, %d were read", b.size, len(b.String()))
+	if b.full() {
+		s.defects.limit(engine.DefectHeaderSize, sec.path, "header of %d bytes, %d were read", b.size, limit)
 	}
 	return b.String()
 }
 
-// headerBlock collects the lines of one header: a slice of the message when it
-// is in memory, a copy when it streams by.
+// headerBlock collects the first bytes of one header: a slice of the message
+// when it is in memory, a copy when it streams by.
 type headerBlock struct {
 	mem   []byte
 	start int64
-	end   int64
 	buf   []byte
 	size  int
 	limit int
-	full  bool
 }
 
-func (b *headerBlock) add(line []byte, off int64) {
+func (b *headerBlock) add(line []byte) {
+	if b.mem == nil && b.size < b.limit {
+		b.buf = append(b.buf, line[:min(len(line), b.limit-b.size)]...)
+	}
 	b.size += len(line)
-	if b.full || b.size > b.limit {
-		b.full = true
-		return
-	}
-	if b.mem != nil {
-		b.end = off
-		return
-	}
-	b.buf = append(b.buf, line...)
 }
 
-// String returns what was kept. When not even the first field fitted, that is
-// its beginning, if the message is in memory.
+func (b *headerBlock) full() bool { return b.size > b.limit }
+
 func (b *headerBlock) String() string {
 	if b.mem == nil {
 		return string(b.buf)
 	}
-	end := max(b.end, b.start)
-	if b.full {
-		end = min(b.start+int64(b.limit), b.start+int64(b.size))
-	}
-	return string(b.mem[b.start:end])
+	return string(b.mem[b.start : b.start+int64(min(b.size, b.limit))])
 }
 
 // endsHeader decides about a line that is not empty: a boundary ends the header

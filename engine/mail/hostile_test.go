@@ -268,3 +268,25 @@ type fileBlob struct {
 
 func (f fileBlob) Size() int64                  { return f.size }
 func (f fileBlob) Open() (io.ReadCloser, error) { return os.Open(f.path) }
+
+func TestStreamAndMemoryAgreeOnTheCorpus(t *testing.T) {
+	inMemory := mail.New(mail.Config{})
+	streaming := mail.New(mail.Config{Limits: engine.Limits{Memory: 4}, TempDir: t.TempDir()})
+	for _, file := range corpus(t) {
+		raw, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		a, err := inMemory.Parse(context.Background(), engine.Bytes(raw), engine.Origin{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, err := streaming.Parse(context.Background(), fileBlob{file, int64(len(raw))}, engine.Origin{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if a.ContentKey != b.ContentKey || a.Meta.SHA256 != b.Meta.SHA256 || len(a.Defects) != len(b.Defects) {
+			t.Errorf("%s differs as a stream: %v and %v", filepath.Base(file), a.Defects, b.Defects)
+		}
+	}
+}

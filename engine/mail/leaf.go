@@ -32,6 +32,7 @@ type reader struct {
 	src  *source
 	r    io.ReadCloser // of a streamed message
 	off  int64
+	file *spoolFile
 	job  *job
 	defs *defects
 }
@@ -92,11 +93,12 @@ const chunk = 32 << 10
 
 // spool decodes a body piece by piece, digesting what comes out.
 func (r *reader) spool(body io.Reader, t transfer, attachment bool) (content, error) {
-	cfg := r.job.cfg
-	sp := &engine.Spool{Dir: cfg.TempDir, Threshold: int(max(1, min(int64(cfg.Limits.Leaf), r.job.memory)))}
-	k := sink{spool: sp, hashes: newHashes(attachment)}
+	k := sink{store: r.store(), hashes: newHashes(attachment)}
 	in, out := make([]byte, chunk), make([]byte, 0, chunk)
 	for {
+		if err := r.job.ctx.Err(); err != nil {
+			return content{}, err
+		}
 		n, err := io.ReadFull(body, in)
 		out = append(out[:0], in[:n]...)
 		if t != nil {
@@ -122,9 +124,18 @@ func (r *reader) spool(body io.Reader, t transfer, attachment bool) (content, er
 	return c, nil
 }
 
+// store is where a large leaf goes: memory while there is some left, then the
+// file of the message.
+func (r *reader) store() *store {
+	if r.file == nil {
+		r.file = &spoolFile{dir: r.job.cfg.TempDir}
+	}
+	return &store{file: r.file, threshold: int(max(0, min(int64(r.job.cfg.Limits.Leaf), r.job.memory)))}
+}
+
 // sink takes decoded bytes: it keeps their edges, digests and stores them.
 type sink struct {
-	spool      *engine.Spool
+	store      *store
 	hashes     []hash.Hash // sha256, then md5 and sha1 of attachments
 	head, tail []byte
 }
@@ -144,12 +155,11 @@ func (k *sink) write(b []byte) error {
 	if k.tail = append(k.tail, b...); len(k.tail) > 2*edge {
 		k.tail = append(k.tail[:0], k.tail[len(k.tail)-edge:]...)
 	}
-	_, err := k.spool.Write(b)
-	return err
+	return k.store.write(b)
 }
 
 func (k *sink) content() content {
-	c := content{blob: k.spool.Blob(), size: k.spool.Len(), head: k.head}
+	c := content{blob: k.store.blob(), size: k.store.size, head: k.head}
 	c.tail = k.tail[max(0, len(k.tail)-edge):]
 	if m, ok := c.blob.(engine.Bytes); ok {
 		c.mem = m

@@ -5,7 +5,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"io"
 
@@ -33,8 +32,9 @@ func New(cfg Config) *Parser {
 	return &Parser{cfg}
 }
 
-// inMemory is the size up to which a raw message is read at once.
-const inMemory = 4 << 20
+// inMemory is the size up to which a raw message is read at once: a quarter of
+// what its leaves may take.
+func inMemory(l engine.Limits) int64 { return l.Memory / 4 }
 
 // Parse implements engine.Parser. The error is not nil only when raw cannot be
 // read, a temporary file cannot be written, or ctx has ended.
@@ -88,7 +88,7 @@ func (b *builder) load(raw engine.Blob) (*source, error) {
 	if raw.Size() > limits.Message {
 		b.defects.limit(engine.DefectMessageSize, "", "message of %d bytes, %d were read", raw.Size(), limits.Message)
 	}
-	if m, ok := raw.(engine.Bytes); ok || raw.Size() <= inMemory {
+	if m, ok := raw.(engine.Bytes); ok || raw.Size() <= inMemory(limits) {
 		var err error
 		if !ok {
 			m, err = engine.ReadAll(raw, src.size)
@@ -136,5 +136,3 @@ func unixLines(raw []byte) []byte {
 	}
 	return bytes.ReplaceAll(raw, []byte{'\r'}, []byte{'\n'})
 }
-
-var errTruncated = errors.New("the message became shorter while it was read")

@@ -1,8 +1,10 @@
 package mail_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/base64"
+	"io"
 	"strings"
 	"testing"
 
@@ -291,14 +293,37 @@ func FuzzParse(f *testing.F) {
 	f.Add([]byte("From x\n\nSubject: a\r\rb"))
 	limits := engine.Limits{Header: 4096, Field: 1024, Parts: 20, Depth: 4, Nesting: 3, Leaf: 256, Text: 2048, Links: 10}
 	inMemory := mail.New(mail.Config{Limits: limits})
+	limits.Memory = 100
+	streaming := mail.New(mail.Config{Limits: limits, TempDir: f.TempDir()})
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		m, err := inMemory.Parse(context.Background(), engine.Bytes(raw), engine.Origin{ID: "x"})
 		if err != nil {
 			t.Fatal(err)
 		}
 		checkTotal(t, m)
+		if bytes.IndexByte(raw, '\n') < 0 {
+			return // bare CRs are line ends in memory only
+		}
+		s, err := streaming.Parse(context.Background(), streamed(raw), engine.Origin{ID: "x"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if s.ContentKey != m.ContentKey || s.Meta.SHA256 != m.Meta.SHA256 || s.Body.Text != m.Body.Text || len(s.Leaves) != len(m.Leaves) {
+			t.Fatalf("as a stream it is another mail: %d leaves %q, %d leaves %q", len(m.Leaves), m.Body.Text, len(s.Leaves), s.Body.Text)
+		}
+		for i, p := range s.Leaves {
+			if b, err := engine.ReadAll(p.Content, 1<<20); err != nil || len(b) != p.Size || p.SHA256 != m.Leaves[i].SHA256 {
+				t.Fatalf("leaf %d: %d bytes of %d, %v", i, len(b), p.Size, err)
+			}
+		}
 	})
 }
+
+// streamed is a blob that cannot be taken for memory.
+type streamed []byte
+
+func (s streamed) Size() int64                  { return int64(len(s)) }
+func (s streamed) Open() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(s)), nil }
 
 // checkTotal asserts what every layer above relies on.
 func checkTotal(t *testing.T, m *engine.Message) {
