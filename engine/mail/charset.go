@@ -107,10 +107,11 @@ func charsetName(s string) string {
 	s, _, _ = strings.Cut(s, "*") // language tag of RFC 2231 section 5
 	s, _, _ = strings.Cut(s, "$")
 	s = strings.TrimLeft(s, "_")
-	if strings.IndexByte(s, ' ') >= 0 {
-		s = strings.ReplaceAll(s, " ", "")
+	head, rest, ok := strings.Cut(s, " ")
+	if !ok || isUnicodeName(head) && head != "" || lookup(head) != nil {
+		return head // "utf-8 xyz": what stands behind a name is noise
 	}
-	return s
+	return head + strings.ReplaceAll(rest, " ", "") // a name that folding has cut
 }
 
 // isUnicodeName is true for what needs no conversion, and for names that say

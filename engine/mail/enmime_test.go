@@ -63,31 +63,3 @@ func TestEnmimeAgrees(t *testing.T) {
 	}
 	t.Logf("%d of %d binary leaves are the same", same, attachments)
 }
-
-// BenchmarkCorpusEnmime is the yardstick for BenchmarkCorpus: enmime does the
-// MIME part of the work only.
-func BenchmarkCorpusEnmime(b *testing.B) {
-	raws, size := corpusBytes(b)
-	b.SetBytes(size)
-	b.ReportAllocs()
-	for b.Loop() {
-		for _, raw := range raws {
-			if _, err := lean.ReadParts(bytes.NewReader(raw)); err != nil {
-				b.Fatal(err)
-			}
-		}
-	}
-	b.ReportMetric(float64(b.N*len(raws))/b.Elapsed().Seconds(), "msg/s")
-}
-
-func corpusBytes(b *testing.B) (raws []engine.Bytes, size int64) {
-	for _, file := range corpus(b) {
-		raw, err := os.ReadFile(file)
-		if err != nil {
-			b.Fatal(err)
-		}
-		raws = append(raws, raw)
-		size += int64(len(raw))
-	}
-	return raws, size
-}
