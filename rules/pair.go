@@ -21,9 +21,14 @@ var pairScopes = []string{"domain", "thread", "mailbox"}
 const defaultWindow = 72 * time.Hour
 
 // defaultPrefix is what stands before a password in mails of many languages: a
-// word for it, then an optional word or sign between.
-var defaultPrefix = regexp.MustCompile(`(?i)(?:pass\s?word|pass\s?code|pass\s?phrase|\bpwd|\bpass|\bpw|\bpin|senha|contrase(?:n|\x{f1}|n\x{303})a|\bclave|mot\s+de\s+passe|\bmdp|kenn\s?wort|pass?wort|codice|parola(?:\s+d'ordine)?|wachtwoord|has(?:l|\x{142})o|l(?:o|\x{f6})senord|salasana|jelsz(?:o|\x{f3})|heslo|(?:s|\x{15f})ifre|пароль|密码|密碼|パスワード|비밀번호)` +
-	`(?:\s+(?:is|ist|est|es|[eé]|of|do|de|da|del|for|para|pour|f(?:u|\x{fc})r|the|la|le|el|il|o|a)\b){0,4}\s*[:=：-]?\s*`)
+// word for it, then some of the small words and names of files that stand
+// between, then a sign.
+var defaultPrefix = regexp.MustCompile(`(?i)(?:pass\s?word|pass\s?code|pass\s?phrase|pass?\s?wort|kenn\s?wort|\b(?:pwd|pass|pw|pin|mdp|clave|codice)\b` +
+	`|senha|contrase(?:n|\x{f1}|n\x{303})a|mot\s+de\s+passe|parola\s+d'ordine|wachtwoord|has(?:l|\x{142})o|l(?:o|\x{f6})senord` +
+	`|salasana|jelsz(?:o|\x{f3})|heslo|(?:s|\x{15f})ifre|пароль|密码|密碼|パスワード|비밀번호)` +
+	`(?:\s+(?:is|ist|est|es|e|\x{e9}|of|do|de|da|del|for|para|pour|f(?:u|\x{fc})r|the|la|le|el|il|o|a|ao|to|open` +
+	`|acess?o|acceso|acc(?:e|\x{e8})s|arquivo|archivo|fichier|file|pdf|zip|anexo|attachment|document[oe]?|die|der|das|datei|для|архива)\b){0,6}` +
+	`\s*[:=：-]?\s*`)
 
 func readPair(l *loader, r *Rule, n *yamlfile.Node) resolver {
 	f, ok := l.Fields(n, "pair", actionKeys["pair"])
