@@ -105,7 +105,7 @@ func FindText(text string) []engine.Finding {
 // links and its references.
 func FindPage(page *engine.Page) []engine.Finding {
 	s := scanner{part: "html", max: 1 << 20}
-	s.page(page, len(page.InnerText))
+	s.page(page, max(len(page.InnerText), len(page.Raw)))
 	return s.out
 }
 

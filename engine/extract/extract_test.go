@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/tqmailrules/tqmailrules/engine"
+	"github.com/tqmailrules/tqmailrules/engine/enginetest"
 	"github.com/tqmailrules/tqmailrules/engine/extract"
 	"github.com/tqmailrules/tqmailrules/internal/names"
 )
@@ -150,9 +151,9 @@ func TestTimeIsLinear(t *testing.T) {
 		"wide": "“”", "colons and ports": "a.com:8", "wrappers": "https://www.google.com/url?q=", "full width": "ａ．", "at words": "a at b[.", "fuzzy": "3:abcdefgh:", "hex": "abcdef0123456789",
 	} {
 		t.Run(name, func(t *testing.T) {
-			small := fastest(func() { extract.FindText(strings.Repeat(unit, 1<<16/len(unit))) })
-			large := fastest(func() { extract.FindText(strings.Repeat(unit, 1<<18/len(unit))) })
-			if large > 10*small+20*time.Millisecond {
+			small := fastest(func() { extract.FindText(strings.Repeat(unit, 1<<15/len(unit))) })
+			large := fastest(func() { extract.FindText(strings.Repeat(unit, 1<<17/len(unit))) })
+			if large > 10*small+100*time.Millisecond {
 				t.Errorf("%v for one, %v for four", small, large)
 			}
 		})
@@ -208,5 +209,100 @@ func TestCases(t *testing.T) {
 	}
 	if n < 200 {
 		t.Errorf("only %d cases", n)
+	}
+}
+
+func TestPageReadsWhatIsWrittenIntoTargets(t *testing.T) {
+	data, _ := names.ParseURL("data:text/html;base64,PGEgaHJlZj0iaHR0cHM6Ly9kYXRhLmV4YW1wbGUuY29tL3giPng8L2E+")
+	script, _ := names.ParseURL("javascript:window.open('https://script.example.com/x%3Fy')")
+	page := &engine.Page{
+		Raw:   `<p>x</p><SCRIPT type="a">var u = "https:\/\/block.example.com\/x"; location.href = u.top;</SCRIPT><b>`,
+		Links: []*engine.Link{{HrefURL: data, Span: engine.Span{Start: 1, End: 2}}, {HrefURL: script}},
+		Refs: []engine.PageRef{
+			{URL: "data:image/png;base64,iVBORw0KGgo="}, {URL: "data:text/plain,go%20to%20plain.example.com"}, {URL: "data:,"}, {URL: "data:text/html;base64"},
+		},
+	}
+	var got []string
+	for _, f := range extract.FindPage(page) {
+		if f.Flags&engine.Derived == 0 {
+			got = append(got, f.Spot.Context.String()+" "+f.Type+" "+f.Value)
+		}
+	}
+	want := []string{
+		"link URL https://data.example.com/x", "link URL https://script.example.com/x?y",
+		"reference FQDN plain.example.com", "reference URL https://block.example.com/x",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestUnwrappedTargetsTellTheirWrapper(t *testing.T) {
+	text := "https://nam02.safelinks.protection.outlook.com/?url=https%3A%2F%2Fwww.google.com%2Furl%3Fq%3Dhttps%3A%2F%2Fevil.example.com%2Fx&data=1"
+	found := extract.FindText(text)
+	if len(found) != 2 {
+		t.Fatalf("%d findings: %+v", len(found), found)
+	}
+	f := found[0]
+	if f.Value != "https://evil.example.com/x" || f.Original != text || f.Flags&engine.Wrapped == 0 || f.Flags&engine.Derived != 0 ||
+		f.Extra["wrapper"] != "safelinks google" || !strings.HasPrefix(f.Parent, "https://nam02.") || f.Spot.Context != engine.InURL {
+		t.Errorf("target: %+v", f)
+	}
+	if h := found[1]; h.Value != "evil.example.com" || h.Parent != f.Value || h.Flags&(engine.Derived|engine.Wrapped) != engine.Derived|engine.Wrapped {
+		t.Errorf("host: %+v", h)
+	}
+}
+
+func TestFlags(t *testing.T) {
+	for text, want := range map[string]string{
+		"10.1.2.3":                           "private",
+		"127.0.0.1":                          "private",
+		"100.64.1.1":                         "private",
+		"fe80::1ff:fe23:4567:890a":           "private",
+		"fd12:3456:789a::1":                  "private",
+		"169.254.1.1":                        "private",
+		"192.0.2.1":                          "reserved",
+		"2001:db8::1":                        "reserved",
+		"240.0.0.1":                          "reserved",
+		"8.8.8.8":                            "",
+		"10.0.0.0/8":                         "private",
+		"evil-host.com":                      "",
+		"a.example.org":                      "reserved",
+		"http://files.corp.lan/":             "unlisted",
+		"http://me:pw@evil-host.com/":        "userinfo",
+		"http://me@10.1.2.3/":                "private userinfo",
+		"https://t.co/AbC":                   "opaque_redirect",
+		"hxxp://evil-host.com/":              "defanged",
+		"evil-host[.]com":                    "defanged",
+		"https://аррӏе.com/id":               "homograph",
+		"pаypal-host.com":                    "homograph",
+		"bücher-host.de":                     "",
+		"1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNa": "checked",
+		"CVE\u20112023\u201136884":           "",
+	} {
+		found := extract.FindText(text)
+		if len(found) == 0 {
+			t.Errorf("%q: nothing found", text)
+			continue
+		}
+		if got := strings.Join(found[0].Flags.Names(), " "); got != want {
+			t.Errorf("%q: flags %q, want %q", text, got, want)
+		}
+	}
+}
+
+func TestExtractorKeepsTheContract(t *testing.T) {
+	part := func(kind, text string) engine.InputPart {
+		return engine.InputPart{PartInfo: engine.PartInfo{ID: kind, Kind: kind}, Text: text}
+	}
+	href, _ := names.ParseURL("https://www.google.com/url?q=https://evil.example.com/")
+	samples := []engine.Input{
+		{Parts: []engine.InputPart{part("text", report+prose), part("subject", "Re: evil[.]example[.]com"), part("name", "a.zip"), part("header", "X-Mailer: x 1\nFrom: <a@example.com>\n")}},
+		{Parts: []engine.InputPart{{PartInfo: engine.PartInfo{ID: "body.html", Kind: "html"}, Page: &engine.Page{InnerText: "x a.example.com", Links: []*engine.Link{{HrefURL: href, Span: engine.Span{Start: 0, End: 1}}}}}}},
+		{Parts: []engine.InputPart{part("image", "never wanted"), part("html", "<p>a.example.com</p>")}},
+	}
+	enginetest.TestExtractor(t, extract.New(extract.Config{}), samples)
+	if len(extract.FindText(report)) == 0 {
+		t.Error("the samples hold nothing")
 	}
 }

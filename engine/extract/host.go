@@ -354,7 +354,7 @@ func (s *scanner) hostLike(i, j int, strong bool) bool {
 	labels := strings.Count(w, ".") + 1
 	ext := lowerASCII(last)
 	strong = strong || s.defanged(i, j) || len(w) > 4 && strings.EqualFold(w[:4], "www.")
-	if !strong && extensions[ext] && !notClash[ext] && (labels == 2 || extensions[lowerASCII(secondLast(w))]) {
+	if !strong && extensions[ext] && !notClash[ext] && (labels == 2 || extensions[lowerASCII(secondLast(w))] || allDigits(secondLast(w))) {
 		return false
 	}
 	return strong || !s.code(i, j, w, ext, labels) && !sentence(w, ext, labels) && !products[w]
@@ -380,7 +380,7 @@ func (s *scanner) code(i, j int, w, ext string, labels int) bool {
 	switch {
 	case codeHeads[head] && (codeTails[ext] || labels > 2 || ext != "com" && ext != "net" && ext != "org"):
 		return true
-	case htmlTags[head] && codeTails[ext]:
+	case (htmlTags[head] || len(head) == 1) && codeTails[ext] && labels == 2 && w != "t.me":
 		return true
 	case labels > 2 && (head == "com" || head == "org" || head == "net") && ext != "com" && ext != "net" && ext != "org":
 		return true
@@ -417,16 +417,17 @@ func sentence(w, ext string, labels int) bool {
 	if title && ext != "com" && ext != "net" && ext != "org" && ext != "info" {
 		return true
 	}
-	if (ext == "am" || ext == "pm") && allNumeric(first) {
+	if functionWords[ext] && allNumeric(first) && strings.IndexByte(first, '.') > 0 {
 		return true
 	}
 	if labels > 2 || len(ext) > 2 && !functionWords[ext] {
 		return false
 	}
-	if allDigits(first) && len(first) <= 2 {
+	switch {
+	case allDigits(first) && len(first) <= 2, functionWords[ext] && abbreviations[lowerASCII(first)]:
 		return true
 	}
-	return len(first) < 2 && functionWords[ext]
+	return len(first) < 2 && functionWords[ext] && w != "t.me"
 }
 
 func lowerASCII(s string) string {

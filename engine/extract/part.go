@@ -1,9 +1,12 @@
 package extract
 
 import (
+	"encoding/base64"
+	"net/url"
 	"strings"
 
 	"github.com/tqmailrules/tqmailrules/engine"
+	"github.com/tqmailrules/tqmailrules/internal/htmltext"
 	"github.com/tqmailrules/tqmailrules/internal/names"
 )
 
@@ -28,7 +31,41 @@ func (s *scanner) page(p *engine.Page, maxText int) (cut bool) {
 		}
 		s.reference(p.Refs[i].URL)
 	}
+	s.scripts(p.Raw[:min(len(p.Raw), maxText)])
 	return cut
+}
+
+// scripts reads the addresses in script elements, which the projection leaves
+// out: a page that sends its reader on says so there.
+func (s *scanner) scripts(raw string) {
+	s.context, s.hidden = engine.InRef, nil
+	for len(s.out) < s.max {
+		i := indexScript(raw)
+		if i < 0 {
+			return
+		}
+		raw = raw[i:]
+		end := strings.Index(raw, "</")
+		if end < 0 {
+			end = len(raw)
+		}
+		s.script(raw[:end])
+		raw = raw[end:]
+	}
+}
+
+// indexScript returns the end of the next "<script", -1 if there is none.
+func indexScript(raw string) int {
+	const tag = "<script"
+	for at := 0; ; at++ {
+		i := strings.IndexByte(raw[at:], '<')
+		if i < 0 || at+i+len(tag) > len(raw) {
+			return -1
+		}
+		if at += i; strings.EqualFold(raw[at:at+len(tag)], tag) {
+			return at + len(tag)
+		}
+	}
 }
 
 // link reports the target of a link at the place of its text.
@@ -65,6 +102,10 @@ func (s *scanner) target(u engine.URL, raw string) {
 	switch {
 	case u.Scheme == "mailto":
 		s.mailto(raw)
+	case u.Scheme == "data":
+		s.data(raw)
+	case u.Scheme == "javascript" || u.Scheme == "vbscript":
+		s.script(raw)
 	case u.Domain.Domain != "" && shippable(&u) && u.Scheme != "file":
 		from := len(s.out)
 		s.urlSpan(&u, raw, 0, len(raw), 0)
@@ -80,6 +121,86 @@ func (s *scanner) mailto(raw string) {
 	}
 	s.text = text
 	s.scan()
+	s.unplace(from)
+}
+
+// maxData is how much of a data URL is decoded, in bytes.
+const maxData = 256 << 10
+
+// data reads a document that is written into a URL ("data:text/html;base64,..."),
+// which nothing but a browser sees. A document in that document is left closed.
+func (s *scanner) data(raw string) {
+	if s.inData {
+		return
+	}
+	kind, text, ok := decodeData(raw)
+	if !ok {
+		return
+	}
+	from, context := len(s.out), s.context
+	s.inData = true
+	if kind == "text/html" || kind == "image/svg+xml" || kind == "application/xhtml+xml" {
+		page, _ := htmltext.Project(text, htmltext.Options{ParseURL: names.ParseURL})
+		s.page(&page, maxData)
+	} else {
+		s.text = text
+		s.scan()
+	}
+	s.inData, s.context, s.hidden = false, context, nil
+	for i := from; i < len(s.out); i++ {
+		s.out[i].Spot.Context = max(s.out[i].Spot.Context, context)
+	}
+	s.unplace(from)
+}
+
+// decodeData reads the text of a data URL (RFC 2397).
+func decodeData(raw string) (kind, text string, ok bool) {
+	head, body, ok := strings.Cut(raw[len("data:"):], ",")
+	if !ok || len(head) > 200 {
+		return "", "", false
+	}
+	head = strings.ToLower(head)
+	kind, _, _ = strings.Cut(head, ";")
+	if kind = strings.TrimSpace(kind); kind != "" && !strings.HasPrefix(kind, "text/") && kind != "image/svg+xml" && kind != "application/xhtml+xml" {
+		return "", "", false
+	}
+	body = body[:min(len(body), 2*maxData)]
+	text, err := url.PathUnescape(body)
+	if err != nil {
+		text = body
+	}
+	if strings.HasSuffix(head, ";base64") {
+		text = decodeBase64(text)
+	}
+	return kind, strings.ToValidUTF8(text[:min(len(text), maxData)], "\ufffd"), text != ""
+}
+
+// decodeBase64 decodes as far as the text is base64.
+func decodeBase64(s string) string {
+	s = strings.NewReplacer(" ", "", "\n", "", "\r", "", "-", "+", "_", "/").Replace(strings.TrimRight(s, "="))
+	b, _ := base64.RawStdEncoding.DecodeString(s)
+	return string(b)
+}
+
+// script reads the addresses in a script that a link runs; what else it holds
+// are the names of objects.
+func (s *scanner) script(raw string) {
+	from := len(s.out)
+	text := raw
+	if strings.HasPrefix(raw, "javascript:") || strings.HasPrefix(raw, "vbscript:") {
+		if plain, err := url.PathUnescape(raw); err == nil {
+			text = plain
+		}
+	}
+	s.text = text
+	s.scan()
+	kept := s.out[:from]
+	for _, f := range s.out[from:] {
+		if f.Type == typeURL || f.Type == typeEmail || f.Flags&engine.Derived != 0 {
+			kept = append(kept, f)
+		}
+	}
+	s.out = kept
 	s.unplace(from)
 }
 

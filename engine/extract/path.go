@@ -49,6 +49,12 @@ func pathStart(t string) string {
 		return typeFilePath
 	case len(t) > 4 && isLetter(t[0]) && t[1] == ':' && t[2] == '\\' && t[3] == '\\' && isAlnum(t[4]):
 		return typeFilePath
+	case len(t) > 4 && isLetter(t[0]) && t[1] == ':' && t[2] == '/' && isAlnum(t[3]):
+		return typeFilePath
+	case len(t) > 8 && t[0] == '$' && strings.EqualFold(t[:5], "$env:"):
+		if k := strings.IndexByte(t, '\\'); k > 6 && variable(t[5:k]) {
+			return typeFilePath
+		}
 	case len(t) > 4 && t[0] == '\\' && t[1] == '\\' && (isAlnum(t[2]) || t[2] == '?') && strings.IndexByte(t[3:], '\\') >= 0:
 		return typeFilePath
 	case t[0] == '%':
@@ -59,6 +65,14 @@ func pathStart(t string) string {
 		return typeRegKey
 	}
 	return ""
+}
+
+// drive tells whether a word has "X:/" at its start, past a quote or bracket.
+func drive(w string) bool {
+	if len(w) > 5 && !isAlnum(w[0]) {
+		w = w[1:]
+	}
+	return len(w) > 4 && isLetter(w[0]) && w[1] == ':' && w[2] == '/' && isAlnum(w[3])
 }
 
 func variable(s string) bool {
@@ -113,7 +127,7 @@ func pathEnd(t string, i int) int {
 		if c < ' ' || c == 0x7f || strings.IndexByte("\"<>|*?`;,", c) >= 0 {
 			break
 		}
-		if c == '\'' && quote == '\'' || c == ')' && strings.LastIndexByte(t[i:end], '(') < 0 || c == ':' && end > i+1 && !(t[i]|0x20 == 'h' && t[end-1] != '\\') {
+		if c == '\'' && quote == '\'' || c == ')' && strings.LastIndexByte(t[i:end], '(') < 0 || c == ':' && end > i+1 && t[i] != '$' && !(t[i]|0x20 == 'h' && t[end-1] != '\\') {
 			break
 		}
 		end++
@@ -157,7 +171,7 @@ func (s *scanner) path(typ string, i, j int) {
 		return
 	}
 	f := *s.emitSpan(typ, value, i, j, 0)
-	if name := value[strings.LastIndexByte(value, '\\')+1:]; typ == typeFilePath && knownFile(name) {
+	if name := value[strings.LastIndexAny(value, `\/`)+1:]; typ == typeFilePath && knownFile(name) {
 		s.derive(f, typeFilename, name, 0)
 	}
 }

@@ -25,7 +25,9 @@ func (s *scanner) refang(start, end int, joined bool) (changed bool) {
 		case c == '\\':
 			n, repl = unescapeSlash(t[i:end], s.buf)
 		case c >= utf8.RuneSelf:
-			n, repl = foldRune(t[i:end])
+			if n, repl = foldRune(t[i:end]); n == 0 && c == 0xe2 && dashOfCVE(t[i:end], s.buf) {
+				n, repl = 3, "-"
+			}
 		case joined && class[c] == space:
 			n, repl = joint(t[i:end])
 		}
@@ -178,6 +180,17 @@ func foldRune(t string) (n int, repl string) {
 		return size, "."
 	}
 	return 0, ""
+}
+
+// dashOfCVE tells whether t starts with an en dash, em dash or the like that
+// stands for a hyphen of "CVE-2024-12345"; elsewhere they separate.
+func dashOfCVE(t string, before []byte) bool {
+	r, _ := utf8.DecodeRuneInString(t)
+	if r < 0x2012 || r > 0x2015 && r != 0x2212 {
+		return false
+	}
+	b := strings.ToUpper(string(before[max(0, len(before)-8):]))
+	return strings.HasSuffix(b, "CVE") || len(b) == 8 && b[:4] == "CVE-" && allDigits(b[4:])
 }
 
 // ascii are the printable characters; the full-width form U+FF00+n stands for

@@ -16,6 +16,7 @@ type scanner struct {
 	hidden  []engine.Span
 	base    int
 	flags   engine.Flags // of every finding of this text
+	inData  bool         // reading a document inside a data URL
 
 	text string
 	out  []engine.Finding
@@ -51,7 +52,7 @@ func (s *scanner) scan() {
 			mask |= c
 			i++
 		}
-		if start == i || mask&anchor == 0 && !labelWord(t, start, i) && !joins(t, i) {
+		if start == i || mask&anchor == 0 && !labelWord(t, start, i) && !joins(t, i) && !wideStop(t[start:i], mask) {
 			continue
 		}
 		i = s.anchored(start, i, mask)
@@ -64,7 +65,7 @@ func (s *scanner) anchored(start, end int, mask uint16) int {
 	if next := s.labelled(start, end); next > 0 {
 		return next
 	}
-	if mask&backslash != 0 {
+	if mask&backslash != 0 || mask&(colon|slash) == colon|slash && drive(t[start:end]) {
 		if next := s.windowsPath(start, end); next > 0 {
 			return next
 		}
@@ -85,6 +86,12 @@ func (s *scanner) anchored(start, end int, mask uint16) int {
 	s.word, s.start, s.at = t[start:end], start, nil
 	s.unit()
 	return end
+}
+
+// wideStop tells whether an ideographic full stop stands among ASCII letters,
+// as in "evil。example": the only anchor that is not seen by its first byte.
+func wideStop(w string, mask uint16) bool {
+	return mask&wide != 0 && mask&(letter|hex) != 0 && strings.Contains(w, "\u3002")
 }
 
 // innerDot tells whether a dot stands before something other than closing punctuation.
@@ -170,6 +177,9 @@ func (s *scanner) atom(i, j int, mask uint16) int {
 	switch {
 	case i >= j:
 		return 0
+	case mask&backslash != 0:
+		k := i + strings.LastIndexByte(s.word[i:j], '\\') // what a path that is none ends in
+		return s.atom(k+1, j, classes(s.word[k+1:j]))
 	case mask&colon != 0:
 		return s.colons(i, j)
 	case mask&slash != 0:

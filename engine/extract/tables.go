@@ -109,15 +109,18 @@ var extensions = stringSet(
 	"gadget", "theme", "diagcab", "msc", "ocx", "drv", "job", "evtx", "evt", "pcap", "pcapng", "yar", "yara", "ipynb", "sql", "dmp",
 	"ova", "ovf", "vmdk", "app", "xpi", "crx", "nupkg", "whl", "ps", "psd", "eps", "locked", "encrypted", "enc", "aes", "asc", "gpg",
 	"sig", "a3x", "au3", "ahk", "nsi", "bas", "frm", "cls", "mof", "sct", "xsl", "xslt", "xsd", "wsc", "dtd", "plist", "service",
-	"desktop", "ko", "lua", "awk", "sed", "vb", "vbproj", "csproj", "sln", "xaml", "cab", "mui", "nls", "tlb", "ax", "pif", "cur",
+	"desktop", "ko", "lua", "awk", "sed", "vb", "vbproj", "csproj", "sln", "xaml", "cab", "mui", "nls", "tlb", "ax", "pif", "cur", "one",
 )
 
 // notClash are extensions that are also listed suffixes and far commoner as such.
-var notClash = stringSet("pm", "cs", "kt", "service", "sig")
+var notClash = stringSet("one", "pm", "cs", "kt", "service", "sig")
 
 // functionWords are country suffixes that are words: what follows a full stop
 // without a space.
 var functionWords = stringSet("is", "it", "in", "to", "me", "my", "so", "be", "no", "am", "us", "at", "as", "by", "do", "id", "la", "de", "et", "es", "un", "se", "si", "ma", "il", "je", "na", "pa", "sa", "ne", "re", "im", "an", "ps", "pm", "ms", "mr", "st", "bb", "how", "you", "we", "here", "now", "new", "all", "one", "may", "call", "name", "please", "click", "thank", "off", "are", "can", "ca", "best", "help", "care", "today", "contact", "these", "read", "open", "like", "tell", "watch", "save", "buy", "pay", "today", "yes", "hot", "fast", "free", "work", "art", "day", "boo", "security", "support", "services", "email", "online", "news", "team", "company", "business")
+
+// abbreviations end in a full stop that a sentence may go on behind.
+var abbreviations = stringSet("inc", "ltd", "corp", "co", "dr", "mr", "mrs", "ms", "st", "no", "vs", "etc", "mon", "tue", "wed", "thu", "fri", "sat", "sun", "jan", "feb", "mar", "apr", "jun", "jul", "aug", "sep", "sept", "oct", "nov", "dec", "nr", "tel", "fig", "approx", "dept", "est", "gmbh", "llc", "plc", "prof", "sr", "jr", "art", "al", "pp", "vol", "ed", "eds", "ref", "incl", "max", "min", "ca", "bzw", "usw", "ggf", "evtl", "inkl")
 
 // plainSuffixes are what a spoken "dot" may lead to.
 var plainSuffixes = stringSet("com", "net", "org", "info", "biz", "edu", "gov", "mil", "int", "io", "ru", "cn", "de", "uk", "fr", "eu", "nl", "pl", "br", "jp", "kr", "ch", "xyz", "top", "online", "site", "club", "app", "dev", "co", "shop", "store", "live", "cc", "tv", "su", "ua", "ir", "onion")
@@ -135,7 +138,7 @@ var htmlTags = stringSet("a", "p", "b", "i", "u", "div", "span", "td", "tr", "th
 var codeTails = stringSet("name", "style", "top", "link", "call", "map", "id", "is", "app", "black", "red", "blue", "pink", "center", "box", "zone", "page", "win", "bar", "data", "now", "sh", "so", "target", "post", "open", "search", "channel", "bold", "media", "group", "next", "date", "in", "to", "my", "me", "at", "do", "no", "it", "hidden", "show", "click", "play", "save", "text", "new", "day", "email", "host", "port", "country", "select", "world", "space", "size", "price", "global", "py", "pro", "pub", "security", "services", "network", "systems", "forms", "tools", "watch", "pics", "menu", "ms", "gallery", "fit", "off")
 
 // products are written with a dot and are neither hosts nor files.
-var products = stringSet("Node.js", "node.js", "NodeJS", "Vue.js", "Next.js", "Nuxt.js", "React.js", "Three.js", "D3.js", "Express.js", "Angular.js", "Chart.js", "ASP.NET", "ASP.Net", "VB.NET", "VB.Net", "ADO.NET", "Socket.IO", "Socket.io", "Booking.Com", "Paint.NET", "ML.NET", "sign.in", "log.in", "opt.in", "check.in")
+var products = stringSet("Node.js", "node.js", "NodeJS", "Vue.js", "Next.js", "Nuxt.js", "React.js", "Three.js", "D3.js", "Express.js", "Angular.js", "Chart.js", "ASP.NET", "ASP.Net", "VB.NET", "VB.Net", "ADO.NET", "Socket.IO", "Socket.io", "socket.io", "Booking.Com", "Paint.NET", "ML.NET", "sign.in", "log.in", "opt.in", "check.in")
 
 // versionWords stand before four numbers that are no address.
 var versionWords = stringSet("version", "ver", "ver.", "v", "v.", "versions", "release", "build", "firmware", "section", "sections", "sec.", "§", "chapter", "clause", "paragraph", "para", "figure", "fig.", "table", "oid", "productversion", "fileversion", "assemblyversion", "kapitel", "abschnitt", "chrome", "step", "item", "revision", "rev", "rev.", "patch", "update", "upgrade", "sdk", "kernel", "driver", "package", "appendix", "annex", "article", "article.", "rule")

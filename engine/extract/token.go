@@ -19,7 +19,7 @@ func (s *scanner) plain(i, j int) {
 	case len(w) >= 25:
 		s.wallet(i, j)
 	}
-	if k := strings.LastIndexByte(w, '_'); k > 0 && len(w)-k > 32 {
+	if k := strings.LastIndexAny(w, "_-"); k > 0 && len(w)-k > 32 && digestLabel(lowerASCII(w[:k])) {
 		s.digest(i+k+1, j)
 	}
 }
@@ -55,6 +55,16 @@ func (s *scanner) digest(i, j int) bool {
 	}
 	s.emit(typ, value, i, j, 0)
 	return true
+}
+
+// digestLabel tells whether "md5_" and the like stand before a digest.
+func digestLabel(s string) bool {
+	for _, l := range [...]string{"md5", "sha1", "sha256", "sha384", "sha512", "hash", "sha"} {
+		if strings.HasSuffix(s, l) {
+			return true
+		}
+	}
+	return false
 }
 
 func digestType(n int) string {
@@ -207,7 +217,7 @@ func labelWord(t string, start, end int) bool {
 	case 'm':
 		return strings.EqualFold(t[start:min(end, start+5)], "mutex")
 	case 'c':
-		return strings.EqualFold(t[start:end], "cve")
+		return end-start == 3 && strings.EqualFold(t[start:end], "cve")
 	case 'a':
 		return strings.EqualFold(t[start:end], "asn")
 	}
@@ -225,8 +235,8 @@ func (s *scanner) labelled(start, end int) int {
 			return s.yara(end)
 		}
 	case 'c':
-		if end-start == 3 && strings.EqualFold(t[start:end], "cve") {
-			return s.spacedCVE(start, end)
+		if end-start >= 3 && strings.EqualFold(t[start:start+3], "cve") {
+			return s.spacedCVE(start)
 		}
 	case 'a':
 		if end-start <= 4 && strings.EqualFold(strings.TrimSuffix(t[start:end], ":"), "asn") {
@@ -270,9 +280,13 @@ func (s *scanner) yara(end int) int {
 	return j
 }
 
-func (s *scanner) spacedCVE(start, end int) int {
+// spacedCVE reads "CVE 2019-0708", "CVE: 2019-0708" and "CVE2019-0708".
+func (s *scanner) spacedCVE(start int) int {
 	t := s.text
-	i := end + 1
+	i := start + 3
+	for i < len(t) && i < start+6 && strings.IndexByte(" :#", t[i]) >= 0 {
+		i++
+	}
 	j := i
 	for j < len(t) && j-i < 16 && (isDigit(t[j]) || t[j] == '-') {
 		j++

@@ -13,7 +13,12 @@ import (
 func (s *scanner) schemeURL(low, k int) (begin, end int) {
 	w := s.word
 	begin, scheme := schemeBefore(w, low, k)
-	if scheme == "" || k+3 >= len(w) {
+	switch {
+	case k+3 >= len(w):
+		return 0, 0
+	case scheme == "" && begin-4 >= low && strings.EqualFold(w[begin-4:begin], "file"):
+		return s.fileURL(begin-4, k)
+	case scheme == "":
 		return 0, 0
 	}
 	if !s.plausibleHost(scheme, k+3) {
@@ -38,6 +43,24 @@ func (s *scanner) schemeURL(low, k int) (begin, end int) {
 	if !s.url(&u, raw, begin, end, flags) {
 		return 0, 0
 	}
+	return begin, end
+}
+
+// fileURL reports the path of a file URL: "file:///C:/x", "file:///etc/x" or
+// "file://server/share".
+func (s *scanner) fileURL(begin, k int) (from, to int) {
+	end := names.URLEnd(s.word, begin)
+	if end < k+6 {
+		return 0, 0
+	}
+	path := s.word[k+3 : end]
+	switch {
+	case path[0] != '/':
+		path = `\\` + strings.ReplaceAll(path, "/", `\`)
+	case len(path) > 3 && isLetter(path[1]) && path[2] == ':':
+		path = strings.ReplaceAll(path[1:], "/", `\`)
+	}
+	s.emit(typeFilePath, path, begin, end, 0)
 	return begin, end
 }
 
@@ -69,7 +92,7 @@ func schemeBefore(w string, low, k int) (begin int, scheme string) {
 	for begin > low && k-begin < 9 && schemeByte(w[begin-1]) {
 		begin--
 	}
-	for ; begin < k; begin++ {
+	for ; begin < k; begin++ { // the longest that is one: what stands before is glued to it
 		if scheme = canonicalScheme(w[begin:k]); scheme != "" {
 			return begin, scheme
 		}
@@ -89,9 +112,9 @@ func canonicalScheme(p string) string {
 	switch strings.ToLower(p) {
 	case "http", "https", "ftp", "ftps", "sftp", "ws", "wss", "ldap", "ldaps", "tcp", "udp", "ssh", "smb", "rtsp", "irc", "ircs", "rmi", "telnet", "git":
 		return strings.ToLower(p)
-	case "meow", "hp":
+	case "meow", "ttp", "htp", "hxp":
 		return "http"
-	case "meows", "hps":
+	case "meows", "ttps", "htps", "hxps":
 		return "https"
 	case "fxp", "f_p", "f*p", "ffp", "fp":
 		return "ftp"
@@ -159,7 +182,7 @@ func (s *scanner) urlSpan(u *engine.URL, raw string, from, to int, flags engine.
 // urlValue is the canonical URL; an address in an unusual spelling keeps it,
 // since the spelling is the indicator.
 func urlValue(u *engine.URL, raw string) string {
-	if u.IP == "" || strings.IndexByte(u.IP, ':') >= 0 {
+	if u.IP == "" || strings.IndexByte(u.Domain.Domain, ':') >= 0 {
 		return u.URL
 	}
 	at := strings.Index(raw, "://")
