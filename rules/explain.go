@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"errors"
 	"fmt"
 	"reflect"
 	"slices"
@@ -40,7 +41,10 @@ type Value struct {
 	Asked     int          `json:"asked,omitempty"`    // those that it asked
 	Elements  []*Element   `json:"elements,omitempty"` // the first few and the last of those
 
+	Failed bool `json:"failed,omitempty"` // its evaluation ended in the error
+
 	node  ast.Node
+	src   *source
 	truth any
 }
 
@@ -72,6 +76,7 @@ func (s *Set) Explain(phase engine.Phase, view *engine.View, id string, ind *eng
 	x.Root = tm.nodes[0].explain(ev.run.trace.root())
 	switch {
 	case err != nil:
+		x.Root.markFailed(err)
 		x.Result, x.Err = engine.ResultError, s.place(r, err)
 	case match:
 		x.Result = engine.Match
@@ -102,7 +107,7 @@ func (s *Set) trace(e *expression) (*expression, *traceMap, error) {
 }
 
 func (n *traceNode) explain(b *bodyTrace) *Value {
-	v := &Value{node: n.node, Type: n.t.String(), Macro: n.src.macro}
+	v := &Value{node: n.node, src: n.src, Type: n.t.String(), Macro: n.src.macro}
 	v.Start, v.End = n.src.extent(n.node)
 	v.Text = n.src.text[v.Start:v.End]
 	v.Pos = n.src.node.At(n.src.off + v.Start)
@@ -129,6 +134,31 @@ func (v *Value) skip(n *traceNode) {
 	for _, c := range n.children {
 		v.Children = append(v.Children, c.explain(nil))
 	}
+}
+
+// markFailed marks the sub-expressions around the place of an error.
+func (v *Value) markFailed(err error) {
+	var le *located
+	if !errors.As(err, &le) || v.Evaluated {
+		return
+	}
+	id, off := le.from>>sourceShift, le.from&(1<<sourceShift-1)
+	at := v.src.bytes(off)
+	v.Failed = v.Start <= at && at < v.End
+	for _, c := range v.below() {
+		c.markFailed(err)
+	}
+	if id != v.src.id { // the error is in a macro: only what leads there failed
+		v.Failed = slices.ContainsFunc(v.below(), func(c *Value) bool { return c.Failed })
+	}
+}
+
+// below are the values directly below, those of the last element included.
+func (v *Value) below() []*Value {
+	if len(v.Elements) == 0 {
+		return v.Children
+	}
+	return append(slices.Clone(v.Children), v.Elements[len(v.Elements)-1].Children...)
 }
 
 // explainLoop shows a predicate: the list as a child, then the elements.
@@ -207,7 +237,10 @@ func (x Explanation) String() string {
 
 func (v *Value) write(b *strings.Builder, indent string) {
 	value := v.Value
-	if !v.Evaluated {
+	switch {
+	case v.Failed:
+		value = "failed"
+	case !v.Evaluated:
 		value = "not evaluated"
 	}
 	fmt.Fprintf(b, "%s%s = %s\n", indent, strings.Join(strings.Fields(v.Text), " "), value)
@@ -288,6 +321,9 @@ func showObject(v reflect.Value, most int) string {
 		case reflect.Struct:
 			facts = append(facts, name+": "+showObject(f, 1))
 		}
+	}
+	if len(facts) == 0 {
+		return "nothing"
 	}
 	return "{" + strings.Join(facts, ", ") + "}"
 }

@@ -12,8 +12,13 @@ import (
 func (s *source) extent(n ast.Node) (start, end int) {
 	from, to := tokens(n)
 	start, end = s.bytes(from), s.bytes(to)
-	if _, ok := n.(*ast.VariableDeclaratorNode); ok {
+	switch n := n.(type) { // words that the parser keeps no token of
+	case *ast.VariableDeclaratorNode:
 		start = max(strings.LastIndex(s.text[:start], "let"), 0)
+	case *ast.ConditionalNode:
+		if !n.Ternary {
+			start = max(strings.LastIndex(s.text[:start], "if"), 0)
+		}
 	}
 	return s.balance(start, max(start, end))
 }
