@@ -48,7 +48,8 @@ type command struct {
 // commands in the order in which help lists them.
 func commands() []command {
 	return []command{
-		checkCommand, dryRunCommand, testCommand, explainCommand, inspectCommand, indicatorsCommand, completionCommand(), versionCommand,
+		checkCommand, dryRunCommand, runCommand, testCommand, explainCommand, inspectCommand, indicatorsCommand,
+		queryCommand, demoCommand, completionCommand(), versionCommand,
 	}
 }
 

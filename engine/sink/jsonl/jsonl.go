@@ -80,6 +80,10 @@ func New(cfg Config) (*Sink, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open jsonl sink: %w", err)
 	}
+	if info, err := f.Stat(); err == nil && !info.Mode().IsRegular() {
+		s.out = unsynced{f} // a pipe or a device: there is nothing to resume
+		return s, nil
+	}
 	if err := s.resume(f); err != nil {
 		f.Close()
 		return nil, fmt.Errorf("open jsonl sink %s: %w", cfg.Path, err)

@@ -1,0 +1,133 @@
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/tqmailrules/tqmailrules/cmd/tqmailrules/internal/settings"
+	"github.com/tqmailrules/tqmailrules/cmd/tqmailrules/internal/ui"
+	"github.com/tqmailrules/tqmailrules/engine"
+	"github.com/tqmailrules/tqmailrules/examples"
+	"github.com/tqmailrules/tqmailrules/rules"
+)
+
+var demoCommand = command{
+	name:    "demo",
+	args:    "[--dir DIR]",
+	summary: "run the example rules over the example mails, for real",
+	long: `
+Writes the example rules, mails and a configuration into a folder, runs them into
+a database there, and shows what was found and where to look. What an earlier
+demo left in the folder is replaced; nothing else in it is touched.`,
+	flags: func(fs *flag.FlagSet) func(context.Context, *app, []string) exit {
+		dir := fs.String("dir", "demo", "`folder` to work in")
+		return func(ctx context.Context, a *app, args []string) exit {
+			if len(args) > 0 {
+				return a.usage("demo", "takes no arguments")
+			}
+			return a.demo(ctx, *dir)
+		}
+	},
+}
+
+// demoConfig is the configuration of the demo.
+const demoConfig = `instance: demo
+mailbox: { name: Phishing Desk, own_domains: [nordhafen.example], auth_servers: [mx.nordhafen.example] }
+sources:
+  - files: { path: rules/corpus }
+rules: [ rules/desk/hygiene.yaml, rules/desk/reports.yaml, rules/desk/intelligence.yaml, rules/desk/phishing.yaml ]
+sinks:
+  - sqlite: { path: results.db }
+  - jsonl: { path: results.jsonl }
+files: { dir: files }
+log: { to: demo.log, verbosity: 2 }
+`
+
+func (a *app) demo(ctx context.Context, dir string) exit {
+	config := filepath.Join(dir, "tqmailrules.yaml")
+	if err := writeDemo(dir, config); err != nil {
+		return a.fail(err)
+	}
+	rc := rulesAndConfig{config: config}
+	set, cfg, code := rc.load(a, "demo")
+	if code != exitOK {
+		return code
+	}
+	fmt.Fprintf(a.out, "$ tqmailrules run -c %s\n", config)
+	sum, err := a.demoRun(ctx, cfg, set)
+	if err != nil {
+		return a.fail(err)
+	}
+	writeSummary(a.out, sum)
+	return worst(a.demoTables(ctx, filepath.Join(dir, "results.db"), config), demoStatus(sum))
+}
+
+func (a *app) demoRun(ctx context.Context, cfg *settings.Config, set *rules.Set) (engine.Summary, error) {
+	sum, _, err := a.work(ctx, cfg, set)
+	return sum, err
+}
+
+// demoStatus is fine with quarantined mail: one of the examples is no mail.
+func demoStatus(sum engine.Summary) exit {
+	if sum.Degraded() {
+		return exitEnvironment
+	}
+	return exitOK
+}
+
+// writeDemo writes the examples and removes the results of an earlier demo.
+func writeDemo(dir, config string) error {
+	for _, name := range []string{"results.db", "results.db-wal", "results.db-shm", "results.jsonl", "demo.log"} {
+		if err := os.RemoveAll(filepath.Join(dir, name)); err != nil {
+			return err
+		}
+	}
+	err := fs.WalkDir(examples.Rules, "rules", func(name string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		path := filepath.Join(dir, filepath.FromSlash(name))
+		if d.IsDir() {
+			return os.MkdirAll(path, 0o755)
+		}
+		data, err := examples.Rules.ReadFile(name)
+		if err != nil {
+			return err
+		}
+		return os.WriteFile(path, data, 0o644)
+	})
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(config, []byte(demoConfig), 0o644)
+}
+
+// demoTables shows what a person would ask first, and how to ask more.
+func (a *app) demoTables(ctx context.Context, db, config string) exit {
+	for _, q := range []struct{ title, sql string }{
+		{"spearphish by score", "select score, substr(happened_at, 1, 10) as day, title, sender, coalesce(reporters, '') as reporters from v_spearphish order by score desc, title, event limit 12"},
+		{"rules that matched most", "select rule, matches from v_top_rules where matches > 0 order by matches desc, rule limit 10"},
+		{"indicators", "select type, count(*) as found from indicators group by type order by found desc, type"},
+		{"hosts in most events", "select value, events, flags from v_indicators where type = 'FQDN' order by events desc, value limit 8"},
+	} {
+		cols, rows, err := ask(ctx, db, q.sql)
+		if err != nil {
+			return a.fail(err)
+		}
+		fmt.Fprintf(a.out, "\n%s\n", q.title)
+		writeRows(a, cols, rows, 44)
+	}
+	dir := filepath.Dir(config)
+	fmt.Fprintf(a.out, "\nwhere to look\n")
+	var t ui.Table
+	t.Row("database", db, "sqlite3 "+db+" 'select * from v_indicators'")
+	t.Row("lines", filepath.Join(dir, "results.jsonl"), "one batch per mail")
+	t.Row("files", filepath.Join(dir, "files"), "attachments, by digest")
+	t.Row("rules", filepath.Join(dir, "rules", "desk"), "change one and try: tqmailrules dry-run -c "+config)
+	t.Write(a.out, "  ")
+	return exitOK
+}

@@ -1,0 +1,286 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/tqmailrules/tqmailrules/cmd/tqmailrules/internal/settings"
+	"github.com/tqmailrules/tqmailrules/cmd/tqmailrules/internal/ui"
+	"github.com/tqmailrules/tqmailrules/engine"
+	"github.com/tqmailrules/tqmailrules/engine/sink/jsonl"
+	"github.com/tqmailrules/tqmailrules/engine/sink/sqlite"
+	"github.com/tqmailrules/tqmailrules/engine/source/files"
+	"github.com/tqmailrules/tqmailrules/engine/store/mem"
+	"github.com/tqmailrules/tqmailrules/rules"
+)
+
+var runCommand = command{
+	name:    "run",
+	args:    "-c CONFIG [flags]",
+	summary: "read the sources of a configuration and ship what its rules decide",
+	long: `
+Reads every mail of the configured sources once, and ships events, files and
+indicators to the configured sinks. A mail that was shipped before has no second
+effect: every sink recognises it. Rules whose actions this build cannot carry
+out are refused here; dry-run and test accept them.
+
+examples:
+  tqmailrules run -c phish.yaml
+  tqmailrules run -c phish.yaml --json`,
+	flags: func(fs *flag.FlagSet) func(context.Context, *app, []string) exit {
+		r := &runner{}
+		fs.StringVar(&r.config, "c", "", "`configuration` file")
+		fs.BoolVar(&r.json, "json", false, "write the summary as JSON")
+		return r.run
+	},
+}
+
+type runner struct {
+	config string
+	json   bool
+}
+
+func (r *runner) run(ctx context.Context, a *app, args []string) exit {
+	if r.config == "" || len(args) > 0 {
+		return a.usage("run", "give the configuration with -c, and nothing else")
+	}
+	rc := rulesAndConfig{config: r.config}
+	set, cfg, code := rc.load(a, "run")
+	if code != exitOK {
+		return code
+	}
+	if code := a.refuseUnexecuted(set); code != exitOK {
+		return code
+	}
+	sum, quarantined, err := a.work(ctx, cfg, set)
+	if err != nil {
+		a.fail(err)
+	}
+	if sum.Delivered == nil {
+		return statusOf(sum, err) // it did not come to reading
+	}
+	if r.json {
+		a.printJSON(sum)
+	} else {
+		writeSummary(a.out, sum)
+	}
+	for _, q := range quarantined {
+		fmt.Fprintf(a.err, "quarantined %s: %s\n", ui.Line(q.Origin.Name, 200), ui.Line(q.Reason, 300))
+	}
+	return statusOf(sum, err)
+}
+
+// refuseUnexecuted names the live rules that this build cannot carry out.
+func (a *app) refuseUnexecuted(set *rules.Set) exit {
+	all := set.Unexecuted(executed)
+	for _, u := range all {
+		fmt.Fprintln(a.err, plannedAction(u))
+	}
+	if len(all) == 0 {
+		return exitOK
+	}
+	fmt.Fprintf(a.err, "tqmailrules run: %d actions cannot be carried out by this build\n  hint: set their rules to mode: off, or use dry-run\n", len(all))
+	return exitAuthor
+}
+
+// work wires the engine and runs it to the end of the sources.
+func (a *app) work(ctx context.Context, cfg *settings.Config, set *rules.Set) (sum engine.Summary, held []mem.Quarantine, err error) {
+	secrets, err := a.secrets(cfg)
+	if err != nil {
+		return sum, nil, err
+	}
+	log, closeLog, err := a.logger(cfg.Log, secrets)
+	if err != nil {
+		return sum, nil, err
+	}
+	defer closeLog()
+	sources, err := a.sources(cfg)
+	if err != nil {
+		return sum, nil, err
+	}
+	sinks, err := a.sinks(cfg)
+	if err != nil {
+		return sum, nil, errors.Join(err, closeSinks(sinks))
+	}
+	progress := ui.NewProgress(a.err, a.now())
+	defer progress.Clear()
+	store := mem.New()
+	e, err := engine.New(engine.Config{
+		Source: &progressed{Source: &sequence{sources: sources}, app: a, p: progress},
+		Parser: parserFor(cfg), Rules: set, Extractors: extractors(), Limits: cfg.Limits, DomainOf: domainOf,
+		Store: store, Sinks: sinks, Workers: workersOr(cfg.Workers), Backlog: 256,
+		Run: cfg.Instance + " " + a.now().UTC().Format("20060102T150405.000000000"), Log: log,
+		Observe: func(o *engine.Outcome) {
+			log.Info("mail", "msg", o.Origin.Name, "disposition", o.Disposition, "items", len(o.Items), "defects", len(o.Defects))
+		},
+	})
+	if err != nil {
+		return sum, nil, errors.Join(err, closeSinks(sinks))
+	}
+	sum, err = e.Run(ctx)
+	for _, f := range store.Failed() {
+		log.Error("refused", "sink", f.Sink, "batch", f.Batch.Key, "err", f.Reason)
+	}
+	return sum, store.Quarantined(), errors.Join(err, closeSinks(sinks))
+}
+
+// secrets looks up what the configuration refers to.
+func (a *app) secrets(cfg *settings.Config) (map[string]string, error) {
+	values := map[string]string{}
+	for _, name := range sortedKeys(cfg.Secrets) {
+		v, err := a.secret(cfg.Secrets[name])
+		if err != nil {
+			return nil, fmt.Errorf("secret %s: %w", name, err)
+		}
+		values[name] = v
+	}
+	return values, nil
+}
+
+func (a *app) secret(s settings.Secret) (string, error) {
+	if s.Env != "" {
+		v, ok := a.env(s.Env)
+		if !ok {
+			return "", fmt.Errorf("environment variable %s is not set", s.Env)
+		}
+		return v, nil
+	}
+	b, err := os.ReadFile(s.File)
+	return strings.TrimRight(string(b), "\r\n"), err
+}
+
+// logger writes where the configuration says, at its verbosity.
+func (a *app) logger(l settings.Log, secrets map[string]string) (*slog.Logger, func() error, error) {
+	level := map[int]slog.Level{1: slog.LevelError, 2: slog.LevelInfo, 3: slog.LevelDebug}[cmp.Or(l.Verbosity, 2)]
+	w, closeLog := io.Writer(a.err), func() error { return nil }
+	switch l.To {
+	case "stderr", "":
+	case "stdout":
+		w = a.out
+	default:
+		if err := os.MkdirAll(filepath.Dir(l.To), 0o700); err != nil {
+			return nil, nil, fmt.Errorf("log: %w", err)
+		}
+		f, err := os.OpenFile(l.To, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+		if err != nil {
+			return nil, nil, fmt.Errorf("log: %w", err)
+		}
+		w, closeLog = f, f.Close
+	}
+	hide := func(_ []string, at slog.Attr) slog.Attr {
+		for _, s := range secrets {
+			if s != "" && strings.Contains(at.Value.String(), s) {
+				return slog.String(at.Key, strings.ReplaceAll(at.Value.String(), s, "[secret]"))
+			}
+		}
+		return at
+	}
+	return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: level, ReplaceAttr: hide})), closeLog, nil
+}
+
+func (a *app) sources(cfg *settings.Config) (all []engine.Source, err error) {
+	for _, s := range cfg.Sources {
+		src, err := files.Open(files.Config{Name: s.Name, Paths: s.Paths, Stdin: a.in, Limits: cfg.Limits})
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, src)
+	}
+	return all, nil
+}
+
+func (a *app) sinks(cfg *settings.Config) (all []engine.Sink, err error) {
+	for _, s := range cfg.Sinks {
+		sink, err := a.sink(s, cfg)
+		if err != nil {
+			return all, fmt.Errorf("sink %s: %w", s.Name, err)
+		}
+		all = append(all, sink)
+	}
+	return all, nil
+}
+
+func (a *app) sink(s settings.Sink, cfg *settings.Config) (engine.Sink, error) {
+	if err := os.MkdirAll(filepath.Dir(s.Path), 0o700); err != nil {
+		return nil, err
+	}
+	if s.Kind == "sqlite" {
+		return sqlite.Open(sqlite.Config{Name: s.Name, Path: s.Path, Files: cfg.Files.Dir, Now: a.now, RunID: cfg.Instance})
+	}
+	return jsonl.New(jsonl.Config{Name: s.Name, Path: s.Path, Files: cfg.Files.Dir})
+}
+
+func closeSinks(sinks []engine.Sink) (err error) {
+	for _, s := range sinks {
+		if closeErr := s.Close(); closeErr != nil {
+			err = errors.Join(err, fmt.Errorf("sink %s: %w", s.Name(), closeErr))
+		}
+	}
+	return err
+}
+
+// sequence reads several sources one after another.
+type sequence struct {
+	sources []engine.Source
+	at      int
+}
+
+// Next implements engine.Source.
+func (s *sequence) Next(ctx context.Context) (engine.Delivery, error) {
+	for s.at < len(s.sources) {
+		d, err := s.sources[s.at].Next(ctx)
+		if err != io.EOF {
+			return d, err
+		}
+		s.at++
+	}
+	return engine.Delivery{}, io.EOF
+}
+
+// Ack implements engine.Source. Files need no acknowledgement.
+func (s *sequence) Ack(context.Context, []engine.Receipt) error { return nil }
+
+// Close implements engine.Source.
+func (s *sequence) Close() (err error) {
+	for _, src := range s.sources {
+		err = errors.Join(err, src.Close())
+	}
+	return err
+}
+
+func writeSummary(w io.Writer, s engine.Summary) {
+	fmt.Fprintf(w, "%d mails read, %s\n", s.Read, ui.Size(s.Bytes))
+	var t ui.Table
+	for _, row := range []struct {
+		name string
+		n    int
+	}{
+		{"shipped", s.Shipped}, {"nothing to ship", s.Nothing}, {"skipped", s.Skipped}, {"parked", s.Parked}, {"quarantined", s.Quarantined},
+		{"handled before", s.Repeated}, {"left for the next run", s.Deferred}, {"not acknowledged", s.Unacked},
+	} {
+		if row.n > 0 {
+			t.Row(row.name, row.n)
+		}
+	}
+	for _, sink := range sortedKeys(s.Delivered) {
+		t.Row("to "+sink, s.Delivered[sink])
+	}
+	for _, sink := range sortedKeys(s.Unshipped) {
+		t.Row("waiting for "+sink, s.Unshipped[sink])
+	}
+	for _, sink := range sortedKeys(s.Failed) {
+		t.Row("refused by "+sink, s.Failed[sink])
+	}
+	t.Write(w, "  ")
+	for _, e := range s.Errors {
+		fmt.Fprintf(w, "error: %s\n", ui.Line(e, 300))
+	}
+}
