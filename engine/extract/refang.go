@@ -7,7 +7,7 @@ import (
 
 // joinReach is the longest stretch of text, in bytes, that is read as one name
 // written with spaces ("evil dot example dot com").
-const joinReach = 512
+const joinReach = 256
 
 // refang writes text[start:end] to the scratch buffer in its clickable form
 // and remembers where each byte stood. It tells whether anything changed. In a
@@ -273,22 +273,29 @@ func mayJoin(t string, start, end int) bool {
 // or bracketed dots and at signs, or by a scheme before its host; end itself
 // when nothing is. What it returns is a guess that the parsers confirm.
 func joinedEnd(t string, start, end int) int {
-	var dots, ats int
-	for range 16 {
+	for range 12 {
 		next, kind := connector(t, start, end)
 		if next == 0 || next >= len(t) || next-start > joinReach {
 			break
 		}
-		if kind == '@' {
-			ats++
-		} else {
-			dots++
+		if kind == ':' && !hostAhead(t, next) {
+			break
 		}
 		for end = next; end < len(t) && class[t[end]] != space && end-start < joinReach; {
 			end++
 		}
 	}
 	return end
+}
+
+// hostAhead tells whether the word at i, which a scheme stands before, may be a
+// host: it has a dot, disguised or not, and no scheme of its own.
+func hostAhead(t string, i int) bool {
+	if strings.HasPrefix(t[i:], "://") || strings.HasPrefix(t[i:], "[:]//") {
+		return true // the scheme was the word before
+	}
+	w := wordAt(t, i)
+	return (strings.IndexAny(w, ".[({") > 0 || strings.HasPrefix(t[min(len(t), i+len(w)):], " dot ")) && !strings.Contains(w, "://")
 }
 
 // connector tells whether the word that ends at end is connected to a next one,
@@ -404,7 +411,13 @@ func wordAt(t string, i int) string {
 
 // joined tries a joined stretch and tells whether it held something that
 // reaches beyond its first word; if not, everything is as before.
+//
+// What is tried in vain is read again word by word, so the bytes tried are
+// counted: a text that is made of such stretches stays linear at a low factor.
 func (s *scanner) joined(start, first, end int) bool {
+	if s.tried += end - start; s.tried > 2*len(s.text)+4096 {
+		return false
+	}
 	found := len(s.out)
 	s.refang(start, end, true)
 	s.unit()

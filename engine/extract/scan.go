@@ -31,6 +31,8 @@ type scanner struct {
 	buf     []byte // scratch of refang
 	offsets []int32
 
+	tried int // bytes that joined has tried
+
 	hostName string // what parseHost read last
 	hostRead engine.Domain
 }
@@ -38,6 +40,7 @@ type scanner struct {
 // scan reads s.text word by word.
 func (s *scanner) scan() {
 	t := s.text
+	s.tried = 0
 	for i := 0; i < len(t) && len(s.out) < s.max; {
 		for i < len(t) && class[t[i]] == space {
 			i++
