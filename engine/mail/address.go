@@ -12,10 +12,11 @@ import (
 // and never fails: what is no address keeps its text as the display name.
 func (w *words) addresses(v string) []engine.Address {
 	v = unfold(v)
+	lastQuote := len(v) - strings.LastIndexByte(v, '"')
 	var out []engine.Address
 	for v != "" {
 		var item string
-		item, v = cutAddress(v)
+		item, v = cutAddress(v, lastQuote)
 		if strings.TrimSpace(item) == "" {
 			continue
 		}
@@ -28,8 +29,9 @@ func (w *words) addresses(v string) []engine.Address {
 
 // cutAddress takes the first mailbox off a list: up to a comma or semicolon
 // that is not quoted, or behind an angle bracket that another name follows. The
-// name of a group is dropped.
-func cutAddress(s string) (item, rest string) {
+// name of a group is dropped. The last quote of the field, counted from its end,
+// cannot open anything.
+func cutAddress(s string, lastQuote int) (item, rest string) {
 	quote, comment, angle := false, 0, false
 	start := 0
 	for i := 0; i < len(s); i++ {
@@ -42,7 +44,7 @@ func cutAddress(s string) (item, rest string) {
 		case comment > 0:
 			comment += depthOf(c)
 		case c == '"' && !angle:
-			quote = true
+			quote = i < len(s)-lastQuote
 		case c == '(' && !angle:
 			comment++
 		case c == '<':
@@ -58,11 +60,6 @@ func cutAddress(s string) (item, rest string) {
 			}
 		case c == ':' && !angle && strings.IndexByte(s[start:i], '@') < 0 && !strings.EqualFold(strings.TrimSpace(s[start:i]), "mailto"):
 			start = i + 1
-		}
-	}
-	if quote { // a quote that never closes: read on without it
-		if i := strings.IndexByte(s, '"'); i >= 0 && strings.IndexByte(s[i+1:], '<') >= 0 {
-			return cutAddress(s[:i] + s[i+1:])
 		}
 	}
 	return s[start:], ""

@@ -29,7 +29,7 @@ type text struct {
 func (b *builder) build(src *source) error {
 	b.root = src.root
 	guesses := maxGuesses
-	b.words = words{hint: src.root.media.get("charset"), guesses: &guesses, defects: &b.defects}
+	b.words = words{hint: charsetHint(src.root), guesses: &guesses, defects: &b.defects}
 	if src.size == 0 {
 		b.defects.add(engine.DefectEmpty, "", "the message has no bytes")
 	} else if len(src.root.fields) == 0 {
@@ -46,6 +46,20 @@ func (b *builder) build(src *source) error {
 	b.forward()
 	b.contentKey()
 	return nil
+}
+
+// charsetHint is the first charset that a section declares and that says
+// something about raw bytes.
+func charsetHint(s *section) string {
+	if c := s.media.get("charset"); !isUnicodeName(charsetName(c)) {
+		return c
+	}
+	for _, child := range s.children {
+		if c := charsetHint(child); c != "" {
+			return c
+		}
+	}
+	return ""
 }
 
 // leaves decodes every leaf and sorts it into bodies and attachments.

@@ -163,7 +163,10 @@ func parseWord(s string) (w word, n int) {
 	if e < 1 || e > 5 {
 		return word{}, 0
 	}
-	encoding := strings.TrimSpace(rest[:e])
+	encoding := strings.ToUpper(strings.TrimSpace(rest[:e]))
+	if encoding != "B" && encoding != "Q" {
+		return word{}, 0
+	}
 	start := 2 + q + 1 + e + 1
 	body := s[start:]
 	end := strings.Index(body, "?=")
@@ -179,13 +182,10 @@ func parseWord(s string) (w word, n int) {
 		body = strings.TrimSuffix(body, "?")
 		w.faulty = true
 	}
-	switch encoding {
-	case "B", "b":
+	if encoding == "B" {
 		w.decodeB(body)
-	case "Q", "q":
+	} else {
 		w.decodeQ(body)
-	default:
-		return word{}, 0
 	}
 	return w, n
 }

@@ -47,6 +47,7 @@ func TestSubjectsAreDecodedAsClientsShowThem(t *testing.T) {
 		{"raw latin", "Gr\xfc\xdfe aus K\xf6ln", "Grüße aus Köln"},
 		{"line break smuggled in", "=?utf-8?q?a=0D=0ABcc:_x?=", "a  Bcc: x"},
 		{"NUL smuggled in", "=?utf-8?q?a=00b?=", "a b"},
+		{"raw Cyrillic in the charset of the body", "\xcf\xf0\xe8\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nContent-Type: text/plain; charset=windows-1251\r\n", "При"},
 		{"ISO-2022-JP", "=?ISO-2022-JP?B?GyRCRnxLXDhsGyhC?=", "日本語"},
 		{"ISO-2022-JP raw", "\x1b$BF|K\\8l\x1b(B", "日本語"},
 		{"Outlook's name for it", "=?_iso-2022-jp$ESC?B?GyRCRnxLXDhsGyhC?=", "日本語"},

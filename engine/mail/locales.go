@@ -93,10 +93,12 @@ var originalWords = phraseSet("original message|original mail|original email|ori
 	"algne kiri|algteade|sākotnējais ziņojums|pradinis laiškas|pradinis pranešimas|元のメッセージ|オリジナルメッセージ|原始邮件|原始郵件|原邮件|邮件原件|원본 메시지|원본 메일|원본 이메일|" +
 	"הודעה מקורית|الرسالة الأصلية|رسالة أصلية|پیام اصلی|thư gốc|tin nhắn gốc|ข้อความต้นฉบับ|ข้อความเดิม|pesan asli|missatge original|ursprüngliche e-mail")
 
-// wroteWords end the line above a quoted answer ("On ..., X wrote:").
-var wroteWords = strings.Split("wrote|writes|schrieb|geschrieben|a écrit|écrit|escribió|escribio|ha scritto|escreveu|schreef|skrev|kirjoitti|napsal|napsal(a)|napísal|napísal(a)|napisał|napisała|napisał(a)|pisze|"+
-	"írta|ezt írta|a scris|je napisao|je napisala|je napisao/la|napisao je|написал|написала|написал(а)|пишет|пише|написа|έγραψε|şunu yazdı|yazdı|kirjutas|rakstīja|rašė|さんは書きました|のメール|"+
-	"写道|寫道|님이 작성|작성|כתב|כתב/ה|כתבה|كتب|نوشت|đã viết|เขียนว่า|menulis|va escriure|va escriure el|idatzi zuen", "|")
+// wroteWords stand in the line above a quoted answer ("On ..., X wrote:").
+var wroteWords = phraseSet("wrote|writes|schrieb|geschrieben|écrit|escribió|escribio|scritto|escreveu|schreef|skrev|kirjoitti|napsal|napsal(a)|napísal|napísal(a)|napisał|napisała|napisał(a)|pisze|" +
+	"írta|scris|napisao|napisala|napisao/la|написал|написала|написал(а)|пишет|пише|написа|έγραψε|yazdı|kirjutas|rakstīja|rašė|כתב|כתב/ה|כתבה|كتب|نوشت|viết|menulis|escriure|idatzi")
+
+// wroteEndings are the same in languages that put no spaces between words.
+var wroteEndings = []string{"さんは書きました", "のメール", "写道", "寫道", "님이 작성", "작성", "เขียนว่า"}
 
 func phraseSet(s string) map[string]bool {
 	m := map[string]bool{}

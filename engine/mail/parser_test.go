@@ -3,10 +3,14 @@ package mail_test
 import (
 	"bytes"
 	"context"
+	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
+	"testing/iotest"
 
 	"github.com/tqmailrules/tqmailrules/engine"
 	"github.com/tqmailrules/tqmailrules/engine/mail"
@@ -121,4 +125,85 @@ func corpusBytes(b *testing.B) (raws []engine.Bytes) {
 		raws = append(raws, raw)
 	}
 	return raws
+}
+
+// brokenBlob fails after some bytes, as a disk or a connection does.
+type brokenBlob struct{ size int64 }
+
+func (b brokenBlob) Size() int64 { return b.size }
+func (b brokenBlob) Open() (io.ReadCloser, error) {
+	return io.NopCloser(io.MultiReader(strings.NewReader("Subject: x\n\nbody"), iotest.ErrReader(errBroken))), nil
+}
+
+var errBroken = errors.New("broken")
+
+func TestOnlyTheEnvironmentIsAnError(t *testing.T) {
+	canceled, cancel := context.WithCancel(context.Background())
+	cancel()
+	for _, tc := range []struct {
+		name string
+		ctx  context.Context
+		cfg  mail.Config
+		raw  engine.Blob
+		want error
+	}{
+		{"small mail that cannot be read", context.Background(), mail.Config{}, brokenBlob{100}, errBroken},
+		{"large mail that cannot be read", context.Background(), mail.Config{}, brokenBlob{1 << 30}, errBroken},
+		{"canceled", canceled, mail.Config{}, engine.Bytes("x"), context.Canceled},
+		{"no room for a large attachment", context.Background(), mail.Config{TempDir: "/nonexistent/folder"}, bigBlob{300_000}, os.ErrNotExist},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			if _, err := mail.New(tc.cfg).Parse(tc.ctx, tc.raw, engine.Origin{}); !errors.Is(err, tc.want) {
+				t.Errorf("error %v, want %v", err, tc.want)
+			}
+		})
+	}
+}
+
+func TestParserIsSafeForConcurrentUse(t *testing.T) {
+	p := mail.New(mail.Config{})
+	raws := generated()
+	want := make([]string, len(raws))
+	for i, raw := range raws {
+		want[i] = parse(t, string(raw)).ContentKey
+	}
+	var wg sync.WaitGroup
+	for range 8 {
+		wg.Go(func() {
+			for i, raw := range raws {
+				m, err := p.Parse(context.Background(), raw, engine.Origin{})
+				if err != nil || m.ContentKey != want[i] {
+					t.Errorf("mail %d: %v", i, err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+}
+
+func TestMessageIsCutAtItsCap(t *testing.T) {
+	p := mail.New(mail.Config{Limits: engine.Limits{Message: 100}})
+	raw := engine.Bytes("Subject: x\n\n" + strings.Repeat("a", 1000))
+	m, err := p.Parse(context.Background(), raw, engine.Origin{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !hasCap(m, engine.DefectMessageSize) || len(m.Body.Text) != 88 || m.Meta.Size != len(raw) {
+		t.Errorf("%d bytes of text, %v", len(m.Body.Text), m.Defects)
+	}
+	whole, _ := engine.Digest(raw)
+	if m.Meta.SHA256 != whole {
+		t.Error("the digest is not that of the whole message")
+	}
+}
+
+func TestIdentityOfADelivery(t *testing.T) {
+	o := engine.Origin{Source: "imap", Account: "a", Folder: "INBOX", ID: "7", Received: local}
+	m, err := mail.New(mail.Config{MailboxName: "phish"}).Parse(context.Background(), engine.Bytes("Date: Mon, 2 May 2022 00:00:00 +0000\n\n"), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if m.Meta.ID != o.Key() || m.Meta.Source != "imap" || m.Meta.Account != "a" || m.Meta.Folder != "INBOX" || m.Mailbox.Name != "phish" || !m.Meta.Received.Equal(local) {
+		t.Errorf("%+v in %+v", m.Meta, m.Mailbox)
+	}
 }

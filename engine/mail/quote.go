@@ -132,8 +132,11 @@ func separator(s string) (kind markKind, client string) {
 	if lead < 2 && !colon && !strings.HasPrefix(s, "*") {
 		return 0, ""
 	}
-	phrase := lowerText(strings.TrimRight(core, ":： \t"))
-	phrase = strings.Join(strings.Fields(phrase), " ")
+	phrase := strings.TrimRight(core, ":： \t")
+	if len(phrase) < 3 {
+		return 0, ""
+	}
+	phrase = strings.Join(strings.Fields(lowerText(phrase)), " ")
 	switch {
 	case forwardWords[phrase], strings.HasPrefix(phrase, "forwarded by "), strings.HasPrefix(phrase, "forwarded message from "):
 		return markForward, forwardClient(phrase, lead, tail, colon)
@@ -308,6 +311,9 @@ func wroteLine(c cursor, s string, next int) (end int, ok bool) {
 		if endsWrote(joined) {
 			return next, true
 		}
+		if strings.HasSuffix(joined, ":") {
+			return 0, false // it ends here, and is something else
+		}
 		d := cursor{c.text, next}
 		if d.done() {
 			return 0, false
@@ -333,14 +339,21 @@ func startsWrote(s string) bool {
 	return hasDigit && (strings.ContainsAny(s, "<@,") || r > 0x2000)
 }
 
+// endsWrote says whether a line with a date or an address ends in a colon and
+// holds the word for "wrote".
 func endsWrote(s string) bool {
 	t := strings.TrimRight(s, ":： \t*_")
-	if len(t) == len(s) || !strings.ContainsAny(s, "0123456789@") {
+	if len(t) == len(s) || len(t) < 8 || !strings.ContainsAny(t, "0123456789@") {
 		return false
 	}
-	t = strings.ToLower(t)
-	for _, w := range wroteWords {
-		if strings.HasSuffix(t, w) || strings.Contains(t[max(0, len(t)-160):], " "+w+" ") {
+	t = lowerText(t)
+	for _, w := range strings.Fields(t) {
+		if wroteWords[w] {
+			return true
+		}
+	}
+	for _, w := range wroteEndings {
+		if strings.HasSuffix(t, w) {
 			return true
 		}
 	}

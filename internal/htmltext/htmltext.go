@@ -43,7 +43,7 @@ func Project(raw string, opt Options) (engine.Page, []engine.Defect) {
 	cut := raw
 	if len(cut) > p.limits.Text {
 		p.limit(engine.DefectText, "HTML of %d bytes, %d were read", len(raw), p.limits.Text)
-		cut = raw[:p.limits.Text]
+		cut = strings.ToValidUTF8(raw[:p.limits.Text], "") // not in the middle of a character
 	}
 	p.out.buf = make([]byte, 0, len(cut)/8+64)
 	p.run(cut)

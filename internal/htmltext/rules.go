@@ -79,8 +79,13 @@ func (r *styleRules) apply(class, id string, s *style) {
 		}
 	}
 	for n := 0; class != "" && n < 32; n++ {
-		var name string
-		name, class, _ = strings.Cut(strings.TrimLeft(class, " \t\r\n"), " ")
+		class = strings.TrimLeft(class, " \t\r\n\f")
+		end := strings.IndexAny(class, " \t\r\n\f")
+		if end < 0 {
+			end = len(class)
+		}
+		name := class[:end]
+		class = class[end:]
 		if rule, ok := r.class[name]; ok {
 			s.merge(&rule)
 		}
