@@ -49,7 +49,7 @@ type command struct {
 func commands() []command {
 	return []command{
 		checkCommand, dryRunCommand, runCommand, testCommand, explainCommand, inspectCommand, indicatorsCommand,
-		queryCommand, demoCommand, completionCommand(), versionCommand,
+		queryCommand, demoCommand, schemaCommand, completionCommand(), versionCommand,
 	}
 }
 
