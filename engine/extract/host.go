@@ -267,6 +267,9 @@ func (s *scanner) ipv6(i, j int) bool {
 	for end > i && (w[end-1] == '.' || w[end-1] == ':' && (end < i+2 || w[end-2] != ':')) {
 		end--
 	}
+	if i > 1 && w[i-1] == ':' && isHex(w[i-2]) && hexGroup(w[:i-1]) {
+		return false // the tail of a longer run: a fingerprint
+	}
 	if colons < 2 || end-i > 45 || end-i < 3 || end < j && w[end] != '/' && w[end] != '%' {
 		return false
 	}
@@ -298,13 +301,30 @@ func plausibleIPv6(w string, a netip.Addr) bool {
 	if a.IsLoopback() {
 		return true
 	}
-	digits := 0
+	var digits, group, longest int
 	for i := 0; i < len(w); i++ {
 		if isDigit(w[i]) {
 			digits++
 		}
+		if group++; w[i] == ':' {
+			group = 0
+		}
+		longest = max(longest, group)
+	}
+	if longest <= 2 && !strings.Contains(w, "::") {
+		return false // eight pairs of digits: a serial number or hardware address
 	}
 	return digits > 0 && len(w) >= 5 || strings.Count(w, ":") >= 4
+}
+
+// hexGroup tells whether w ends in one to four hexadecimal digits that stand
+// at its start or behind a colon.
+func hexGroup(w string) bool {
+	n := 0
+	for n < len(w) && n < 5 && isHex(w[len(w)-1-n]) {
+		n++
+	}
+	return n > 0 && n < 5 && (n == len(w) || w[len(w)-1-n] == ':')
 }
 
 func addressFlags(ip string) engine.Flags {
@@ -354,7 +374,7 @@ func (s *scanner) hostLike(i, j int, strong bool) bool {
 	labels := strings.Count(w, ".") + 1
 	ext := lowerASCII(last)
 	strong = strong || s.defanged(i, j) || len(w) > 4 && strings.EqualFold(w[:4], "www.")
-	if !strong && extensions[ext] && !notClash[ext] && (labels == 2 || extensions[lowerASCII(secondLast(w))] || allDigits(secondLast(w))) {
+	if !strong && extensions[ext] && !notClash[ext] && (labels == 2 || extensions[lowerASCII(secondLast(w))] || versioned(w)) {
 		return false
 	}
 	return strong || !s.code(i, j, w, ext, labels) && !sentence(w, ext, labels) && !products[w]
@@ -366,6 +386,18 @@ func (s *scanner) defanged(i, j int) bool {
 	}
 	from, to := s.span(i, j)
 	return s.text[from:to] != s.word[i:j]
+}
+
+// versioned tells whether a name has an underscore, or a label of digits behind
+// its first: files have ("lib-1.2.so", "a_b.tmpl.pl"), hosts hardly.
+func versioned(w string) bool {
+	_, rest, _ := strings.Cut(w, ".")
+	for label := range strings.SplitSeq(rest, ".") {
+		if allDigits(label) {
+			return true
+		}
+	}
+	return strings.IndexByte(w, '_') >= 0
 }
 
 func secondLast(w string) string {
@@ -395,7 +427,12 @@ func (s *scanner) code(i, j int, w, ext string, labels int) bool {
 	if i > 0 && (s.word[i-1] == '$' || s.word[i-1] == '#' && ext != "com") {
 		return true
 	}
-	return codeTails[ext] && camel(w)
+	return codeTails[ext] && (camel(w) || operatorFollows(s.word[j:]))
+}
+
+// operatorFollows tells whether a sign of a program comes right after a name.
+func operatorFollows(w string) bool {
+	return w != "" && (strings.IndexByte("=[+&|", w[0]) >= 0 || w[0] == ';' || strings.HasPrefix(w, ");") || strings.HasPrefix(w, "++"))
 }
 
 // camel tells whether a capital follows a small letter inside a label.
@@ -576,6 +613,8 @@ func glued(w, stem, head, ext string) bool {
 	case allNumeric(stem) && (len(stem) < 3 || ext == "so" || ext == "pm"):
 		return true
 	case functionWords[ext] && last[0] <= 'Z' && last[len(last)-1] >= 'a':
+		return true
+	case codeMembers[ext] && (len(stem) == 1 && isLetter(stem[0]) || codeHeads[head] || last[0] <= 'Z' && stem[len(stem)-1] >= 'a'):
 		return true
 	}
 	return ext == "app" && (head == "com" || head == "org" || head == "net")

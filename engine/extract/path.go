@@ -55,7 +55,7 @@ func pathStart(t string) string {
 		if k := strings.IndexByte(t, '\\'); k > 6 && variable(t[5:k]) {
 			return typeFilePath
 		}
-	case len(t) > 4 && t[0] == '\\' && t[1] == '\\' && (isAlnum(t[2]) || t[2] == '?') && strings.IndexByte(t[3:], '\\') >= 0:
+	case share(t):
 		return typeFilePath
 	case t[0] == '%':
 		if k := strings.IndexByte(t[1:], '%'); k > 1 && len(t) > k+3 && t[k+2] == '\\' && variable(t[1:k+1]) {
@@ -65,6 +65,27 @@ func pathStart(t string) string {
 		return typeRegKey
 	}
 	return ""
+}
+
+// share tells whether "\\server\name" starts here; escapes of programs such as
+// "\\d+\\n" have one letter, or double every backslash.
+func share(t string) bool {
+	if len(t) < 6 || t[0] != '\\' || t[1] != '\\' {
+		return false
+	}
+	if t[2] == '?' && t[3] == '\\' {
+		return true
+	}
+	k := strings.IndexByte(t[2:], '\\')
+	if k < 2 || k+3 >= len(t) || t[k+3] == '\\' || class[t[k+3]] == space {
+		return false
+	}
+	for i := 2; i < k+2; i++ {
+		if t[i] >= 0x80 || !hostByte[t[i]] {
+			return false
+		}
+	}
+	return true
 }
 
 // drive tells whether a word has "X:/" at its start, past a quote or bracket.

@@ -100,7 +100,7 @@ func wideStop(w string, mask uint16) bool {
 // innerDot tells whether a dot stands before something other than closing punctuation.
 func innerDot(w string) bool {
 	i := strings.IndexByte(w, '.')
-	return i >= 0 && strings.Trim(w[i:], ".,;:!?'\")>…”’ ") != ""
+	return i >= 0 && strings.TrimLeft(w[i:], ".,;:!?'\")>") != ""
 }
 
 // unit cuts the word at its strongest anchors, "://" and "@", and hands what
@@ -204,10 +204,10 @@ func classes(w string) (mask uint16) {
 // trim takes punctuation off both ends of an atom.
 func (s *scanner) trim(i, j int) (int, int) {
 	w := s.word
-	for i < j && strings.IndexByte(".-+%~=@", w[i]) >= 0 {
+	for i < j && trimLeft[w[i]] {
 		i++
 	}
-	for i < j && strings.IndexByte(".-+%~:/_=@", w[j-1]) >= 0 {
+	for i < j && trimRight[w[j-1]] {
 		j--
 	}
 	return i, j

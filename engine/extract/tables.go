@@ -77,6 +77,19 @@ var localByte = byteSet("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz012
 // hostByte are the ASCII bytes of a host name.
 var hostByte = byteSet("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.-_")
 
+// trimLeft and trimRight are what does not belong to the ends of an atom.
+var (
+	trimLeft  = bytesOf(".-+%~=@")
+	trimRight = bytesOf(".-+%~:/_=@")
+)
+
+func bytesOf(s string) (t [256]bool) {
+	for i := 0; i < len(s); i++ {
+		t[s[i]] = true
+	}
+	return t
+}
+
 func byteSet(s string) (t [128]bool) {
 	for i := 0; i < len(s); i++ {
 		t[s[i]] = true
@@ -109,11 +122,11 @@ var extensions = stringSet(
 	"gadget", "theme", "diagcab", "msc", "ocx", "drv", "job", "evtx", "evt", "pcap", "pcapng", "yar", "yara", "ipynb", "sql", "dmp",
 	"ova", "ovf", "vmdk", "app", "xpi", "crx", "nupkg", "whl", "ps", "psd", "eps", "locked", "encrypted", "enc", "aes", "asc", "gpg",
 	"sig", "a3x", "au3", "ahk", "nsi", "bas", "frm", "cls", "mof", "sct", "xsl", "xslt", "xsd", "wsc", "dtd", "plist", "service",
-	"desktop", "ko", "lua", "awk", "sed", "vb", "vbproj", "csproj", "sln", "xaml", "cab", "mui", "nls", "tlb", "ax", "pif", "cur", "one",
+	"desktop", "ko", "lua", "awk", "sed", "vb", "vbproj", "csproj", "sln", "xaml", "cab", "mui", "nls", "tlb", "ax", "pif", "cur", "one", "map",
 )
 
 // notClash are extensions that are also listed suffixes and far commoner as such.
-var notClash = stringSet("one", "pm", "cs", "kt", "service", "sig")
+var notClash = stringSet("one", "cs", "kt", "service", "sig")
 
 // functionWords are country suffixes that are words: what follows a full stop
 // without a space.
@@ -129,13 +142,16 @@ var plainSuffixes = stringSet("com", "net", "org", "info", "biz", "edu", "gov", 
 var codeHeads = stringSet("document", "window", "this", "self", "console", "navigator", "location", "math", "json", "object", "array",
 	"element", "event", "system", "java", "javax", "string", "number", "jquery", "module", "exports", "process", "req", "res",
 	"request", "response", "wscript", "activexobject", "std", "os", "sys", "np", "pd", "plt", "screen", "history", "localstorage",
-	"sessionstorage", "date", "evt", "ctx", "el", "elem", "node", "args", "kwargs", "cls", "super", "parent", "child", "obj", "arr", "str")
+	"sessionstorage", "date", "evt", "ctx", "el", "elem", "node", "args", "kwargs", "cls", "super", "parent", "child", "obj", "arr", "str", "err", "error", "event", "elements", "elem", "data", "options", "opts", "props", "attrs", "params", "jqxhr", "tween", "promise", "deferred", "hooks", "node", "conf", "cfg", "app", "server", "client", "session", "form", "input", "button", "img", "target", "source", "src", "dst", "map", "key", "val", "value", "item", "items", "list", "index", "result", "results", "row", "col", "col", "cell", "url", "img", "frame", "global", "globals", "prototype", "proto")
 
 // htmlTags are first labels of style sheet selectors.
 var htmlTags = stringSet("a", "p", "b", "i", "u", "div", "span", "td", "tr", "th", "ul", "ol", "li", "h1", "h2", "h3", "h4", "h5", "h6", "table", "body", "img", "font", "input", "button", "form", "html", "nav", "main", "header", "footer", "section", "svg", "em", "pre", "code", "label", "select")
 
 // codeTails are suffixes that are members of such expressions or class names.
-var codeTails = stringSet("name", "style", "top", "link", "call", "map", "id", "is", "app", "black", "red", "blue", "pink", "center", "box", "zone", "page", "win", "bar", "data", "now", "sh", "so", "target", "post", "open", "search", "channel", "bold", "media", "group", "next", "date", "in", "to", "my", "me", "at", "do", "no", "it", "hidden", "show", "click", "play", "save", "text", "new", "day", "email", "host", "port", "country", "select", "world", "space", "size", "price", "global", "py", "pro", "pub", "security", "services", "network", "systems", "forms", "tools", "watch", "pics", "menu", "ms", "gallery", "fit", "off")
+var codeTails = stringSet("name", "style", "top", "link", "call", "map", "id", "is", "app", "black", "red", "blue", "pink", "center", "box", "zone", "page", "win", "bar", "data", "now", "sh", "so", "target", "post", "open", "search", "channel", "bold", "media", "group", "next", "date", "in", "to", "my", "me", "at", "do", "no", "it", "hidden", "show", "click", "play", "save", "text", "new", "day", "email", "host", "port", "country", "select", "world", "space", "size", "price", "global", "py", "pro", "pub", "security", "services", "network", "systems", "forms", "tools", "watch", "pics", "menu", "ms", "gallery", "fit", "off", "events", "fail", "fire", "properties", "free", "total", "build", "author", "secure", "support", "live", "zero", "compare", "parts", "function")
+
+// codeMembers are extensions that are members of objects, too: "err.msg", "e.Key".
+var codeMembers = stringSet("key", "sys", "class", "log", "url", "bin", "config", "theme", "job", "sql", "map", "dat", "tmp", "msg", "evt", "db", "app", "cmd", "doc", "service", "application", "temp", "sig", "js", "html", "text", "cfg", "css")
 
 // products are written with a dot and are neither hosts nor files.
 var products = stringSet("Node.js", "node.js", "NodeJS", "Vue.js", "Next.js", "Nuxt.js", "React.js", "Three.js", "D3.js", "Express.js", "Angular.js", "Chart.js", "ASP.NET", "ASP.Net", "VB.NET", "VB.Net", "ADO.NET", "Socket.IO", "Socket.io", "socket.io", "Booking.Com", "Paint.NET", "ML.NET", "sign.in", "log.in", "opt.in", "check.in")

@@ -19,6 +19,9 @@ func (s *scanner) plain(i, j int) {
 	case len(w) >= 25:
 		s.wallet(i, j)
 	}
+	if len(w) < 35 {
+		return
+	}
 	if k := strings.LastIndexAny(w, "_-"); k > 0 && len(w)-k > 32 && digestLabel(lowerASCII(w[:k])) {
 		s.digest(i+k+1, j)
 	}
@@ -316,11 +319,11 @@ func (s *scanner) spacedASN(start, end int) int {
 // mutex reports the quoted or bare token after "mutex", "mutex:", "mutex name:".
 func (s *scanner) mutex(end int) int {
 	t := s.text
-	colon := t[end-1] == ':'
+	colon, named := t[end-1] == ':', false
 	i := end + spaces(t[end:min(len(t), end+4)])
 	for _, w := range [...]string{"name:", "named ", "name ", "object ", "called ", "= ", ": "} {
 		if len(t)-i > len(w) && strings.EqualFold(t[i:i+len(w)], w) {
-			colon = true
+			colon, named = colon || w[len(w)-2] == ':', true
 			i += len(w)
 			i += spaces(t[i:min(len(t), i+4)])
 			break
@@ -345,8 +348,12 @@ func (s *scanner) mutex(end int) int {
 		j--
 	}
 	token := t[i:j]
-	if len(token) < 3 || !colon && !strings.HasPrefix(token, `Global\`) && !strings.HasPrefix(token, `Local\`) {
+	coined := strings.ContainsAny(token, `\_-{0123456789`) || strings.ToLower(token) != token
+	if len(token) < 4 || !colon && !(named && coined) && !strings.HasPrefix(token, `Global\`) && !strings.HasPrefix(token, `Local\`) {
 		return 0
+	}
+	if colon && !coined && j < len(t) && t[j] == ' ' && j+1 < len(t) && isLetter(t[j+1]) {
+		return 0 // the first word of a sentence
 	}
 	s.emitSpan(typeMutex, token, i, j, 0)
 	return j
