@@ -17,10 +17,10 @@ func patternFunctions() []*Function {
 		return p
 	}
 	return []*Function{
-		{Name: "regex.contains", Params: []Param{pText, pattern(constantPattern)}, result: boolType, Doc: "any of the patterns fits somewhere", work: workMatches2},
-		{Name: "regex.icontains", Params: []Param{pText, pattern(constantFoldedPattern)}, result: boolType, Doc: "as regex.contains, regardless of case", work: workMatches2},
-		{Name: "regex.match", Params: []Param{pText, pattern(constantWholePattern)}, result: boolType, Doc: "any of the patterns fits the whole text", work: workMatches2},
-		{Name: "regex.imatch", Params: []Param{pText, pattern(constantFoldedWholePattern)}, result: boolType, Doc: "as regex.match, regardless of case", work: workMatches2},
+		{Name: "regex.contains", Params: []Param{pText, pattern(constantPattern)}, result: boolType, Doc: "any of the patterns fits somewhere", work: workMatches},
+		{Name: "regex.icontains", Params: []Param{pText, pattern(constantFoldedPattern)}, result: boolType, Doc: "as regex.contains, regardless of case", work: workMatches},
+		{Name: "regex.match", Params: []Param{pText, pattern(constantWholePattern)}, result: boolType, Doc: "any of the patterns fits the whole text", work: workMatches},
+		{Name: "regex.imatch", Params: []Param{pText, pattern(constantFoldedWholePattern)}, result: boolType, Doc: "as regex.match, regardless of case", work: workMatches},
 		{Name: "regex.extract", Params: []Param{pText, one(constantPattern)}, result: textsType, Doc: "what the pattern fits, every time: its first group, else the whole", work: workExtract},
 		{Name: "regex.iextract", Params: []Param{pText, one(constantFoldedPattern)}, result: textsType, Doc: "as regex.extract, regardless of case", work: workExtract},
 		{Name: "regex.count", Params: []Param{pText, one(constantPattern)}, result: numberType, Doc: "how often the pattern fits, without overlap", work: workCountPattern},
@@ -28,15 +28,15 @@ func patternFunctions() []*Function {
 	}
 }
 
-// workMatches2 asks for any of several arguments of patterns.
-func workMatches2(r *run, a []any) (any, error) {
+// workMatches asks for any of the patterns of its arguments.
+func workMatches(r *run, a []any) (any, error) {
 	s := a[0].(string)
 	for _, p := range a[1:] {
 		for _, re := range p.(*patterns).all {
 			if err := r.spend(len(s) / patternBytes); err != nil {
 				return nil, err
 			}
-			if re.MatchString(s) {
+			if re.match(s) {
 				return true, nil
 			}
 		}
@@ -49,11 +49,13 @@ const maxExtracts = 1000
 
 func workExtract(r *run, a []any) (any, error) {
 	s, out := a[0].(string), []string{}
-	for _, re := range a[1].(*patterns).all {
+	for _, p := range a[1].(*patterns).all {
 		if err := r.spend(len(s) / patternBytes); err != nil {
 			return nil, err
 		}
-		out = append(out, extract(re, s, maxExtracts)...)
+		if p.may(s) {
+			out = append(out, extract(p.re, s, maxExtracts)...)
+		}
 	}
 	return out, r.spend(len(out))
 }
@@ -71,11 +73,14 @@ func extract(re *regexp.Regexp, s string, n int) []string {
 
 func workCountPattern(r *run, a []any) (any, error) {
 	s, n := a[0].(string), 0
-	for _, re := range a[1].(*patterns).all {
+	for _, p := range a[1].(*patterns).all {
 		if err := r.spend(len(s) / patternBytes); err != nil {
 			return nil, err
 		}
-		n += len(re.FindAllStringIndex(s, -1))
+		if !p.may(s) {
+			continue
+		}
+		n += len(p.re.FindAllStringIndex(s, -1))
 		if err := r.spend(n); err != nil {
 			return nil, err
 		}

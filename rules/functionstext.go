@@ -15,7 +15,7 @@ func textFunctions() []*Function {
 	}
 	wild := func(name, doc string, kind constant) *Function {
 		p := Param{Name: "wildcards", Type: "text in quotes", Repeated: true, constant: kind}
-		return &Function{Name: "strings." + name, Params: []Param{pText, p}, result: boolType, Doc: doc, work: workMatches2}
+		return &Function{Name: "strings." + name, Params: []Param{pText, p}, result: boolType, Doc: doc, work: workMatches}
 	}
 	other := named("other", pText)
 	return []*Function{

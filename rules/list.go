@@ -77,11 +77,24 @@ func (l *list) hasSuffix(s string) bool {
 // hostName brings a host name into the form of the message: lower case,
 // A-labels, no dot at the end.
 func hostName(s string) string {
+	if plainHost(s) {
+		return s
+	}
 	s = strings.Trim(s, ". ")
 	if d := names.ParseHost(s).Domain; d != "" {
 		return d
 	}
 	return strings.ToLower(s)
+}
+
+// plainHost says that a name has that form already, as those of a message do.
+func plainHost(s string) bool {
+	for i := 0; i < len(s); i++ {
+		if c := s[i]; (c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '-' && c != '.' {
+			return false
+		}
+	}
+	return s != "" && s[0] != '.' && s[len(s)-1] != '.'
 }
 
 // add enters a value; false when the kind does not allow it.

@@ -252,14 +252,6 @@ func textWork(f func(s, t string) bool) work {
 	}
 }
 
-func workMatches(r *run, a []any) (any, error) {
-	s := a[0].(string)
-	if err := r.spend(len(s) / patternBytes); err != nil {
-		return nil, err
-	}
-	return a[1].(*patterns).match(s), nil
-}
-
 func workInList(r *run, a []any) (any, error) {
 	s := a[0].(string)
 	return a[1].(*list).has(s), r.spendText(s)

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
-	"regexp"
 	"regexp/syntax"
 	"strings"
 	"unicode/utf8"
@@ -15,16 +14,7 @@ import (
 )
 
 // patterns are the alternatives of one constant argument.
-type patterns struct{ all []*regexp.Regexp }
-
-func (p *patterns) match(s string) bool {
-	for _, re := range p.all {
-		if re.MatchString(s) {
-			return true
-		}
-	}
-	return false
-}
+type patterns struct{ all []pattern }
 
 // constantText is a text that is written out, and the node that holds it.
 type constantTextAt struct {
@@ -100,13 +90,13 @@ func (c *checker) compilePatterns(n ast.Node, form func(string) string) (*patter
 	}
 	out := &patterns{}
 	for _, t := range texts {
-		re, err := regexp.Compile(form(t.text))
+		p, err := newPattern(form(t.text))
 		if err != nil {
 			c.patternError(n, t, err)
 			ok = false
 			continue
 		}
-		out.all = append(out.all, re)
+		out.all = append(out.all, p)
 	}
 	return out, ok
 }
