@@ -1,6 +1,7 @@
 package mail
 
 import (
+	"slices"
 	"strings"
 )
 
@@ -74,18 +75,36 @@ func (d *base64Decoder) feed(dst, src []byte) []byte {
 	return dst
 }
 
+// quadTables hold the alphabet shifted to the four places of a group; what is
+// not of the alphabet sets the top bit.
+var quadTables = func() (t [4][256]uint32) {
+	for c, v := range base64Table {
+		for place := range t {
+			t[place][c] = uint32(v) << (18 - 6*place)
+			if v >= 64 {
+				t[place][c] = 1 << 31
+			}
+		}
+	}
+	return t
+}()
+
 // decodeQuads takes the fast path: groups of four that are all of the alphabet.
 func decodeQuads(dst, src []byte, i int) ([]byte, int) {
-	for i+4 <= len(src) {
-		a, b, c, d := base64Table[src[i]], base64Table[src[i+1]], base64Table[src[i+2]], base64Table[src[i+3]]
-		if (a|b|c|d)&0x40 != 0 {
+	n := len(dst)
+	dst = slices.Grow(dst, (len(src)-i)/4*3+3)
+	out := dst[:cap(dst)]
+	t0, t1, t2, t3 := &quadTables[0], &quadTables[1], &quadTables[2], &quadTables[3]
+	for i+4 <= len(src) && n+3 <= len(out) {
+		v := t0[src[i]] | t1[src[i+1]] | t2[src[i+2]] | t3[src[i+3]]
+		if v>>31 != 0 {
 			break
 		}
-		v := uint32(a)<<18 | uint32(b)<<12 | uint32(c)<<6 | uint32(d)
-		dst = append(dst, byte(v>>16), byte(v>>8), byte(v))
+		out[n], out[n+1], out[n+2] = byte(v>>16), byte(v>>8), byte(v)
+		n += 3
 		i += 4
 	}
-	return dst, i
+	return out[:n], i
 }
 
 func (d *base64Decoder) one(dst []byte, c byte) []byte {
@@ -135,7 +154,15 @@ type qpDecoder struct {
 }
 
 func (d *qpDecoder) feed(dst, src []byte) []byte {
-	for _, c := range src {
+	for i := 0; i < len(src); i++ {
+		if len(d.esc) == 0 && len(d.space) == 0 {
+			run := plainRun(src[i:])
+			dst = append(dst, src[i:i+run]...)
+			if i += run; i == len(src) {
+				break
+			}
+		}
+		c := src[i]
 		if len(d.esc) > 0 {
 			if done := d.escape(&dst, c); done {
 				continue
@@ -156,6 +183,23 @@ func (d *qpDecoder) feed(dst, src []byte) []byte {
 		}
 	}
 	return dst
+}
+
+// plainRun is the length of what stands for itself: no escape, no line end, and
+// no white space but between two such bytes.
+func plainRun(b []byte) int {
+	n := 0
+	for n < len(b) {
+		c := b[n]
+		if c == '=' || c == '\n' || c == '\r' {
+			break
+		}
+		if (c == ' ' || c == '\t') && (n+1 == len(b) || b[n+1] <= ' ' || b[n+1] == '=') {
+			break
+		}
+		n++
+	}
+	return n
 }
 
 // endLine drops the white space before a line end, but keeps its CR.
