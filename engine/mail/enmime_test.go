@@ -25,7 +25,7 @@ var lean = enmime.NewParser(enmime.DisableTextConversion(true), enmime.DisableCh
 func TestEnmimeAgrees(t *testing.T) {
 	p := mail.New(mail.Config{})
 	same, attachments := 0, 0
-	for _, file := range corpus(t) {
+	for _, file := range samples(t) {
 		raw, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)

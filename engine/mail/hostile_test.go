@@ -280,10 +280,10 @@ type fileBlob struct {
 func (f fileBlob) Size() int64                  { return f.size }
 func (f fileBlob) Open() (io.ReadCloser, error) { return os.Open(f.path) }
 
-func TestStreamAndMemoryAgreeOnTheCorpus(t *testing.T) {
+func TestStreamAndMemoryAgreeOnSamples(t *testing.T) {
 	inMemory := mail.New(mail.Config{})
 	streaming := mail.New(mail.Config{Limits: engine.Limits{Memory: 4}, TempDir: t.TempDir()})
-	for _, file := range corpus(t) {
+	for _, file := range samples(t) {
 		raw, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)

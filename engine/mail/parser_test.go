@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -32,6 +33,34 @@ func corpus(tb testing.TB) []string {
 	})
 	if len(files) == 0 {
 		tb.Skip("skipped: no .eml under TQ_CORPUS")
+	}
+	return files
+}
+
+// samples are mails of our own, written to files, and those of the corpus if
+// there is one.
+func samples(t *testing.T) []string {
+	t.Helper()
+	dir := t.TempDir()
+	raws := generated()
+	for _, s := range []string{
+		mixed("\nbody", "Content-Type: application/pdf; name=a.pdf\nContent-Transfer-Encoding: base64\n\nJVBERi0xLjQK", "Content-Type: image/png; name=\"b c.png\"\n\n\x89PNG"),
+		mixed("Content-Type: multipart/alternative; boundary=x\n\n--x\n\na\n--x\nContent-Type: text/html\n\n<p>a\n--x--\n", "Content-Disposition: attachment; filename*=utf-8''%C3%A9.bin\nContent-Type: application/octet-stream\nContent-Transfer-Encoding: quoted-printable\n\n=00=01=\n=02"),
+		"Subject: =?utf-8?q?gr=C3=BC=C3=9Fe?= =?utf-8?q?_an_alle?=\nContent-Type: text/plain; charset=iso-8859-1\nContent-Transfer-Encoding: 8bit\n\nGr\xfc\xdfe\n",
+		strings.ReplaceAll(mixed("\none", "\ntwo", "Content-Type: application/x\n\nthree\n\n"), "\n", "\r\n"),
+	} {
+		raws = append(raws, engine.Bytes(s))
+	}
+	var files []string
+	for i, raw := range raws {
+		file := filepath.Join(dir, fmt.Sprintf("%d.eml", i))
+		if err := os.WriteFile(file, raw, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		files = append(files, file)
+	}
+	if os.Getenv("TQ_CORPUS") != "" {
+		files = append(files, corpus(t)...)
 	}
 	return files
 }

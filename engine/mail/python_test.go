@@ -26,7 +26,7 @@ type pythonView struct {
 // Python's email package. Every difference stands in
 // testdata/python-differences.json, by the digest of the mail, with the reason.
 func TestPythonAgrees(t *testing.T) {
-	files := corpus(t)
+	files := samples(t)
 	python, err := exec.LookPath("python3")
 	if err != nil {
 		t.Skip("skipped: needs python3")
