@@ -27,8 +27,9 @@ type checker struct {
 	use   *usage
 	vars  []variable
 	preds []predicate
-	keep  bool     // `indicator` can be read
-	open  []string // macros being expanded, to find cycles
+	keep  bool              // `indicator` can be read
+	open  []string          // macros being expanded, to find cycles
+	used  *yamlfile.Related // where the macro that is being expanded is used
 	bad   bool
 	cur   ast.Node          // the node being checked
 	short map[ast.Node]bool // texts that are read from short fields
@@ -67,6 +68,9 @@ func (c *checker) failAt(loc file.Location, message string, more ...func(*yamlfi
 	d := c.src.diagnostic(loc.From, message)
 	for _, f := range more {
 		f(&d)
+	}
+	if c.used != nil {
+		d.Related = append(d.Related, *c.used)
 	}
 	c.l.add(d)
 	c.bad = true

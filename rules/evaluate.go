@@ -156,7 +156,7 @@ func (s *Set) evaluateRule(ev *evaluator, r *Rule, phase engine.Phase, plan *eng
 		match = r.OnError == MatchRule
 	}
 	var steps []engine.Step
-	if match && r.Mode == Live {
+	if match {
 		var failed error
 		if steps, failed = r.steps(ev); failed != nil && err == nil {
 			err = failed

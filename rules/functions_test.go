@@ -138,7 +138,7 @@ var trueConditions = []string{
 	// numbers and times
 	`min(3, 1, 2) == 1 && max(1, 2.5) == 2.5 && abs(-3) == 3 && abs(-1.5) == 1.5`,
 	`ceil(1.2) == 2 && floor(1.8) == 1 && round(1.5) == 2`,
-	`int("42") == 42 && int(3.9) == 3 && float("1.5") == 1.5 && float(2) == 2`,
+	`int("42") == 42 && int(3.9) == 3 && min(9007199254740993, 9007199254740995) == 9007199254740993 && max(-3, -7) == -3 && abs(-7) == 7 && float("1.5") == 1.5 && float(2) == 2`,
 	`message.received - message.date == duration("90m") && duration("1d") > duration("23h") && duration("1h") * 2 == duration("2h")`,
 	`message.date < message.received && message.date > date("2026-05-01") && message.received == date("2026-05-01T12:00:00Z") && message.date + duration("90m") == message.received`,
 	// operators

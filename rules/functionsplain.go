@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"math"
@@ -80,9 +81,9 @@ func plainList() []*Function {
 
 func plainNumber() []*Function {
 	return []*Function{
-		{Name: "min", Params: []Param{pNum, repeated(pNum)}, Result: "number", Doc: "the least", typed: checkExtreme(math.Min)},
-		{Name: "max", Params: []Param{pNum, repeated(pNum)}, Result: "number", Doc: "the greatest", typed: checkExtreme(math.Max)},
-		{Name: "abs", Params: []Param{pNum}, Result: "number", Doc: "without its sign", typed: checkExtreme(func(a, _ float64) float64 { return math.Abs(a) })},
+		{Name: "min", Params: []Param{pNum, repeated(pNum)}, Result: "number", Doc: "the least", typed: checkExtreme(func(a, b int) int { return min(a, b) }, math.Min)},
+		{Name: "max", Params: []Param{pNum, repeated(pNum)}, Result: "number", Doc: "the greatest", typed: checkExtreme(func(a, b int) int { return max(a, b) }, math.Max)},
+		{Name: "abs", Params: []Param{pNum}, Result: "number", Doc: "without its sign", typed: checkExtreme(func(a, _ int) int { return max(a, -a) }, func(a, _ float64) float64 { return math.Abs(a) })},
 		{Name: "ceil", Params: []Param{pNum}, result: numberType, Doc: "the next whole number above", work: numberWork(math.Ceil)},
 		{Name: "floor", Params: []Param{pNum}, result: numberType, Doc: "the next whole number below", work: numberWork(math.Floor)},
 		{Name: "round", Params: []Param{pNum}, result: numberType, Doc: "the nearest whole number", work: numberWork(math.Round)},
@@ -402,19 +403,13 @@ func compareValues(a, b any) int {
 	case time.Time:
 		return x.Compare(b.(time.Time))
 	case time.Duration:
-		return int(min(max(x-b.(time.Duration), -1), 1))
+		return cmp.Compare(x, b.(time.Duration))
 	case bool:
 		return strings.Compare(strconv.FormatBool(x), strconv.FormatBool(b.(bool)))
 	}
 	x, _ := decimal(a)
 	y, _ := decimal(b)
-	switch {
-	case x < y:
-		return -1
-	case x > y:
-		return 1
-	}
-	return 0
+	return cmp.Compare(x, y)
 }
 
 func workDistinct(r *run, a []any) (any, error) {
@@ -529,7 +524,9 @@ func checkCoalesce(c *checker, f *Function, n ast.Node, args []ast.Node) (ast.No
 	return c.emitWork(f.Name, w, all, out), all
 }
 
-func checkExtreme(f2 func(a, b float64) float64) func(*checker, *Function, ast.Node, []ast.Node) (ast.Node, typ) {
+// checkExtreme is the type rule of functions of one or several numbers: whole
+// numbers give one, else the result is a fraction.
+func checkExtreme(whole func(a, b int) int, fraction func(a, b float64) float64) func(*checker, *Function, ast.Node, []ast.Node) (ast.Node, typ) {
 	return func(c *checker, f *Function, n ast.Node, args []ast.Node) (ast.Node, typ) {
 		out, ok := c.arguments(f, args)
 		if !ok {
@@ -541,19 +538,27 @@ func checkExtreme(f2 func(a, b float64) float64) func(*checker, *Function, ast.N
 				t = decimalType
 			}
 		}
-		w := func(r *run, a []any) (any, error) {
-			x, _ := decimal(a[0])
-			x = f2(x, x)
-			for _, v := range a[1:] {
-				y, _ := decimal(v)
-				x = f2(x, y)
-			}
-			if t.kind == numberKind {
-				return int(x), r.spend(len(a))
-			}
-			return x, r.spend(len(a))
+		if t.kind == numberKind {
+			return c.emitWork(f.Name, fold2(whole, func(n int) int { return n }), t, out), t
 		}
-		return c.emitWork(f.Name, w, t, out), t
+		return c.emitWork(f.Name, fold2(fraction, func(n int) float64 { return float64(n) }), t, out), t
+	}
+}
+
+// fold2 joins the arguments two by two, all of them as N.
+func fold2[N int | float64](join func(a, b N) N, widen func(int) N) work {
+	number := func(v any) N {
+		if n, ok := v.(int); ok {
+			return widen(n)
+		}
+		return v.(N)
+	}
+	return func(r *run, a []any) (any, error) {
+		x := join(number(a[0]), number(a[0]))
+		for _, v := range a[1:] {
+			x = join(x, number(v))
+		}
+		return x, r.spend(len(a))
 	}
 }
 
@@ -570,8 +575,17 @@ func (c *checker) quietType(n ast.Node) (ast.Node, typ) {
 func numberWork(f func(float64) float64) work {
 	return func(r *run, a []any) (any, error) {
 		x, _ := decimal(a[0])
-		return int(f(x)), r.spend(0)
+		return toInt(r, f(x))
 	}
+}
+
+// toInt refuses what has no exact whole number, since machines differ in what
+// they make of it.
+func toInt(r *run, x float64) (any, error) {
+	if math.IsNaN(x) || math.Abs(x) > 1<<53 {
+		return nil, errNotWhole
+	}
+	return int(x), r.spend(0)
 }
 
 // Errors of values that turn out not to fit when a condition runs.
@@ -588,8 +602,10 @@ func workInt(r *run, a []any) (any, error) {
 		}
 		return i, r.spend(0)
 	}
-	x, _ := decimal(a[0])
-	return int(x), r.spend(0)
+	if n, ok := a[0].(int); ok {
+		return n, r.spend(0)
+	}
+	return toInt(r, a[0].(float64))
 }
 
 func workFloat(r *run, a []any) (any, error) {

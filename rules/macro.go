@@ -35,6 +35,7 @@ func (c *checker) macro(n *ast.MemberNode, name string) (ast.Node, typ) {
 		return n, typ{}
 	}
 	inner := &checker{l: c.l, src: m.src, use: c.use, keep: c.keep, open: append(slices.Clone(c.open), name), trace: c.trace}
+	inner.used = &yamlfile.Related{Pos: c.src.pos(n.Location().From), Message: "macro " + name + " is used here"}
 	out, t := inner.node(m.tree)
 	c.bad = c.bad || inner.bad
 	return out, t

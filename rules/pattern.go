@@ -82,7 +82,7 @@ func (c *checker) patterns(n ast.Node, before, after string) (*patterns, bool) {
 func (c *checker) compilePatterns(n ast.Node, form func(string) string) (*patterns, bool) {
 	texts, ok := c.constants(n)
 	if !ok {
-		if c.quietCheck(n) {
+		if c.clean(n) {
 			c.fail(n, "the pattern is not written out", expected("a text in quotes, a list of them, or a list or macro of the rule file"),
 				hint("a pattern that depends on the mail could be made by the mail"))
 		}
@@ -101,15 +101,11 @@ func (c *checker) compilePatterns(n ast.Node, form func(string) string) (*patter
 	return out, ok
 }
 
-// quietCheck checks a node for its own mistakes and says whether there were none.
-func (c *checker) quietCheck(n ast.Node) bool {
-	bad := c.bad
-	c.bad = false
+// clean checks a node for its own mistakes and says whether there were none.
+func (c *checker) clean(n ast.Node) bool {
+	before := len(c.l.Diags)
 	c.node(n)
-	clean := !c.bad
-	c.bad = true
-	_ = bad
-	return clean
+	return len(c.l.Diags) == before
 }
 
 // patternError points at the part of a pattern that is wrong.

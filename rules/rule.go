@@ -140,12 +140,23 @@ func (l *loader) readShape(f yamlfile.Fields) {
 		d.Hint = "put the two into rules of their own"
 		l.Add(d)
 	case f.Has("keep"):
+		l.withoutMeaning(f, "stop", "on_error")
 	case !f.Has("when") && !f.Has("then"):
 		d := f.Node().Errorf("a rule without a condition")
 		d.Expected = "when and then, or keep"
 		l.Add(d)
 	default:
 		l.Need(f, "a rule", "when", "then")
+	}
+}
+
+// withoutMeaning refuses keys that a keep rule cannot have: it is asked about
+// each indicator by itself, and one that fails holds.
+func (l *loader) withoutMeaning(f yamlfile.Fields, keys ...string) {
+	for _, k := range keys {
+		if f.Has(k) {
+			l.Add(f.Get(k).Errorf("%s means nothing in a keep rule", k))
+		}
 	}
 }
 

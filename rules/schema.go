@@ -106,9 +106,18 @@ func ruleSchema() schema {
 	s["required"] = []string{"id"}
 	s["oneOf"] = []schema{
 		{"required": []string{"when", "then"}, "not": schema{"required": []string{"keep"}}},
-		{"required": []string{"keep"}, "not": schema{"anyOf": []schema{{"required": []string{"when"}}, {"required": []string{"then"}}}}},
+		{"required": []string{"keep"}, "not": schema{"anyOf": anyKey("when", "then", "stop", "on_error")}},
 	}
 	return s
+}
+
+// anyKey fits a mapping that has any of the keys.
+func anyKey(keys ...string) []schema {
+	var out []schema
+	for _, k := range keys {
+		out = append(out, schema{"required": []string{k}})
+	}
+	return out
 }
 
 // actionsSchema is one entry of `then`.

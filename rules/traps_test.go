@@ -50,6 +50,8 @@ func TestFailingConditionsSayWhere(t *testing.T) {
 		{"not a number", `int(subject.subject) > 1`, "rules.yaml:15:5: not a whole number"},
 		{"behind other things", `len(attachments) == 2 &&
   float(sender.display_name) > 1`, "rules.yaml:16:7: not a number"},
+		{"too large a number", `int(1e300) > 1`, "rules.yaml:15:5: not a whole number"},
+		{"no number", `round(0 / 0.0) == 1`, "rules.yaml:15:5: not a whole number"},
 		{"remainder", `7 % len(nested) == 1`, "rules.yaml:15:7: the remainder of a division by zero"},
 		{"too long a list", `len(1..9000000) == 3`, "rules.yaml:15:10: the condition makes too long a list"},
 		{"in a predicate", `any(attachments, int(.file_name) == 1)`, "rules.yaml:15:22: not a whole number"},
