@@ -10,14 +10,21 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
-// TestMain lets scripts call the program by its name.
+// asProgram makes the test binary be the program.
+const asProgram = "TQ_TEST_AS_PROGRAM"
+
+// TestMain lets scripts call the program by its name, and other tests as a
+// process of its own.
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){
-		"tqmailrules": func() {
-			a := &app{in: os.Stdin, out: os.Stdout, err: os.Stderr, env: os.LookupEnv, now: time.Now}
-			os.Exit(int(a.main(context.Background(), os.Args[1:])))
-		},
-	})
+	if os.Getenv(asProgram) != "" {
+		program()
+	}
+	testscript.Main(m, map[string]func(){"tqmailrules": program})
+}
+
+func program() {
+	a := &app{in: os.Stdin, out: os.Stdout, err: os.Stderr, env: os.LookupEnv, now: time.Now}
+	os.Exit(int(a.main(context.Background(), os.Args[1:])))
 }
 
 // TestScripts runs one script per behaviour of the command line. $EXAMPLES is

@@ -1,0 +1,79 @@
+//go:build unix
+
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/base64"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+// TestLargeAttachmentNeedsLittleMemory runs inspect and dry-run over a mail with
+// one attachment of 200 MB, as processes of their own, and looks at their peak
+// resident size.
+func TestLargeAttachmentNeedsLittleMemory(t *testing.T) {
+	if testing.Short() {
+		t.Skip("writes a mail of 270 MB")
+	}
+	dir := t.TempDir()
+	mail := filepath.Join(dir, "large.eml")
+	writeLargeMail(t, mail, 200<<20)
+	rules := filepath.Join("..", "..", "examples", "rules", "desk", "phishing.yaml")
+	hygiene := filepath.Join("..", "..", "examples", "rules", "desk", "hygiene.yaml")
+	for _, args := range [][]string{{"inspect", mail}, {"dry-run", "--rules", rules, "--rules", hygiene, mail}} {
+		t.Run(args[0], func(t *testing.T) {
+			out, peak := asProcess(t, args...)
+			if !strings.Contains(out, "large.bin") && !strings.Contains(out, "shipped") {
+				t.Errorf("output: %.500s", out)
+			}
+			t.Logf("peak resident size %d MiB", peak>>20)
+			if peak > 150<<20 {
+				t.Errorf("peak resident size %d MiB, want at most 150", peak>>20)
+			}
+		})
+	}
+}
+
+func writeLargeMail(t *testing.T, path string, size int) {
+	t.Helper()
+	f, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	w := bufio.NewWriter(f)
+	w.WriteString("From: a@large-mail.icu\nSubject: large\nDate: Mon, 2 Mar 2026 09:00:00 +0000\nMIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=x\n\n" +
+		"--x\nContent-Type: text/plain\n\nhttp://large-mail.icu/x\n--x\nContent-Type: application/octet-stream\nContent-Disposition: attachment; filename=large.bin\nContent-Transfer-Encoding: base64\n\n")
+	line := base64.StdEncoding.EncodeToString(bytes.Repeat([]byte{0xa5, 1, 0x7f}, 19)) + "\n"
+	for n := 0; n < size; n += 57 {
+		w.WriteString(line)
+	}
+	w.WriteString("--x--\n")
+	if err := w.Flush(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// asProcess runs the program as a child and returns its output and its peak
+// resident size in bytes.
+func asProcess(t *testing.T, args ...string) (string, int64) {
+	t.Helper()
+	cmd := exec.Command(os.Args[0], args...)
+	cmd.Env = append(os.Environ(), asProgram+"=1")
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("%v: %v", args, err)
+	}
+	peak := cmd.ProcessState.SysUsage().(*syscall.Rusage).Maxrss
+	if runtime.GOOS != "darwin" {
+		peak <<= 10 // kilobytes everywhere but there
+	}
+	return string(out), peak
+}
