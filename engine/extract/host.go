@@ -200,10 +200,17 @@ func allNumeric(s string) bool { return s != "" && strings.Trim(s, "0123456789."
 // ipv4 reports a dotted quad unless the words around make it a version.
 func (s *scanner) ipv4(i, j int) {
 	a, ok := parseIPv4(s.word[i:j])
-	if !ok || s.versionContext(i, j) {
+	if !ok || mask(a) || s.versionContext(i, j) {
 		return
 	}
 	s.emit(typeIPv4, s.word[i:j], i, j, ipFlags(a))
+}
+
+// mask tells what is written like an address and addresses nothing: network
+// masks, the broadcast and the unspecified address.
+func mask(a netip.Addr) bool {
+	b := a.As4()
+	return b[0] == 255 || b == [4]byte{}
 }
 
 // parseIPv4 is strict: four decimal numbers without leading zeros.

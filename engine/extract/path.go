@@ -145,6 +145,10 @@ func pathEnd(t string, i int) int {
 			end = next
 			continue
 		}
+		if n := placeholder(t[end:limit]); n > 0 {
+			end += n
+			continue
+		}
 		if c < ' ' || c == 0x7f || strings.IndexByte("\"<>|*?`;,", c) >= 0 {
 			break
 		}
@@ -157,6 +161,24 @@ func pathEnd(t string, i int) int {
 		end--
 	}
 	return end
+}
+
+// placeholder returns the length of "<user>" or "*" as a whole segment of a path.
+func placeholder(t string) int {
+	if len(t) > 2 && t[0] == '*' && t[1] == '\\' {
+		return 1
+	}
+	if len(t) < 4 || t[0] != '<' {
+		return 0
+	}
+	n := 1
+	for n < len(t) && n < 24 && (isAlnum(t[n]) || t[n] == '_' || t[n] == '-' || t[n] == ' ') {
+		n++
+	}
+	if n < 2 || n+1 >= len(t) || t[n] != '>' || t[n+1] != '\\' {
+		return 0
+	}
+	return n + 1
 }
 
 // spacedSegment returns where the backslash after the words at a space is.

@@ -150,6 +150,9 @@ func unescapeSlash(t string, before []byte) (n int, repl string) {
 	case len(t) > 1 && t[1] == '/':
 		return 2, "/"
 	case afterScheme(before):
+		if len(t) > 1 && (t[1] == 'n' || t[1] == 'r') && (len(t) == 2 || t[2] < 'a' || t[2] > 'z') {
+			return 2, " " // the line end of a string in a program
+		}
 		return 1, "/"
 	}
 	return 0, ""

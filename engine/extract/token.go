@@ -412,6 +412,12 @@ func (s *scanner) restOfLine(typ string, from int) int {
 	for i < len(t) && (t[i] == ' ' || t[i] == '\t') {
 		i++
 	}
+	if i+1 < len(t) && (t[i] == '\'' || t[i] == '"') {
+		if k := strings.IndexByte(t[i+1:min(len(t), i+512)], t[i]); k > 2 {
+			s.emitSpan(typ, t[i+1:i+1+k], i+1, i+1+k, 0)
+			return i + k + 2
+		}
+	}
 	end := i
 	for end < len(t) && end-i < 512 && t[end] != '\n' && t[end] != '\r' && t[end] != '"' && t[end] != '`' && t[end] != '<' {
 		end++

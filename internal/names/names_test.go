@@ -146,6 +146,9 @@ func TestParseURLFillsEveryField(t *testing.T) {
 	if ip.IP != "192.0.2.7" || ip.Domain.Domain != "192.0.2.7" || ip.Domain.Valid {
 		t.Errorf("address host: IP %q, Domain %+v", ip.IP, ip.Domain)
 	}
+	if tcp, _ := names.ParseURL("tcp://192.0.2.7:4444"); tcp.IP != "192.0.2.7" || tcp.Port != 4444 || tcp.URL != "tcp://192.0.2.7:4444" {
+		t.Errorf("address of another scheme: %+v", tcp)
+	}
 	if mapped, _ := names.ParseURL("http://[::ffff:192.0.2.7]/"); mapped.IP != "192.0.2.7" {
 		t.Errorf("IP of a mapped address = %q", mapped.IP)
 	}
@@ -268,6 +271,8 @@ func TestFindLinks(t *testing.T) {
 		{"schemes alone", "http:// and https:// and www. alone", nil},
 		{"target inside a target", "https://example.com/?u=https://example.org/", []string{"https://example.com/?u=https://example.org/"}},
 		{"ideographic full stop", "请访问 https://example.com/a。谢谢", []string{"https://example.com/a"}},
+		{"square brackets around", "[https://example.com/i.png][X]", []string{"https://example.com/i.png"}},
+		{"text behind round brackets", "(http://example.com/a)b", []string{"http://example.com/a"}},
 		{"ellipsis", "http://example.com/a...", []string{"http://example.com/a"}},
 		{"mail address", "mail joe@www.example.com", nil},
 		{"broken host, then a good one", "http://a..b/ http://example.com/", []string{"http://example.com/"}},

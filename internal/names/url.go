@@ -267,6 +267,9 @@ func readHost(u *engine.URL, host string, special bool) bool {
 		return ok
 	}
 	u.Domain = ParseHost(name)
+	if isAddress(name) { // of a scheme that browsers leave alone
+		u.IP = name
+	}
 	return true
 }
 
