@@ -48,53 +48,63 @@ func actionNamed(name string) (Action, bool) {
 }
 
 // readActions reads `then`: a list of mappings, each of one action or several.
+// Their phase is checked last, since a template of a later one may be what makes
+// the rule late.
 func (l *loader) readActions(r *Rule, n *yamlfile.Node) {
 	items, ok := l.Items(n, "then")
 	if ok && len(items) == 0 {
 		l.Add(n.Errorf("then is empty"))
 	}
-	type late struct {
-		key  *yamlfile.Node
-		spec Action
-	}
-	var read []late
+	var keys []*yamlfile.Node
 	for _, it := range items {
 		if it.Kind != yamlfile.Mapping {
-			d := it.Errorf("an action is %s", it.Kind)
-			d.Expected = "a mapping such as { tag: phish }"
-			if it.Kind == yamlfile.Scalar {
-				d.Suggest(it.Text, actionNames())
-			}
-			l.Add(d)
+			l.notAnAction(it)
 			continue
 		}
 		for _, p := range it.Pairs {
-			spec, ok := actionNamed(p.Key.Text)
-			if !ok {
-				d := p.Key.Errorf("unknown action %s", p.Key.Text)
-				d.Suggest(p.Key.Text, actionNames())
-				l.Add(d)
-				continue
-			}
-			read = append(read, late{p.Key, spec})
-			r.Actions = append(r.Actions, ActionInfo{spec.Name, p.Key.Pos()})
-			before := len(l.Diags)
-			f := spec.read(l, r, p.Value)
-			if len(l.Diags) == before+1 && l.Diags[before].Expected == yamlfile.Mapping.String() {
-				l.Diags[before].Expected = spec.Form
-			}
-			if f != nil {
-				r.actions = append(r.actions, &action{spec.Name, p.Key, f})
+			if l.readAction(r, p) {
+				keys = append(keys, p.Key)
 			}
 		}
 	}
-	for _, a := range read { // the templates of all actions are known only now
-		l.checkPhase(r, a.key, a.spec)
+	for _, k := range keys {
+		l.checkPhase(r, k)
 	}
 }
 
+func (l *loader) notAnAction(n *yamlfile.Node) {
+	d := n.Errorf("an action is %s", n.Kind)
+	d.Expected = "a mapping such as { tag: phish }"
+	if n.Kind == yamlfile.Scalar {
+		d.Suggest(n.Text, actionNames())
+	}
+	l.Add(d)
+}
+
+// readAction reads one action and says whether its name is one.
+func (l *loader) readAction(r *Rule, p yamlfile.Pair) bool {
+	spec, ok := actionNamed(p.Key.Text)
+	if !ok {
+		d := p.Key.Errorf("unknown action %s", p.Key.Text)
+		d.Suggest(p.Key.Text, actionNames())
+		l.Add(d)
+		return false
+	}
+	r.Actions = append(r.Actions, ActionInfo{spec.Name, p.Key.Pos()})
+	before := len(l.Diags)
+	resolve := spec.read(l, r, p.Value)
+	if len(l.Diags) == before+1 && l.Diags[before].Expected == yamlfile.Mapping.String() {
+		l.Diags[before].Expected = spec.Form
+	}
+	if resolve != nil {
+		r.actions = append(r.actions, &action{spec.Name, p.Key, resolve})
+	}
+	return true
+}
+
 // checkPhase refuses an action that comes too late.
-func (l *loader) checkPhase(r *Rule, key *yamlfile.Node, spec Action) {
+func (l *loader) checkPhase(r *Rule, key *yamlfile.Node) {
+	spec, _ := actionNamed(key.Text)
 	if r.Phase <= spec.Until {
 		return
 	}

@@ -111,10 +111,6 @@ func (n *traceNode) explain(b *bodyTrace) *Value {
 	v.Start, v.End = n.src.extent(n.node)
 	v.Text = n.src.text[v.Start:v.End]
 	v.Pos = n.src.node.At(n.src.off + v.Start)
-	if b == nil {
-		v.skip(n)
-		return v
-	}
 	v.truth, v.Evaluated = b.values[n.id]
 	if v.Evaluated {
 		v.Value = show(v.truth)
@@ -127,13 +123,6 @@ func (n *traceNode) explain(b *bodyTrace) *Value {
 		v.Children = append(v.Children, c.explain(b))
 	}
 	return v
-}
-
-// skip fills the children of what was not evaluated.
-func (v *Value) skip(n *traceNode) {
-	for _, c := range n.children {
-		v.Children = append(v.Children, c.explain(nil))
-	}
 }
 
 // markFailed marks the sub-expressions around the place of an error.
