@@ -197,7 +197,8 @@ func uLabels(ascii string) string {
 
 // isAddress asks the parser only about what may be one: its error costs memory.
 func isAddress(host string) bool {
-	if strings.IndexByte(host, ':') < 0 && !isDigit(host[strings.LastIndexByte(host, '.')+1]) {
+	last := host[strings.LastIndexByte(host, '.')+1:]
+	if last == "" || strings.IndexByte(host, ':') < 0 && !isDigit(last[0]) {
 		return false
 	}
 	_, err := netip.ParseAddr(host)

@@ -258,7 +258,7 @@ func readHost(u *engine.URL, host string, special bool) bool {
 		return false
 	}
 	name = strings.TrimSuffix(name, ".")
-	if name == "" || strings.Contains(name, "..") || name[0] == '.' {
+	if name == "" || strings.Contains(name, "..") || name[0] == '.' || name[len(name)-1] == '.' {
 		return false
 	}
 	if special && endsInNumber(name) {
