@@ -167,16 +167,15 @@ func (b *builder) links() {
 // inline marks attachments that are shown inside the body: referred to by the
 // HTML, or pictures whose disposition says so (RFC 2183 section 2.1).
 func (b *builder) inline() {
-	shown := map[string]bool{}
+	referred := map[string]bool{}
 	for _, r := range b.msg.Body.HTML.Refs {
 		if id, ok := cutFold(r.URL, "cid:"); ok {
-			shown[id] = true
+			referred[id] = true
 		}
 	}
-	sections := b.root.leaves(nil)
 	for i, p := range b.msg.Leaves {
-		picture := strings.HasPrefix(p.ContentType, "image/") && sections[i].disp.value == "inline"
-		p.IsInline = p.ContentID != "" && shown[p.ContentID] || picture
+		picture := strings.HasPrefix(p.ContentType, "image/") && b.shown[i]
+		p.IsInline = p.ContentID != "" && referred[p.ContentID] || picture
 	}
 }
 

@@ -1,6 +1,7 @@
 package mail
 
 import (
+	"bytes"
 	"path"
 	"strings"
 
@@ -16,6 +17,7 @@ type builder struct {
 	words   words
 	root    *section
 	texts   []text // bodies in document order
+	shown   []bool // of each leaf: its disposition is inline
 }
 
 // text is one decoded text body.
@@ -66,29 +68,59 @@ func charsetHint(s *section) string {
 func (b *builder) leaves(src *source) error {
 	r := &reader{src: src, job: b.job, defs: &b.defects}
 	defer r.close()
-	sections := src.root.leaves(nil)
-	b.msg.Leaves = make([]*engine.Part, 0, len(sections))
-	for i, s := range sections {
-		if s.path == "" {
-			s.path = "1" // a multipart without parts
-		}
-		role := roleOf(s, i == 0)
+	return b.read(r, src.root)
+}
+
+// read decodes the leaves below root.
+func (b *builder) read(r *reader, root *section) error {
+	for _, s := range root.leaves(nil) {
+		role := roleOf(s, len(b.msg.Leaves) == 0)
 		c, err := r.leaf(s, role == roleAttachment)
 		if err != nil {
 			return err
 		}
-		part := b.part(s, &c)
-		b.msg.Leaves = append(b.msg.Leaves, part)
-		if role != roleAttachment {
-			b.addText(s, part, &c, role == roleHTML)
+		if inner := b.encodedMultipart(s, &c); inner != nil {
+			src := &source{mem: c.mem, size: c.size, root: inner}
+			if err := b.read(&reader{src: src, job: b.job, defs: &b.defects}, inner); err != nil {
+				return err
+			}
 			continue
 		}
-		b.msg.Attachments = append(b.msg.Attachments, part)
-		if err := b.nested(s, part, &c); err != nil {
+		if s.path == "" {
+			s.path = "1" // a multipart without parts
+		}
+		if err := b.leaf(s, role, &c); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// encodedMultipart takes a multipart apart that was encoded as a whole; nil when
+// the section is none.
+func (b *builder) encodedMultipart(s *section, c *content) *section {
+	if !s.isMultipart() || c.mem == nil || !bytes.Contains(c.mem, []byte("--"+s.boundary)) {
+		return nil
+	}
+	root := scanBody(s, c.mem, b.job.cfg.Limits, &b.defects)
+	if len(root.children) == 0 {
+		return nil
+	}
+	b.defects.add(engine.DefectEncoding, s.path, "a multipart is encoded as a whole")
+	return root
+}
+
+// leaf adds one decoded leaf to the message.
+func (b *builder) leaf(s *section, role role, c *content) error {
+	part := b.part(s, c)
+	b.msg.Leaves = append(b.msg.Leaves, part)
+	b.shown = append(b.shown, s.disp.value == "inline")
+	if role != roleAttachment {
+		b.addText(s, part, c, role == roleHTML)
+		return nil
+	}
+	b.msg.Attachments = append(b.msg.Attachments, part)
+	return b.nested(s, part, c)
 }
 
 // part describes a leaf.

@@ -6,6 +6,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/tqmailrules/tqmailrules/engine"
+	"github.com/tqmailrules/tqmailrules/internal/htmltext"
 	"github.com/tqmailrules/tqmailrules/internal/names"
 )
 
@@ -38,7 +39,7 @@ func (b *builder) inlineForward() bool {
 		fwd = html
 	}
 	if okHTML {
-		fwd.Original.Page = pageFrom(&m.Body.HTML, at)
+		fwd.Original.Page = b.pageFrom(&m.Body.HTML, at)
 	}
 	fwd.Client = b.refineClient(fwd.Client)
 	b.linkOriginal(&fwd.Original)
@@ -240,10 +241,12 @@ func (b *builder) addTextLinks(list []*engine.Link, text string) []*engine.Link 
 }
 
 // pageFrom is the part of a page whose display text begins at. References carry
-// no place, so all are kept; the markup is not cut.
-func pageFrom(p *engine.Page, at int) engine.Page {
+// no place, so all are kept.
+func (b *builder) pageFrom(p *engine.Page, at int) engine.Page {
 	from := innerOffset(p, at)
-	out := engine.Page{DisplayText: p.DisplayText[at:], InnerText: p.InnerText[from:], Refs: p.Refs}
+	before := len(strings.TrimRight(p.InnerText[:from], " \t\n"))
+	cut := htmltext.RawOffset(p.Raw, before, htmltext.Options{Limits: b.job.cfg.Limits})
+	out := engine.Page{Raw: p.Raw[cut:], DisplayText: p.DisplayText[at:], InnerText: p.InnerText[from:], Refs: p.Refs}
 	for _, h := range p.Hidden {
 		if h.End > from {
 			out.Hidden = append(out.Hidden, engine.Span{Start: max(h.Start, from) - from, End: h.End - from})

@@ -402,6 +402,9 @@ func TestForwardInHTMLOnly(t *testing.T) {
 			if len(o.Links) != 1 || o.Links[0].HrefURL.URL != "http://evil.example/x" || o.Page.DisplayText != "Bitte zahlen" {
 				t.Errorf("links %d, page %q", len(o.Links), o.Page.DisplayText)
 			}
+			if raw := o.Page.Raw; !strings.Contains(raw, "Bitte <a") || strings.Contains(raw, "John") {
+				t.Errorf("markup %q", raw)
+			}
 			if s := o.Links[0].Span; o.Page.InnerText[s.Start:s.End] != "zahlen" {
 				t.Errorf("span %v of %q", s, o.Page.InnerText)
 			}

@@ -92,6 +92,9 @@ func TestBodiesAndAttachments(t *testing.T) {
 		{"base64 with junk and no padding", "Content-Transfer-Encoding: BASE64\n\nb\n2 5l!\nIQ\n", "one!", "", "one!", ""},
 		{"base64 and a footer", "Content-Transfer-Encoding: base64\n\nb25lIQ==\n-- \nscanned\n", "one!", "", "one!", ""},
 		{"quoted-printable", "Content-Transfer-Encoding: quoted-printable\n\na=3Db =\nc=  \nd=zz\t\ne=", "a=b cd=zz\ne", "", "a=b cd=zz\ne", ""},
+		{"encoding with noise behind it", "Content-Transfer-Encoding: base64 x\n\nb25lIQ==\n", "one!", "", "one!", ""},
+		{"multipart encoded as a whole", "Content-Type: multipart/mixed; boundary=b\nContent-Transfer-Encoding: base64\n\n" +
+			base64.StdEncoding.EncodeToString([]byte("--b\n\none\n--b\nContent-Type: application/pdf; name=a.pdf\nContent-Transfer-Encoding: base64\n\nJVBERi0=\n--b--\n")) + "\n", "one", "", "one", "2 a.pdf pdf"},
 		{"uuencode", "Content-Transfer-Encoding: x-uuencode\n\nbegin 644 a\n#;VYE\n`\nend\n", "one", "", "one", ""},
 		{"unknown encoding", "Content-Transfer-Encoding: rot13\n\nbar\n", "bar\n", "", "bar\n", ""},
 		{"charset", "Content-Type: text/plain; charset=\"windows-1252\"\n\n\x80\x93x\x94", "€“x”", "", "€“x”", ""},

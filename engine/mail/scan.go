@@ -44,10 +44,25 @@ type scanner struct {
 func scan(l *lines, limits engine.Limits, d *defects) *section {
 	s := &scanner{lines: l, limits: limits, defects: d}
 	root := s.section(nil)
+	s.run(root)
+	return root
+}
+
+// scanBody returns the section again with the parts that are found in its
+// decoded body. RFC 2045 section 6.4 forbids to encode a multipart; some
+// programs decode one all the same, and so show what others do not see.
+func scanBody(sec *section, body []byte, limits engine.Limits, d *defects) *section {
+	root := &section{path: sec.path, fields: sec.fields, media: sec.media, boundary: sec.boundary, depth: sec.depth}
+	s := &scanner{lines: memLines(body), limits: limits, defects: d, parts: 1, open: []*section{root}}
+	s.run(root)
+	return root
+}
+
+// run reads to the end of the message or of its last multipart.
+func (s *scanner) run(root *section) {
 	for len(s.open) > 0 && s.step() {
 	}
 	s.finish(root)
-	return root
 }
 
 // step reads up to the next boundary line that matters and acts on it. It is

@@ -18,6 +18,7 @@ type transfer interface {
 // when the encoding is not known; it is then taken as identity.
 func newTransfer(encoding string) (t transfer, ok bool) {
 	encoding, _, _ = strings.Cut(strings.TrimSpace(encoding), ";")
+	encoding, _, _ = strings.Cut(encoding, " ")
 	switch strings.ToLower(strings.Trim(encoding, "\"'<>.,+: \t")) {
 	case "base64", "b":
 		return &base64Decoder{}, true

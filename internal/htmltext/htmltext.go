@@ -52,6 +52,18 @@ func Project(raw string, opt Options) (engine.Page, []engine.Defect) {
 	return page, p.defects
 }
 
+// RawOffset returns where in raw the markup begins that is behind the first n
+// bytes of InnerText: the start of the first tag or text of which nothing is
+// among them. It reads the document once more, up to there.
+func RawOffset(raw string, n int, opt Options) int {
+	if n <= 0 {
+		return 0
+	}
+	p := &projector{limits: opt.Limits.WithDefaults(), parse: func(string) (engine.URL, bool) { return engine.URL{}, false }, stop: n}
+	p.run(raw[:min(len(raw), p.limits.Text)])
+	return min(p.at, len(raw))
+}
+
 // projector is the state of one projection: a machine over tokens.
 type projector struct {
 	limits  engine.Limits
@@ -59,6 +71,8 @@ type projector struct {
 	defects []engine.Defect
 
 	z     *html.Tokenizer
+	at    int // bytes of raw up to the end of the current token
+	stop  int // end when that much text has been written; 0 means at the end
 	out   writer
 	stack []frame
 	open  map[atom.Atom]int // elements on the stack by name, to skip end tags of none
@@ -102,8 +116,10 @@ func (p *projector) run(raw string) {
 	p.open = make(map[atom.Atom]int, 32)
 	p.stack = make([]frame, 1, 64)
 	p.stack[0].style = look{}
-	for {
-		switch p.z.Next() {
+	for p.stop == 0 || len(p.out.buf) < p.stop {
+		token := p.z.Next()
+		p.at += len(p.z.Raw())
+		switch token {
 		case html.ErrorToken:
 			p.endLink()
 			return
@@ -293,7 +309,9 @@ func (p *projector) closeCell(meant func(atom.Atom) bool) {
 // skipRaw passes the content of an element that is no text; of style sheets the
 // rules and URLs are taken.
 func (p *projector) skipRaw(tag atom.Atom) {
-	if p.z.Next() != html.TextToken {
+	token := p.z.Next()
+	p.at += len(p.z.Raw())
+	if token != html.TextToken {
 		return
 	}
 	if tag == atom.Style {

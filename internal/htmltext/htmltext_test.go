@@ -179,6 +179,25 @@ func TestReferences(t *testing.T) {
 	}
 }
 
+func TestRawOffsetCutsTheMarkup(t *testing.T) {
+	raw := `<style>p{}</style><div>one<br><b>two</b></div><div hidden>three</div><p>four <a href="http://a.com/">five</a></p>`
+	page := project(t, raw)
+	for _, tc := range []struct{ before, rest string }{
+		{"one", `<br><b>two</b></div>`}, {"two", `</b></div><div hidden>`}, {"three", `</div><p>four`}, {"four", `<a href`}, {"five", `</a></p>`},
+	} {
+		at := htmltext.RawOffset(raw, strings.Index(page.InnerText, tc.before)+len(tc.before), options)
+		if !strings.HasPrefix(raw[at:], tc.rest) {
+			t.Errorf("behind %q stands %q, want %q", tc.before, raw[at:], tc.rest)
+		}
+	}
+	if at := htmltext.RawOffset(raw, 0, options); at != 0 {
+		t.Errorf("behind nothing: %d", at)
+	}
+	if at := htmltext.RawOffset(raw, len(page.InnerText)+1, options); at != len(raw) {
+		t.Errorf("behind everything: %d of %d", at, len(raw))
+	}
+}
+
 func TestCapsAreReportedAndTextGoesOn(t *testing.T) {
 	small := htmltext.Options{ParseURL: names.ParseURL, Limits: engine.Limits{HTMLDepth: 10, Links: 3, Text: 1 << 20}}
 	for _, tc := range []struct{ name, html, code, want string }{
