@@ -88,6 +88,14 @@ func suggest(name string, names []string) func(*yamlfile.Diagnostic) {
 	return func(d *yamlfile.Diagnostic) { d.Suggest(name, names) }
 }
 
+// suggestDefined suggests one of the names that rule files define.
+func suggestDefined(name, key string, names []string) func(*yamlfile.Diagnostic) {
+	if len(names) == 0 {
+		return expected("a name that one of the rule files defines under %s; none does", key)
+	}
+	return suggest(name, names)
+}
+
 // node checks n and returns what it becomes. It is the switch over all kinds
 // of nodes that the parser makes.
 func (c *checker) node(n ast.Node) (ast.Node, typ) {
@@ -303,7 +311,23 @@ func (c *checker) array(n *ast.ArrayNode) (ast.Node, typ) {
 		elem = widen(t, elem)
 		out.Nodes = append(out.Nodes, o)
 	}
+	if texts := writtenTexts(out.Nodes); texts != nil {
+		return &ast.ConstantNode{Value: texts}, textsType
+	}
 	return out, listOf(elem)
+}
+
+// writtenTexts returns the values of nodes that are all texts written out.
+func writtenTexts(nodes []ast.Node) []string {
+	var texts []string
+	for _, n := range nodes {
+		s, ok := n.(*ast.StringNode)
+		if !ok {
+			return nil
+		}
+		texts = append(texts, s.Value)
+	}
+	return texts
 }
 
 // bool checks an operand that must be true or false.

@@ -213,8 +213,8 @@ func (c *checker) apply(n ast.Node, name string, args []ast.Node) (ast.Node, typ
 	}
 	if f.prepare != nil {
 		for i, a := range out[1:] {
-			if s, ok := a.(*ast.StringNode); ok {
-				out[i+1] = &ast.ConstantNode{Value: f.prepare(s.Value)}
+			if known(a) {
+				out[i+1] = &ast.ConstantNode{Value: f.prepare(constantValue(a))}
 			}
 		}
 	}

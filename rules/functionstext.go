@@ -7,9 +7,9 @@ import (
 )
 
 // textFunctions are the namespace strings. Names with an i in front fold case
-// by package fold, as (?i) does. Several texts mean any of them.
+// by package fold, as (?i) does. Several parts, or a list of them, mean any.
 func textFunctions() []*Function {
-	part := repeated(named("part", pText))
+	part := Param{Name: "part", Type: "text or list of text", Repeated: true, t: []typ{textType, textsType}}
 	fn := func(name, doc string, w work) *Function {
 		return &Function{Name: "strings." + name, Params: []Param{pText, part}, result: boolType, Doc: doc, work: w}
 	}
@@ -36,32 +36,57 @@ func textFunctions() []*Function {
 	}
 }
 
-// prepareNeedle makes a text that is written out ready to be searched for.
+// prepareNeedle makes texts that are written out ready to be searched for.
 func prepareNeedle(v any) any {
-	if s, ok := v.(string); ok {
-		return fold.NewNeedle(s)
+	var needles []*fold.Needle
+	switch v := v.(type) {
+	case string:
+		needles = append(needles, fold.NewNeedle(v))
+	case []string:
+		for _, s := range v {
+			needles = append(needles, fold.NewNeedle(s))
+		}
 	}
-	return v
+	return needles
 }
 
 func workFoldContains(r *run, a []any) (any, error) {
 	s := a[0].(string)
 	for _, p := range a[1:] {
-		if err := r.spendText(s); err != nil {
-			return nil, err
-		}
-		n, ready := p.(*fold.Needle)
+		needles, ready := p.([]*fold.Needle)
 		if !ready {
-			if err := r.spendText(p.(string)); err != nil {
+			if err := r.spend(costOf(p)); err != nil {
 				return nil, err
 			}
-			n = fold.NewNeedle(p.(string))
+			needles = prepareNeedle(parts(p)).([]*fold.Needle)
 		}
-		if n.In(s) {
-			return true, nil
+		for _, n := range needles {
+			if err := r.spendText(s); err != nil {
+				return nil, err
+			}
+			if n.In(s) {
+				return true, nil
+			}
 		}
 	}
 	return false, nil
+}
+
+// parts are the texts of one argument: itself, or those of a list.
+func parts(arg any) []string {
+	if s, ok := arg.(string); ok {
+		return []string{s}
+	}
+	return textsOf(arg)
+}
+
+// costOf is what it costs to look at an argument that is a text or a list of them.
+func costOf(arg any) int {
+	n := 0
+	for _, s := range parts(arg) {
+		n += 1 + len(s)/stepBytes
+	}
+	return n
 }
 
 // anyText is the work of asking one text for any of several parts. Each costs a
@@ -69,12 +94,14 @@ func workFoldContains(r *run, a []any) (any, error) {
 func anyText(f func(s, p string) bool) work {
 	return func(r *run, a []any) (any, error) {
 		s := a[0].(string)
-		for _, p := range a[1:] {
-			if err := r.spend((len(s) + len(p.(string))) / stepBytes); err != nil {
-				return nil, err
-			}
-			if f(s, p.(string)) {
-				return true, nil
+		for _, arg := range a[1:] {
+			for _, p := range parts(arg) {
+				if err := r.spend((len(s) + len(p)) / stepBytes); err != nil {
+					return nil, err
+				}
+				if f(s, p) {
+					return true, nil
+				}
 			}
 		}
 		return false, nil
