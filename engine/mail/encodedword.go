@@ -1,7 +1,6 @@
 package mail
 
 import (
-	"bytes"
 	"strings"
 	"unicode/utf8"
 
@@ -86,8 +85,7 @@ func (w *words) once(s string) string {
 		if run.open && !strings.EqualFold(run.charset, word.charset) {
 			w.flush(&out, &run)
 		}
-		run.add(word)
-		if word.faulty {
+		if run.add(word) {
 			w.defects.add(engine.DefectEncodedWord, w.where, "an encoded-word breaks the rules of RFC 2047")
 		}
 		s = s[i+n:]
@@ -105,9 +103,15 @@ type wordRun struct {
 	open    bool
 }
 
-func (r *wordRun) add(w word) {
+// add appends a word and says whether it breaks the rules.
+func (r *wordRun) add(w word) (faulty bool) {
 	r.charset, r.open = w.charset, true
-	r.raw = append(r.raw, w.raw...)
+	if w.base64 {
+		r.raw, faulty = appendB(r.raw, w.body)
+	} else {
+		r.raw, faulty = appendQ(r.raw, w.body)
+	}
+	return faulty || w.faulty
 }
 
 func (w *words) flush(out *strings.Builder, r *wordRun) {
@@ -136,11 +140,12 @@ func (w *words) guess(raw []byte) encoding.Encoding {
 	return detect(raw)
 }
 
-// word is one encoded-word, its transfer encoding undone.
+// word is one encoded-word, taken apart.
 type word struct {
 	charset string
-	raw     []byte
-	faulty  bool
+	base64  bool // the B encoding, else the Q encoding
+	body    string
+	faulty  bool // the frame breaks the rules
 }
 
 // maxCharset bounds the name between "=?" and "?".
@@ -182,11 +187,7 @@ func parseWord(s string) (w word, n int) {
 		body = strings.TrimSuffix(body, "?")
 		w.faulty = true
 	}
-	if encoding == "B" {
-		w.decodeB(body)
-	} else {
-		w.decodeQ(body)
-	}
+	w.base64, w.body = encoding == "B", body
 	return w, n
 }
 
@@ -219,38 +220,45 @@ func isCharset(s string) bool {
 	return true
 }
 
-// decodeB undoes base64. Bytes that are not of the alphabet are skipped, as
+// appendB undoes base64. Bytes that are not of the alphabet are skipped, as
 // clients do; when they are many, or what comes out is no text, it was never
-// encoded.
-func (w *word) decodeB(s string) {
-	bad, skip := 0, 0
+// encoded. Padding in the middle separates what was encoded apart.
+func appendB(dst []byte, s string) (out []byte, faulty bool) {
+	start, bad, skipped, n := len(dst), 0, 0, 0
+	var acc uint32
 	for i := 0; i < len(s); i++ {
-		switch base64Table[s[i]] {
+		v := base64Table[s[i]]
+		switch v {
+		case b64Skip:
+			skipped++
 		case b64Bad:
 			bad++
-		case b64Skip:
-			skip++
+		case b64Pad:
+			dst, n = appendRest(dst, acc, n), 0
+		default:
+			acc = acc<<6 | uint32(v)
+			if n++; n == 4 {
+				dst, n = append(dst, byte(acc>>16), byte(acc>>8), byte(acc)), 0
+			}
 		}
 	}
-	w.faulty = w.faulty || bad+skip > 0 || (len(s)-bad-skip)%4 != 0
-	if bad*4 > len(s) {
-		w.raw = []byte(s)
-		return
+	dst = appendRest(dst, acc, n)
+	faulty = bad+skipped > 0 || len(s)%4 != 0
+	if bad*4 > len(s) || bad > 0 && hasControls(dst[start:]) {
+		dst = append(dst[:start], s...)
 	}
-	raw := []byte(s)
-	w.raw = make([]byte, 0, len(s)*3/4+3)
-	for len(raw) > 0 { // padding in the middle separates what was encoded apart
-		i := bytes.IndexByte(raw, '=')
-		if i < 0 {
-			i = len(raw)
-		}
-		var d base64Decoder
-		w.raw = d.finish(d.feed(w.raw, raw[:i]))
-		raw = bytes.TrimLeft(raw[i:], "=")
+	return dst, faulty
+}
+
+// appendRest writes what an unfinished group of n sextets holds.
+func appendRest(dst []byte, acc uint32, n int) []byte {
+	switch n {
+	case 2:
+		return append(dst, byte(acc>>4))
+	case 3:
+		return append(dst, byte(acc>>10), byte(acc>>2))
 	}
-	if bad > 0 && hasControls(w.raw) {
-		w.raw = []byte(s)
-	}
+	return dst
 }
 
 // hasControls looks for bytes that no text has; escape sequences do.
@@ -263,25 +271,25 @@ func hasControls(b []byte) bool {
 	return false
 }
 
-// decodeQ undoes the Q encoding: quoted-printable with "_" for a space.
-func (w *word) decodeQ(s string) {
-	w.raw = make([]byte, 0, len(s))
+// appendQ undoes the Q encoding: quoted-printable with "_" for a space.
+func appendQ(dst []byte, s string) (out []byte, faulty bool) {
 	for i := 0; i < len(s); i++ {
 		switch c := s[i]; {
 		case c == '_':
-			w.raw = append(w.raw, ' ')
+			dst = append(dst, ' ')
 		case c == '=' && i+2 < len(s) && unhex[s[i+1]]|unhex[s[i+2]] < 16:
-			w.raw = append(w.raw, unhex[s[i+1]]<<4|unhex[s[i+2]])
+			dst = append(dst, unhex[s[i+1]]<<4|unhex[s[i+2]])
 			i += 2
 		case c == '=' || c == ' ':
-			w.faulty = true
+			faulty = true
 			if c == ' ' {
-				w.raw = append(w.raw, c)
+				dst = append(dst, c)
 			}
 		default:
-			w.raw = append(w.raw, c)
+			dst = append(dst, c)
 		}
 	}
+	return dst, faulty
 }
 
 // cleanLine keeps a value on one line.

@@ -239,7 +239,7 @@ func isCounter(s string) bool {
 // fields, each once, in order.
 func (b *builder) gatherHosts() {
 	h := &b.msg.Headers
-	g := hostSet{seen: map[string]bool{}}
+	g := hostSet{seen: map[string]bool{}, names: map[string]bool{}}
 	g.email(b.msg.Sender)
 	g.email(h.ReturnPath)
 	for _, a := range h.ReplyTo {
@@ -260,7 +260,8 @@ func (b *builder) gatherHosts() {
 
 // hostSet keeps names and addresses in order of first appearance.
 type hostSet struct {
-	seen    map[string]bool
+	seen    map[string]bool // as written
+	names   map[string]bool // as read
 	domains []engine.Domain
 	ips     []string
 }
@@ -273,7 +274,7 @@ func (g *hostSet) host(s string) {
 		return
 	}
 	g.seen[s] = true
-	if _, err := netip.ParseAddr(s); err == nil {
+	if maybeIP(s) {
 		g.ip(s)
 		return
 	}
@@ -281,20 +282,26 @@ func (g *hostSet) host(s string) {
 }
 
 func (g *hostSet) domain(d engine.Domain) {
-	if !d.Valid || g.seen["d:"+d.Domain] {
+	if !d.Valid || g.names[d.Domain] {
 		return
 	}
-	g.seen["d:"+d.Domain] = true
+	g.names[d.Domain] = true
 	g.domains = append(g.domains, d)
 }
 
 func (g *hostSet) ip(s string) {
-	if s == "" || g.seen["i:"+s] {
+	if !maybeIP(s) || g.names[s] {
 		return
 	}
 	if _, err := netip.ParseAddr(s); err != nil {
 		return
 	}
-	g.seen["i:"+s] = true
+	g.names[s] = true
 	g.ips = append(g.ips, s)
+}
+
+// maybeIP is a cheap test that names fail: no label of a public suffix is a
+// number, and none holds a colon.
+func maybeIP(s string) bool {
+	return s != "" && (s[len(s)-1] >= '0' && s[len(s)-1] <= '9' || strings.IndexByte(s, ':') >= 0)
 }

@@ -113,6 +113,9 @@ func hopToken(s string) (tok string, comment bool, rest string) {
 // findIP returns the first address among the words of s.
 func findIP(s string) string {
 	for _, w := range strings.FieldsFunc(s, func(r rune) bool { return strings.ContainsRune(" \t[](),;=<>", r) }) {
+		if !maybeIP(w) {
+			continue
+		}
 		w, _ = cutFold(w, "ipv6:")
 		if a, err := netip.ParseAddr(w); err == nil {
 			return a.WithZone("").Unmap().String()

@@ -131,14 +131,8 @@ func (d *base64Decoder) one(dst []byte, c byte) []byte {
 
 // finish writes the last one or two bytes; a missing padding is forgiven.
 func (d *base64Decoder) finish(dst []byte) []byte {
-	switch d.n {
-	case 1:
-		d.bad = true
-	case 2:
-		dst = append(dst, byte(d.acc>>4))
-	case 3:
-		dst = append(dst, byte(d.acc>>10), byte(d.acc>>2))
-	}
+	d.bad = d.bad || d.n == 1
+	dst = appendRest(dst, d.acc, d.n)
 	d.n = 0
 	return dst
 }
