@@ -53,7 +53,7 @@ func (s *scanner) refang(start, end int, joined bool) (changed bool) {
 // opening reads a bracketed form at the start of t: "[.]", "(dot)", "[://]",
 // "[at]", "[com]", and "[." with the closing one forgotten.
 func (s *scanner) opening(t string) (n int, repl string) {
-	closer := map1[t[0]]
+	closer := closers[t[0]]
 	window := t[1:min(len(t), 10)]
 	end := strings.IndexByte(window, closer)
 	if end > 0 {
@@ -74,23 +74,19 @@ func (s *scanner) opening(t string) (n int, repl string) {
 		return 4, "://"
 	case len(window) > 1 && window[0] == '.' && isAlnum(window[1]) && isAlnum(s.buf[len(s.buf)-1]) && end < 0:
 		return 2, "."
-	case strings.HasPrefix(strings.ToLower(window[:min(3, len(window))]), "dot") && end < 0 && len(window) > 3 && isAlnum(window[3]):
-		return 0, ""
 	}
 	return 0, ""
 }
 
-var map1 = [128]byte{'[': ']', '(': ')', '{': '}', '<': '>'}
+// closers are the brackets that names are disguised with.
+var closers = [128]byte{'[': ']', '(': ')', '{': '}', '<': '>'}
 
 // bracketed is the table of what stands between brackets.
 func bracketed(inner string, open byte) string {
 	switch strings.ToLower(strings.TrimSpace(inner)) {
 	case ".", "dot", "d0t", "punkt", "point", "punto", "ponto", ",":
 		return "."
-	case "@", "at", "a", "et":
-		if len(inner) == 1 && inner != "@" || strings.EqualFold(inner, "et") {
-			return ""
-		}
+	case "@", "at":
 		return "@"
 	}
 	if open == '<' {
@@ -324,7 +320,7 @@ func connector(t string, start, end int) (next int, kind byte) {
 	if k := closingJoiner(word); k != 0 {
 		return after, k
 	}
-	if map1[t[after]&0x7f] != 0 && t[after] < 0x80 && t[after] != '<' {
+	if closers[t[after]&0x7f] != 0 && t[after] < 0x80 && t[after] != '<' {
 		return bracketJoiner(t, after)
 	}
 	return wordJoiner(t, start, end, after)
@@ -350,7 +346,7 @@ func closingJoiner(word string) byte {
 // the start of the next one.
 func bracketJoiner(t string, after int) (next int, kind byte) {
 	window := t[after+1 : min(len(t), after+6)]
-	end := strings.IndexByte(window, map1[t[after]])
+	end := strings.IndexByte(window, closers[t[after]])
 	if end <= 0 {
 		return 0, 0
 	}

@@ -40,9 +40,7 @@ func (s *scanner) schemeURL(low, k int) (begin, end int) {
 	if !ok || !shippable(&u) {
 		return 0, 0
 	}
-	if !s.url(&u, raw, begin, end, flags) {
-		return 0, 0
-	}
+	s.url(&u, raw, begin, end, flags)
 	return begin, end
 }
 
@@ -147,18 +145,17 @@ func defangedHTTP(p string) string {
 	return ""
 }
 
-// url reports a URL, or what it wraps, with its host. It is false when the
-// host says that this is none after all.
-func (s *scanner) url(u *engine.URL, raw string, begin, end int, flags engine.Flags) bool {
+// url reports a URL, or what it wraps, with its host.
+func (s *scanner) url(u *engine.URL, raw string, begin, end int, flags engine.Flags) {
 	from, to := s.span(begin, end)
 	if s.at != nil && s.text[from:to] != s.word[begin:end] {
 		flags |= engine.Defanged
 	}
-	return s.urlSpan(u, raw, from, to, flags)
+	s.urlSpan(u, raw, from, to, flags)
 }
 
 // urlSpan is url for bytes of the text.
-func (s *scanner) urlSpan(u *engine.URL, raw string, from, to int, flags engine.Flags) bool {
+func (s *scanner) urlSpan(u *engine.URL, raw string, from, to int, flags engine.Flags) {
 	original := *u
 	wrapper := ""
 	encoders, target := names.Unwrap(original)
@@ -176,7 +173,6 @@ func (s *scanner) urlSpan(u *engine.URL, raw string, from, to int, flags engine.
 		f.Spot.Context = max(f.Spot.Context, engine.InURL)
 	}
 	s.deriveHost(*f, u)
-	return true
 }
 
 // urlValue is the canonical URL; an address in an unusual spelling keeps it,

@@ -213,60 +213,42 @@ func runeInURL(s string) int {
 	return n
 }
 
-// trimURL takes punctuation off the end. Brackets are counted once, so that a
-// run of closing ones stays linear.
+// trimURL takes punctuation off the end, and closing brackets that were not
+// opened inside. Brackets are counted once, so that a run of them stays linear.
 func trimURL(text string, start, end int) int {
-	var round, square, curly int
+	var open [3]int // less closed, of each kind
 	for i := start; i < end; i++ {
-		switch text[i] {
-		case '(':
-			round++
-		case ')':
-			round--
-		case '[':
-			square++
-		case ']':
-			square--
-		case '{':
-			curly++
-		case '}':
-			curly--
-		}
+		count(&open, text[i], 1)
 	}
-	for end > start {
-		switch c := text[end-1]; c {
+	for ; end > start; end-- {
+		c := text[end-1]
+		switch c {
 		case '.', ',', ';', ':', '!', '?', '\'', '*', '\\', '(', '[', '{':
-		case '_', '~':
+		case '_', '~': // markup, when it stands before, too
 			if start == 0 || text[start-1] != c {
 				return end
 			}
-		case ')':
-			if round >= 0 {
+		case ')', ']', '}':
+			if open[kind(c)] >= 0 {
 				return end
 			}
-			round++
-		case ']':
-			if square >= 0 {
-				return end
-			}
-			square++
-		case '}':
-			if curly >= 0 {
-				return end
-			}
-			curly++
 		default:
 			return end
 		}
-		switch text[end-1] {
-		case '(':
-			round--
-		case '[':
-			square--
-		case '{':
-			curly--
-		}
-		end--
+		count(&open, c, -1)
 	}
 	return end
 }
+
+// count adds n to the balance of the kind of bracket that c is, if any.
+func count(open *[3]int, c byte, n int) {
+	switch c {
+	case '(', '[', '{':
+		open[kind(c)] += n
+	case ')', ']', '}':
+		open[kind(c)] -= n
+	}
+}
+
+// kind numbers the kinds of brackets: round, square, curly.
+func kind(c byte) int { return strings.IndexByte("([{)]}", c) % 3 }
