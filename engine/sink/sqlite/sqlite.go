@@ -37,7 +37,7 @@ type Config struct {
 	Path  string
 	Files string           // folder for contents; "" keeps none
 	Now   func() time.Time // clock of runs and shipped_at
-	RunID string           // tells this run from others; "run" when empty
+	RunID string           // whose run it is, for the runs table; with the time it was opened it tells runs apart
 	Busy  time.Duration    // how long to wait for another writer; 5 s when 0
 }
 
@@ -45,6 +45,7 @@ type Config struct {
 type Sink struct {
 	cfg Config
 	db  *sql.DB
+	run string // id in the runs table
 
 	mu    sync.Mutex
 	conn  *sql.Conn            // the one connection, to which statements belong
@@ -69,7 +70,8 @@ func Open(cfg Config) (*Sink, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Sink{cfg: cfg, db: db, stmts: map[string]*sql.Stmt{}}
+	run := cfg.RunID + " " + cfg.Now().UTC().Format(time.RFC3339Nano)
+	s := &Sink{cfg: cfg, db: db, run: run, stmts: map[string]*sql.Stmt{}}
 	if err := s.begin(); err != nil {
 		db.Close()
 		return nil, fmt.Errorf("open database %s: %w", cfg.Path, sqlitedb.Explain(err))
@@ -83,7 +85,7 @@ func (s *Sink) begin() (err error) {
 	if s.conn, err = s.db.Conn(ctx); err != nil {
 		return err
 	}
-	_, err = s.conn.ExecContext(ctx, "INSERT INTO runs (id, started_at) VALUES (?, ?) ON CONFLICT DO NOTHING", s.cfg.RunID, stamp(s.cfg.Now()))
+	_, err = s.conn.ExecContext(ctx, "INSERT INTO runs (id, started_at) VALUES (?, ?) ON CONFLICT DO NOTHING", s.run, stamp(s.cfg.Now()))
 	return err
 }
 

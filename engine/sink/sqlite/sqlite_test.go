@@ -298,6 +298,25 @@ func TestFullDiskLosesNothingAndCanBeRepeated(t *testing.T) {
 	}
 }
 
+func TestEveryRunHasARow(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "r.db")
+	now := clock()
+	for i := range 2 {
+		s, err := sqlite.Open(sqlite.Config{Path: path, RunID: "phish", Now: func() time.Time { return now }})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ship(t, s, enginetest.SampleBatches()[i])
+		s.Close()
+		now = now.Add(time.Hour)
+	}
+	want := []string{"id=phish 2026-02-01T12:00:00Z started_at=2026-02-01T12:00:00Z mails=1", "id=phish 2026-02-01T13:00:00Z started_at=2026-02-01T13:00:00Z mails=1"}
+	got := rows(t, reader(t, path), "SELECT r.id, r.started_at, count(*) AS mails FROM runs r JOIN batches b ON b.run_id = r.id GROUP BY r.id")
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
 func TestRelationToNowhereIsFinal(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "r.db")
 	s := open(t, sqlite.Config{Path: path})

@@ -83,7 +83,7 @@ func (w *writer) head() {
 	o := w.batch.Origin
 	n := w.exec(`INSERT INTO batches (key, run_id, sink, source, account, folder, origin_id, origin_name, received_at, shipped_at)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (key) DO NOTHING`,
-		w.batch.Key, w.sink.cfg.RunID, w.batch.Sink, o.Source, o.Account, o.Folder, o.ID, o.Name, stamp(o.Received), stamp(w.sink.cfg.Now()))
+		w.batch.Key, w.sink.run, w.batch.Sink, o.Source, o.Account, o.Folder, o.ID, o.Name, stamp(o.Received), stamp(w.sink.cfg.Now()))
 	w.again = n == 0
 	w.get(&w.row, "SELECT id FROM batches WHERE key = ?", w.batch.Key)
 }
