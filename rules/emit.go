@@ -14,7 +14,7 @@ type work func(r *run, a []any) (any, error)
 
 // emit makes a call of a function of the machine, which no author can name.
 func (c *checker) emit(name string, result typ, args ...ast.Node) ast.Node {
-	return c.emitWork(name, machine[name](result.rt), result, args)
+	return c.emitWork("machine "+name, machine[name](result.rt), result, args)
 }
 
 // emitWork makes a call of w with the state of the run before its arguments.

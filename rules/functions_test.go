@@ -162,6 +162,18 @@ var trueConditions = []string{
 	`body.text contains "parcel" && body.text startsWith "Dear" && body.text endsWith "delivered. "`,
 	`body.text == body.text && body.text <= body.text && !(body.text != body.text) && "a" < "b"`,
 	`score == 7 && "y" in tags && indicators[0].value endsWith ".example" && sum(indicators, .count) == 2`,
+	`(forward.is_forward ? sender : headers.return_path).email.email == "" && (forward.is_forward ? headers.return_path : sender).email.local_part == "ann"`,
+	`coalesce(headers.return_path, sender).email.local_part == "ann" && coalesce(sender, headers.return_path).display_name == "Ann"`,
+	`[sender, headers.return_path][0].display_name == "Ann" && [headers.return_path, sender][1].display_name == "Ann" && any([headers.return_path, sender], .display_name == "Ann")`,
+	`let s = sender; s.email.local_part == "ann" && s.email.domain.root_domain == "shop.example"`,
+	`let d = sender.email.domain; any(body.links, .href_url.domain.root_domain != d.root_domain)`,
+	`first(headers.domains).domain == "mx.cert.example" && reverse(headers.domains)[0].domain == "mx.cert.example"`,
+	`map(attachments, .links)[0][0].href_url.url == "" && len(flatten(map(attachments, .links))) == 0 && concat(body.links, attachments[0].links)[1].display_text == "track"`,
+	`map(body.links, .href_url)[1].domain.root_domain == "l1.example" && map(map(body.links, .href_url), .domain.root_domain)[2] == "l2.example"`,
+	`find(nested, true).sender.email.domain.tld == "" && filter(body.links, .display_text == "track")[3].href_url.domain.root_domain == "l3.example" && body.links[2:4][1].href_url.domain.root_domain == "l3.example"`,
+	`take(filter(body.links, true), 2)[1].display_text == "track" && last(map(body.links, .display_text)) == "track" && last(body.links).href_url.domain.root_domain == "l11.example"`,
+	`any(body.links, any([.display_text], # == "track")) && any([[1, 2], [3]], any(#, # == 3)) && all([1, 2.5], # > 0.5)`,
+	`any(keys(attachments[0].metadata), # == "Author") && any(values(body.links[0].href_url.query_params_decoded), "b" in #)`,
 	`if len(attachments) > 1 { true } else { false }`,
 }
 

@@ -8,7 +8,7 @@ import (
 )
 
 var (
-	pList      = Param{Name: "list", Type: "a list", t: nil}
+	pList      = Param{Name: "list", Type: "a list", t: []typ{}}
 	pCondition = Param{Name: "condition", Type: "true/false, with # or .field for the element"}
 	pExpr      = Param{Name: "expression", Type: "with # or .field for the element"}
 )
@@ -20,7 +20,6 @@ func predicateFunctions() []*Function {
 	p := func(name, result, doc string, second Param) *Function {
 		return &Function{Name: name, Params: []Param{pList, second}, Result: result, Doc: doc, typed: checkPredicate}
 	}
-	optional := func(p Param) Param { p.Optional = true; return p }
 	return []*Function{
 		p("any", "true/false", "some element fulfils the condition", pCondition),
 		p("all", "true/false", "every element does; true for an empty list", pCondition),
@@ -41,7 +40,9 @@ func predicateFunctions() []*Function {
 func checkPredicate(c *checker, f *Function, n ast.Node, args []ast.Node) (ast.Node, typ) {
 	coll, t := c.node(args[0])
 	if !t.is(listKind) {
-		return c.fail(args[0], fmt.Sprintf("%s asks a list, and this is %s", f.Name, t.a()), expected("a list"))
+		c.fail(args[0], fmt.Sprintf("%s asks a list, and this is %s", f.Name, t.a()), expected("a list"))
+		c.predicate(args[len(args)-1], predicate{})
+		return n, typ{}
 	}
 	elem := typ{}
 	if t.kind == listKind {
@@ -67,7 +68,7 @@ func (c *checker) predicateResult(f *Function, n ast.Node, args []ast.Node, out 
 	case "map":
 		return c.leave(out, listOf(body)), listOf(body)
 	case "sum":
-		if !body.is(numberKind, decimalKind, durationKind) {
+		if !body.is(numberKind, decimalKind) {
 			return c.fail(last, fmt.Sprintf("sum of %s", body), expected("numbers"))
 		}
 		return c.leave(out, body), body
