@@ -113,6 +113,9 @@ func TestParseURLReadsAsABrowserDoes(t *testing.T) {
 		{"empty label", "http://a..b.com/", ""},
 		{"mail address", "user@example.com", ""},
 		{"unlisted bare name", "readme.txt", ""},
+		{"bare file name", "invoice.zip", ""},
+		{"host under such a suffix", "www.invoice.zip", "http://www.invoice.zip/"},
+		{"with a path", "invoice.zip/x", "http://invoice.zip/x"},
 		{"empty", "", ""},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

@@ -272,7 +272,7 @@ var shorteners = map[string]bool{
 	"bl.ink": true, "urlz.fr": true, "u.to": true, "goo.su": true, "clck.ru": true, "vk.cc": true,
 	"qrco.de": true, "me-qr.com": true, "l.ead.me": true, "adf.ly": true, "soo.gd": true, "t2m.io": true,
 	"surl.li": true, "shorturl.asia": true, "tny.im": true, "hyperurl.co": true, "dlvr.it": true,
-	"trib.al": true, "db.tt": true, "fb.me": true, "youtu.be": false, "aka.ms": true, "1drv.ms": true,
+	"trib.al": true, "db.tt": true, "fb.me": true, "aka.ms": true, "1drv.ms": true,
 	"msft.it": true, "amzn.to": true, "ift.tt": true, "x.co": true, "snip.ly": true, "shrtco.de": true,
 	"forms.gle": true, "g.co": true, "spoti.fi": true, "wp.me": true, "tr.ee": true, "n9.cl": true,
 }

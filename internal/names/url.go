@@ -19,7 +19,8 @@ const maxParams = 1000
 //
 // Without a scheme, "www.name.tld/..", "name.tld/path", "//host/..", a bare
 // registrable name and a dotted-quad address are read as http, which is what
-// mail programs make of them; they must not hold white space. A scheme that
+// mail programs make of them; they must not hold white space, and a bare name
+// such as "invoice.zip" is a file. A scheme that
 // names no host (mailto, tel, cid, javascript, data and the like) gives a URL
 // of which only URL and Scheme are filled, and true. Any other "word:rest"
 // without slashes is false.
@@ -156,10 +157,22 @@ func splitBare(s string) (engine.URL, bool) {
 		return engine.URL{}, false
 	}
 	u, ok := splitAuthority("http", s[n:], true)
+	if ok && n == 0 && fileSuffix(u.Domain.TLD) && s == u.Domain.RootDomain {
+		return engine.URL{}, false
+	}
 	if !ok || u.Username != "" || !u.Domain.Valid && !(n == 2 && u.IP == "") && !dottedQuad(s) {
 		return engine.URL{}, false
 	}
 	return u, true
+}
+
+// fileSuffix tells suffixes that are far commoner as extensions of files.
+func fileSuffix(tld string) bool {
+	switch tld {
+	case "zip", "mov", "md", "py", "sh", "rs", "so", "ps":
+		return true
+	}
+	return false
 }
 
 // dottedQuad tells whether s starts with a plain IPv4 address that ends there,
