@@ -3,15 +3,16 @@ package mail
 import (
 	"bytes"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/tqmailrules/tqmailrules/engine"
 	"github.com/tqmailrules/tqmailrules/internal/htmltext"
 	"github.com/tqmailrules/tqmailrules/internal/names"
 )
 
-// addText decodes a text body.
+// addText decodes a text body. All bodies of a message share Limits.Text.
 func (b *builder) addText(s *section, part *engine.Part, c *content, html bool) {
-	limit := b.job.cfg.Limits.Text
+	limit := max(0, b.job.cfg.Limits.Text-b.textBytes)
 	raw := c.mem
 	if raw == nil {
 		raw, _ = engine.ReadAll(c.blob, int64(limit)+1)
@@ -20,6 +21,7 @@ func (b *builder) addText(s *section, part *engine.Part, c *content, html bool) 
 		b.defects.limit(engine.DefectText, s.path, "text of %d bytes, %d were read", c.size, limit)
 		raw = raw[:limit]
 	}
+	b.textBytes += len(raw)
 	if s.media.value == "text/html" && strings.HasPrefix(part.Charset, "multipart") {
 		part.Charset = ""
 	}
@@ -27,12 +29,33 @@ func (b *builder) addText(s *section, part *engine.Part, c *content, html bool) 
 	if charset == "" && html {
 		charset = metaCharset(raw)
 	}
-	decoded := b.words.at(s.path).toUTF8(charset, raw)
-	decoded = unixText(decoded)
+	decoded := b.decodeText(s.path, charset, raw)
 	if !html && strings.EqualFold(s.media.get("format"), "flowed") {
 		decoded = unflow(decoded, strings.EqualFold(s.media.get("delsp"), "yes"))
 	}
 	b.texts = append(b.texts, text{html, decoded, digestText(strings.TrimRight(decoded, "\n"))})
+}
+
+// decodeText is the text in UTF-8 with LF line ends, in one copy when it is in
+// UTF-8 already.
+func (b *builder) decodeText(path, charset string, raw []byte) string {
+	if !isUnicodeName(charsetName(charset)) || !utf8.Valid(raw) || bytes.HasPrefix(raw, bom) || bytes.IndexByte(raw, 0x1b) >= 0 || bytes.IndexByte(raw, 0) >= 0 {
+		return unixText(b.words.at(path).toUTF8(charset, raw))
+	}
+	var out strings.Builder
+	out.Grow(len(raw))
+	for {
+		i := bytes.IndexByte(raw, '\r')
+		if i < 0 {
+			out.Write(raw)
+			return out.String()
+		}
+		out.Write(raw[:i])
+		if i+1 == len(raw) || raw[i+1] != '\n' {
+			out.WriteByte('\n')
+		}
+		raw = raw[i+1:]
+	}
 }
 
 // metaCharset finds the charset that an HTML document declares about itself.

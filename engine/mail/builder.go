@@ -10,14 +10,15 @@ import (
 
 // builder makes one Message out of its sections.
 type builder struct {
-	job     *job
-	nesting int
-	msg     *engine.Message
-	defects defects
-	words   words
-	root    *section
-	texts   []text // bodies in document order
-	shown   []bool // of each leaf: its disposition is inline
+	job       *job
+	nesting   int
+	msg       *engine.Message
+	defects   defects
+	words     words
+	root      *section
+	texts     []text // bodies in document order
+	textBytes int    // of the bodies so far, before decoding
+	shown     []bool // of each leaf: its disposition is inline
 }
 
 // text is one decoded text body.

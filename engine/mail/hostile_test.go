@@ -54,6 +54,22 @@ var hostile = []struct {
 		return htmlMail(strings.Repeat(`<a href="http://a.example/">x</a> `, 100_000) + "shown")
 	}, engine.DefectLinks, textShown},
 	{"16 MB of text", func() string { return "Subject: kept\n\nshown\n" + strings.Repeat("text and more text\n", 16<<20/19) }, engine.DefectText, textShown},
+	{"20 texts of 1 MB", func() string {
+		return "Subject: kept\nContent-Type: multipart/mixed; boundary=b\n\n" + strings.Repeat("--b\n\nshown\n"+strings.Repeat("text and more text\n", 1<<20/19)+"\n", 20) + "--b--\n"
+	}, engine.DefectText, func(m *engine.Message) string {
+		if len(m.Body.Text) > 9<<20 {
+			return fmt.Sprintf("%d bytes of text", len(m.Body.Text))
+		}
+		return textShown(m)
+	}},
+	{"60,000 addresses in 16 fields", func() string {
+		return "Subject: kept\n" + strings.Repeat("To: "+strings.Repeat("a@b.example,", 4_000)+"\n", 16) + "\nbody\n"
+	}, "", func(m *engine.Message) string {
+		if len(m.Recipients.To) != 64_000 {
+			return fmt.Sprintf("%d recipients", len(m.Recipients.To))
+		}
+		return bodyRead(m)
+	}},
 	{"boundary lines that match nothing", func() string {
 		return "Subject: kept\nContent-Type: multipart/mixed; boundary=b\n\n--b\n\nbody\n" + strings.Repeat("--bx\n", 2_000_000) + "--b--\n"
 	}, "", subjectKept},

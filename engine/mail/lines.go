@@ -66,22 +66,22 @@ func (l *lines) peek(n int) []byte {
 }
 
 // dash moves behind the next line that begins with two hyphens and returns it,
-// with its offset and the end of the text before it: the line break that
-// precedes a boundary belongs to the boundary (RFC 2046 section 5.1.1). An empty
-// line means the end of the message.
-func (l *lines) dash() (line []byte, start, before int64) {
+// and the end of the text before it: the line break that precedes a boundary
+// belongs to the boundary (RFC 2046 section 5.1.1). No line means the end of the
+// message.
+func (l *lines) dash() (line []byte, before int64) {
 	for {
 		if l.r == nil {
 			l.skipToDash()
 		}
-		start, before = l.off, l.off-int64(l.eol)
+		before = l.off - int64(l.eol)
 		whole := !l.part
 		line = l.next()
 		if len(line) == 0 {
-			return nil, l.off, l.off
+			return nil, l.off
 		}
 		if whole && bytes.HasPrefix(line, dashes) {
-			return line, start, before
+			return line, before
 		}
 	}
 }

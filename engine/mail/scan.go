@@ -68,22 +68,20 @@ func (s *scanner) run(root *section) {
 // step reads up to the next boundary line that matters and acts on it. It is
 // false at the end of the message, and when the last multipart is closed.
 func (s *scanner) step() bool {
-	line, _, before := s.lines.dash()
+	line, before := s.lines.dash()
 	if line == nil {
-		s.closeTo(0, before, true)
+		s.closeTo(0, before)
 		return false
 	}
 	level, last, ok := s.match(line)
 	if !ok {
 		return true
 	}
+	s.closeTo(level+1, before)
 	if last {
-		s.closeTo(level+1, before, true)
 		s.open = s.open[:level]
-		s.leaf = nil
 		return true
 	}
-	s.closeTo(level+1, before, true)
 	if s.parts >= s.limits.Parts {
 		s.defects.limit(engine.DefectParts, "", "more than %d parts", s.limits.Parts)
 		s.open = nil
@@ -119,8 +117,8 @@ func isBoundary(text []byte, boundary string) (last, ok bool) {
 }
 
 // closeTo ends the sections inside the multipart at level-1: the one being
-// read at before, and multiparts whose closing boundary never came.
-func (s *scanner) closeTo(level int, before int64, report bool) {
+// read, at before, and multiparts whose closing boundary never came.
+func (s *scanner) closeTo(level int, before int64) {
 	if s.leaf != nil {
 		s.leaf.end = max(before, s.leaf.start)
 		s.leaf = nil
@@ -128,9 +126,7 @@ func (s *scanner) closeTo(level int, before int64, report bool) {
 	for i := len(s.open) - 1; i >= level; i-- {
 		m := s.open[i]
 		m.end = max(before, m.start)
-		if report {
-			s.defects.add(engine.DefectBoundary, m.path, "the closing boundary is missing")
-		}
+		s.defects.add(engine.DefectBoundary, m.path, "the closing boundary is missing")
 	}
 	s.open = s.open[:min(level, len(s.open))]
 }
