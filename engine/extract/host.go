@@ -95,7 +95,7 @@ func (s *scanner) bareURL(i, cut int) int {
 		return 0
 	}
 	_, numeric := parseIPv4(host)
-	if !numeric && !s.hostLike(i, cut, true) {
+	if !numeric && (!s.hostLike(i, cut, true) || w[cut] == '/' && s.fileInPath(i, cut)) {
 		return 0
 	}
 	if !pathFollows(w[cut:]) || numeric && prefixLength(w[cut:]) {
@@ -111,6 +111,18 @@ func (s *scanner) bareURL(i, cut int) int {
 	}
 	s.url(&u, w[i:end], i, end, 0)
 	return end
+}
+
+// fileInPath tells whether what stands before a slash is a file that could be
+// a host, and what follows is one, too: "setup.py/install.sh" are alternatives.
+func (s *scanner) fileInPath(i, cut int) bool {
+	w := s.word[i:cut]
+	ext := lowerASCII(w[strings.LastIndexByte(w, '.')+1:])
+	if !extensions[ext] || notClash[ext] || ext == "pl" || ext == "app" || strings.Count(w, ".") > 1 || s.defanged(i, cut) {
+		return false
+	}
+	next := s.word[cut+1:]
+	return strings.IndexByte(next[:min(len(next), 64)], '.') > 0
 }
 
 // prefixLength tells whether what follows an address is that of a network, in
