@@ -55,6 +55,7 @@ type Origin struct {
 	ID       string
 	Name     string    // for people: the path in a corpus, the UID
 	Received time.Time // the server's date; zero when the source has none
+	Digest   string    // SHA-256 of the raw bytes in hex, when the source had to compute it; else ""
 }
 
 // Key is the ledger identity: only it suppresses processing.

@@ -275,12 +275,13 @@ func (s *Source) container(kind kind, r io.Reader, size int64, name string, give
 // delivery identifies a mail by its path and digest.
 func (s *Source) delivery(blob engine.Blob, name, folder string, defects ...engine.Defect) engine.Delivery {
 	id := name
-	if digest, err := engine.Digest(blob); err == nil {
+	digest, err := engine.Digest(blob)
+	if err == nil {
 		id += "@" + digest[:32]
 	}
 	return engine.Delivery{
 		Raw:     blob,
-		Origin:  engine.Origin{Source: s.cfg.Name, Folder: folder, ID: id, Name: name},
+		Origin:  engine.Origin{Source: s.cfg.Name, Folder: folder, ID: id, Name: name, Digest: digest},
 		Defects: defects,
 	}
 }
