@@ -108,7 +108,7 @@ func TestActions(t *testing.T) {
 func TestTLPFromTheMailIsChecked(t *testing.T) {
 	set := load(t, "version: 1\nrules: [ { id: a, when: 'true', then: [ { tlp: '{{ subject.base }}' } ] } ]\n")
 	p := set.Evaluate(engine.PhaseMessage, view(benchMessage()))
-	if len(p.Steps) != 0 || p.Results[0].Err == nil || !strings.Contains(p.Results[0].Err.Error(), "no level of the Traffic Light Protocol") {
+	if len(p.Steps) != 0 || p.Results[0].Err == nil || !strings.Contains(p.Results[0].Err.Error(), `rules.yaml:2:43: tlp is "Your parcel is waiting for you at the po", which is no level of the Traffic Light Protocol`) {
 		t.Errorf("%+v", p)
 	}
 }

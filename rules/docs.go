@@ -96,16 +96,31 @@ func writeOperators(b *strings.Builder) {
 func ActionsReference() string {
 	var b strings.Builder
 	b.WriteString("# What rules can want\n\n" + generated)
+	b.WriteString("A rule file is YAML with the keys of these tables and no others. Several files are one set: they share lists, macros and the ids of rules.\n")
+	for _, t := range []struct {
+		title string
+		keys  []key
+	}{{"A rule file", fileKeyTable}, {"A rule", ruleKeyTable}, {"A list", listKeyTable}, {"Defaults", defaultKeyTable}} {
+		writeKeys(&b, t.title, t.keys)
+	}
+	b.WriteString("\n## Actions\n\n")
 	b.WriteString("`then` is a list of actions. An action describes; the engine carries it out when all rules have been asked. `T` is text in which `{{ expression }}` stands for a value; what an expression yields is never read as a template again. The phase is the last in which an action can act: a rule that reads what is known only later cannot have it.\n\n")
 	b.WriteString("| action | form | until phase | several matches |\n|---|---|---|---|\n")
 	for _, a := range actionTable() {
 		fmt.Fprintf(&b, "| [`%s`](#%s) | %s | %s | %s |\n", a.Name, a.Name, a.Form, phaseName(a.Until), a.Combine)
 	}
 	for _, a := range actionTable() {
-		fmt.Fprintf(&b, "\n## %s\n\n%s\n\n```yaml\n- %s\n```\n", a.Name, a.Doc, a.Example)
+		fmt.Fprintf(&b, "\n### %s\n\n%s\n\n```yaml\n- %s\n```\n", a.Name, a.Doc, a.Example)
 	}
-	b.WriteString("\n## keep\n\nNot an action but a rule of its own kind: a condition on one `indicator`, asked for each in the findings phase. All keep rules must hold; where one is false, the indicator is dropped and the trace names the rule.\n\n```yaml\n- id: not-our-partners\n  keep: '!(indicator.type == \"FQDN\" && indicator.value in lists.partners)'\n```\n")
+	b.WriteString("\n### keep\n\nNot an action but a rule of its own kind: a condition on one `indicator`, asked for each in the findings phase. All keep rules must hold; where one is false, the indicator is dropped and the trace names the rule.\n\n```yaml\n- id: not-our-partners\n  keep: '!(indicator.type == \"FQDN\" && indicator.value in lists.partners)'\n```\n")
 	return b.String()
+}
+
+func writeKeys(b *strings.Builder, title string, keys []key) {
+	fmt.Fprintf(b, "\n## %s\n\n| key | value; default | meaning |\n|---|---|---|\n", title)
+	for _, k := range keys {
+		fmt.Fprintf(b, "| `%s` | %s | %s |\n", k.Name, k.Form, k.Doc)
+	}
 }
 
 func phaseName(p engine.Phase) string {

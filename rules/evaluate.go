@@ -187,7 +187,7 @@ func (r *Rule) steps(ev *evaluator) ([]engine.Step, error) {
 	for _, a := range r.actions {
 		actions, err := a.resolve(ev)
 		if err != nil {
-			failed = errors.Join(failed, err)
+			failed = errors.Join(failed, a.placed(err))
 			continue
 		}
 		for _, x := range actions {
@@ -195,6 +195,15 @@ func (r *Rule) steps(ev *evaluator) ([]engine.Step, error) {
 		}
 	}
 	return steps, failed
+}
+
+// placed gives an error that has no place of its own that of the action.
+func (a *action) placed(err error) error {
+	var le *located
+	if errors.As(err, &le) {
+		return err
+	}
+	return &ConditionError{Pos: a.node.Pos(), Reason: err}
 }
 
 // Keep implements engine.Rules. All keep rules must hold; one that fails holds.

@@ -41,9 +41,10 @@ type ListInfo struct {
 	Pos              yamlfile.Pos
 }
 
-var listKeys = []string{"kind", "values", "file"}
-
-var listKinds = []string{"exact", "suffix", "cidr"}
+var (
+	listKeys  = keyNames(listKeyTable)
+	listKinds = []string{"exact", "suffix", "cidr"}
+)
 
 // maxList is the size of a list file in bytes.
 const maxList = 64 << 20

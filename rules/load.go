@@ -67,9 +67,10 @@ type loader struct {
 	set      *Set
 }
 
-var defaultKeys = []string{"mailbox_type", "event_type", "file_type", "status", "source", "tlp", "keep_raw"}
-
-var fileKeys = []string{"version", "lists", "macros", "defaults", "rules"}
+var (
+	fileKeys    = keyNames(fileKeyTable)
+	defaultKeys = keyNames(defaultKeyTable)
+)
 
 // load reads the names of all files before the first expression, so that files
 // may use each other's lists and macros in any order.

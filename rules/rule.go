@@ -99,10 +99,7 @@ func (r *Rule) addPaths(paths []*fixedPath) []*fixedPath {
 }
 
 var (
-	ruleKeys = []string{
-		"id", "name", "description", "mode", "priority", "when", "keep", "then", "stop", "on_error",
-		"tags", "references", "owner", "severity", "version", "expires",
-	}
+	ruleKeys   = keyNames(ruleKeyTable)
 	modes      = []string{string(Live), string(Shadow), string(Off)}
 	stops      = []string{string(StopNone), string(StopPhase), string(StopMessage)}
 	onErrors   = []string{string(SkipRule), string(MatchRule), string(StopRules)}

@@ -17,10 +17,10 @@ type schema map[string]any
 // checker's own tables: what it refuses, the checker refuses; the checker
 // refuses more, as it reads conditions.
 func Schema() []byte {
-	s := mapping(fileKeys, map[string]schema{
+	s := documented(fileKeyTable, map[string]schema{
 		"version":  {"const": 1},
 		"lists":    {"type": "object", "propertyNames": nameSchema(), "additionalProperties": listSchema()},
-		"macros":   {"type": "object", "propertyNames": nameSchema(), "additionalProperties": condition("a named condition, used as macros.name")},
+		"macros":   {"type": "object", "propertyNames": nameSchema(), "additionalProperties": condition()},
 		"defaults": defaultsSchema(),
 		"rules":    {"type": "array", "items": ruleSchema()},
 	})
@@ -44,6 +44,15 @@ func mapping(keys []string, of map[string]schema) schema {
 	return schema{"type": "object", "additionalProperties": false, "properties": props}
 }
 
+// documented is a mapping of the keys of a table.
+func documented(keys []key, of map[string]schema) schema {
+	s := mapping(keyNames(keys), of)
+	for name, doc := range keyDocs(keys) {
+		s["properties"].(map[string]schema)[name]["description"] = doc
+	}
+	return s
+}
+
 func nameSchema() schema { return schema{"pattern": nameForm.String()} }
 
 // text is a scalar: rule files take numbers and words as texts where texts are meant.
@@ -60,9 +69,7 @@ func described(s schema, doc string) schema {
 	return s
 }
 
-func condition(doc string) schema {
-	return described(schema{"type": []string{"string", "boolean"}}, doc)
-}
+func condition() schema { return schema{"type": []string{"string", "boolean"}} }
 
 func whole(least, most int) schema {
 	return schema{"type": "integer", "minimum": least, "maximum": most}
@@ -73,13 +80,13 @@ func duration() schema {
 }
 
 func listSchema() schema {
-	s := mapping(listKeys, map[string]schema{"kind": enum(listKinds), "values": listSchemaOf(text()), "file": {"type": "string"}})
+	s := documented(listKeyTable, map[string]schema{"kind": enum(listKinds), "values": listSchemaOf(text()), "file": {"type": "string"}})
 	s["oneOf"] = []schema{{"required": []string{"values"}}, {"required": []string{"file"}}}
 	return s
 }
 
 func defaultsSchema() schema {
-	return mapping(defaultKeys, map[string]schema{
+	return documented(defaultKeyTable, map[string]schema{
 		"mailbox_type": enum([]string{string(engine.Intelligence), string(engine.Spearphish)}),
 		"tlp":          tlpSchema(),
 		"keep_raw":     {"type": "boolean"},
@@ -89,12 +96,12 @@ func defaultsSchema() schema {
 func tlpSchema() schema { return schema{"type": "string", "examples": tlpLevels} }
 
 func ruleSchema() schema {
-	s := mapping(ruleKeys, map[string]schema{
+	s := documented(ruleKeyTable, map[string]schema{
 		"id":         {"type": []string{"string", "integer"}, "pattern": idForm.String()},
 		"mode":       enum(modes),
 		"priority":   {"type": "integer"},
-		"when":       condition("a condition on the mail"),
-		"keep":       condition("a condition on one indicator; false drops it"),
+		"when":       condition(),
+		"keep":       condition(),
 		"then":       {"type": "array", "minItems": 1, "items": actionsSchema()},
 		"stop":       enum(stops),
 		"on_error":   enum(onErrors),
@@ -125,7 +132,7 @@ func actionsSchema() schema {
 	forms := actionForms()
 	props := map[string]schema{}
 	for _, a := range actionTable() {
-		props[a.Name] = described(maps.Clone(forms[a.Name]), a.Doc)
+		props[a.Name] = described(forms[a.Name], a.Doc)
 	}
 	return schema{"type": "object", "additionalProperties": false, "properties": props}
 }
