@@ -7,29 +7,47 @@ import (
 	"github.com/tqmailrules/tqmailrules/internal/names"
 )
 
-// auth reads the verdicts of sender authentication: the topmost
-// Authentication-Results field (RFC 8601) of a trusted server, else the topmost
-// of all, which anybody may have written. SPF alone may come from Received-SPF
-// (RFC 7208 section 9.1).
+// auth reads the verdicts of sender authentication: the Authentication-Results
+// (RFC 8601) of the topmost trusted server, else those of the topmost server of
+// all, which anybody may have written. A server may write one field per method;
+// for each method its topmost field counts, since fields below may have come
+// with the mail. SPF alone may come from Received-SPF (RFC 7208 section 9.1).
 func (b *builder) auth() {
-	var chosen *authResults
-	for _, f := range b.msg.Headers.Fields {
-		if !strings.EqualFold(f.Name, "Authentication-Results") {
-			continue
-		}
-		r := parseAuthResults(f.Value)
-		r.trusted = b.trusts(r.server)
-		if chosen == nil || r.trusted && !chosen.trusted {
-			chosen = &r
-		}
-	}
 	a := &b.msg.Auth
-	if chosen != nil {
-		*a = b.verdicts(chosen)
+	fields := b.authFields()
+	if len(fields) > 0 {
+		chosen := fields[0]
+		for _, f := range fields {
+			if f.trusted {
+				chosen = f
+				break
+			}
+		}
+		*a = b.verdicts(&chosen)
+		for i := range fields {
+			if f := &fields[i]; f.server == chosen.server && f.server != "" {
+				complete(a, b.verdicts(f))
+			}
+		}
 	}
 	if a.SPF.Result == "" {
 		b.receivedSPF(a)
 	}
+}
+
+// maxAuthFields bounds the fields that are read.
+const maxAuthFields = 50
+
+func (b *builder) authFields() []authResults {
+	var out []authResults
+	for _, f := range b.msg.Headers.Fields {
+		if strings.EqualFold(f.Name, "Authentication-Results") && len(out) < maxAuthFields {
+			r := parseAuthResults(f.Value)
+			r.trusted = b.trusts(r.server)
+			out = append(out, r)
+		}
+	}
+	return out
 }
 
 func (b *builder) trusts(server string) bool {
@@ -158,6 +176,15 @@ func (b *builder) verdicts(r *authResults) engine.Auth {
 		}
 	}
 	return a
+}
+
+// complete takes the methods that a field above did not tell of.
+func complete(a *engine.Auth, v engine.Auth) {
+	for _, p := range [...]struct{ have, more *engine.AuthResult }{{&a.SPF, &v.SPF}, {&a.DKIM, &v.DKIM}, {&a.DMARC, &v.DMARC}, {&a.ARC, &v.ARC}} {
+		if p.have.Result == "" {
+			*p.have = *p.more
+		}
+	}
 }
 
 func (b *builder) keep(have *engine.AuthResult, v engine.AuthResult) {
