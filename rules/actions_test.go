@@ -83,7 +83,7 @@ func TestActions(t *testing.T) {
 		{"route", "route: { seen: true, move_to: Done, flag: '$Phish' }", []engine.Action{engine.Route{Seen: true, MoveTo: "Done", Flag: "$Phish"}}},
 		{"hold", "hold: { for: 1d }", []engine.Action{engine.Hold{For: 24 * time.Hour}}},
 		{"pair", `pair: { subject: 'PARCEL', password_prefix: 'pw: ', window: 2h, default_password: [x, { secret: s }], scope: thread, take: '\S+' }`, []engine.Action{engine.Pair{
-			Prefix: regexp.MustCompile("pw: "), Window: 2 * time.Hour, Scope: "thread", Take: regexp.MustCompile(`\S+`),
+			Key: "PARCEL", Prefix: regexp.MustCompile("(?i)pw: "), Window: 2 * time.Hour, Scope: "thread", Take: regexp.MustCompile(`\S+`),
 			Default: []engine.Password{engine.LiteralPassword("x"), {Secret: "s"}},
 		}}},
 		{"several in one mapping", "{ tag: a, score: 1 }", []engine.Action{engine.Tag{Name: "a"}, engine.Score{Points: 1}}},
@@ -159,7 +159,7 @@ version: 1
 rules:
   - { id: first-group, when: 'true', then: [ { pair: { subject: '\[(CASE-\d+)\]' } } ] }
   - { id: whole, when: 'false', then: [ { pair: { subject: 'REF \d+', scope: mailbox } } ] }
-  - { id: literal, when: 'true', then: [ { pair: { subject: 'invoice', scope: thread } } ] }
+  - { id: literal, when: 'true', then: [ { pair: { subject: 'Invoice', scope: thread } } ] }
   - { id: same-again, when: 'true', then: [ { pair: { subject: 'case-\d+', scope: domain } }, { pair: { subject: '(CASE-\d+)' } } ] }
   - { id: no-subject, when: 'true', then: [ { pair: { window: 1h } } ] }
   - { id: shadowed, mode: shadow, when: 'true', then: [ { pair: { subject: 'Re' } } ] }

@@ -19,7 +19,7 @@ func actionTable() []Action {
 		},
 		{
 			Name: "pair", Form: "{subject, password_prefix, window, default_password, scope, take}", Until: engine.PhaseMessage, Combine: "union",
-			Doc:     "Joins a mail with a locked attachment and the mail that brings its password, in any order. subject finds what both subjects share; password_prefix what stands before the password.",
+			Doc:     "Joins a mail with a locked attachment and the mail that brings its password, in any order. subject (a text, or a pattern whose first group or whole fit counts) finds what both subjects share; password_prefix (a text or pattern; by default words for password in many languages) what stands before the password. scope is domain (of the sender; default), thread or mailbox; window is 72h by default.",
 			Example: `pair: { subject: '\[(CASE-\d+)\]', window: 72h }`, read: readPair,
 		},
 		{

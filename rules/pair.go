@@ -36,8 +36,8 @@ func readPair(l *loader, r *Rule, n *yamlfile.Node) resolver {
 		return nil
 	}
 	p := &pairAction{plan: engine.Pair{Prefix: defaultPrefix, Window: defaultWindow, Scope: "domain"}}
-	p.subject, _ = l.pattern(f.Get("subject"), "subject")
-	if re, ok := l.pattern(f.Get("password_prefix"), "password_prefix"); ok {
+	p.subject, _ = l.stringOrPattern(f.Get("subject"), "subject")
+	if re, ok := l.stringOrPattern(f.Get("password_prefix"), "password_prefix"); ok {
 		p.plan.Prefix = re
 	}
 	if d, ok := l.Duration(f.Get("window"), "window"); ok {
@@ -54,6 +54,16 @@ func readPair(l *loader, r *Rule, n *yamlfile.Node) resolver {
 		plan.Key = p.key(ev.run.msg)
 		return []engine.Action{plan}, nil
 	}
+}
+
+// stringOrPattern reads a text that means itself regardless of case, unless it
+// has a sign in it that means something in a pattern.
+func (l *loader) stringOrPattern(n *yamlfile.Node, what string) (*regexp.Regexp, bool) {
+	re, ok := l.pattern(n, what)
+	if ok && regexp.QuoteMeta(n.Text) == n.Text {
+		re = regexp.MustCompile("(?i)" + n.Text)
+	}
+	return re, ok
 }
 
 // passwords reads a password, {secret: name}, or a list of these.
