@@ -387,16 +387,28 @@ func (s *scanner) hostLike(i, j int, strong bool) bool {
 		return false
 	}
 	d := s.parseHost(w)
-	if !d.Valid || strings.IndexByte(d.SLD, '_') >= 0 || d.TLD == "xxx" && d.SLD == "xxx" {
+	strong = strong || s.defanged(i, j) || len(w) > 4 && strings.EqualFold(w[:4], "www.")
+	if !registered(d) && !(strong && documented(d)) || strings.IndexByte(d.SLD, '_') >= 0 || d.TLD == "xxx" && d.SLD == "xxx" {
 		return false
 	}
 	labels := strings.Count(w, ".") + 1
 	ext := lowerASCII(last)
-	strong = strong || s.defanged(i, j) || len(w) > 4 && strings.EqualFold(w[:4], "www.")
 	if !strong && extensions[ext] && !notClash[ext] && (labels == 2 || extensions[lowerASCII(secondLast(w))] || versioned(w)) {
 		return false
 	}
 	return strong || !s.code(i, j, w, ext, labels) && !sentence(w, ext, labels) && !products[w]
+}
+
+// registered tells whether a name stands under a listed suffix or under
+// .example, which stands for one in documentation (RFC 2606).
+func registered(d *engine.Domain) bool {
+	return d.Valid || d.TLD == "example" && d.RootDomain != ""
+}
+
+// documented tells names under the other reserved suffixes: they are words, so
+// more than a dot must say that they are names.
+func documented(d *engine.Domain) bool {
+	return (d.TLD == "test" || d.TLD == "invalid") && d.RootDomain != ""
 }
 
 func (s *scanner) defanged(i, j int) bool {

@@ -234,7 +234,7 @@ func (s *scanner) deriveHost(parent engine.Finding, u *engine.URL) {
 			typ = typeIPv6
 		}
 		s.derive(parent, typ, u.IP, addressFlags(u.IP))
-	case u.Domain.Valid:
+	case registered(&u.Domain) || documented(&u.Domain):
 		s.derive(parent, typeFQDN, u.Domain.Domain, domainFlags(&u.Domain))
 	}
 }
@@ -260,7 +260,7 @@ func (s *scanner) email(low, k int) (begin, end int) {
 	d := *s.parseHost(host)
 	masked := begin > 0 && (w[begin-1] == '*' || strings.HasSuffix(w[:begin], "…") || strings.HasSuffix(w[:begin], "•")) ||
 		strings.Contains(w[begin:k], "..") || begin == k || w[k-1] == '.' || strings.IndexByte(w[begin:k], '/') >= 0
-	if !d.Valid || masked || k-begin > 64 || s.messageID(begin) || titleSuffix(host) {
+	if !registered(&d) && !documented(&d) || masked || k-begin > 64 || s.messageID(begin) || titleSuffix(host) {
 		return begin, end
 	}
 	value := w[begin:k+1] + d.Domain
