@@ -88,14 +88,6 @@ func suggest(name string, names []string) func(*yamlfile.Diagnostic) {
 	return func(d *yamlfile.Diagnostic) { d.Suggest(name, names) }
 }
 
-// suggestDefined suggests one of the names that rule files define.
-func suggestDefined(name, key string, names []string) func(*yamlfile.Diagnostic) {
-	if len(names) == 0 {
-		return expected("a name that one of the rule files defines under %s; none does", key)
-	}
-	return suggest(name, names)
-}
-
 // node checks n and returns what it becomes. It is the switch over all kinds
 // of nodes that the parser makes.
 func (c *checker) node(n ast.Node) (ast.Node, typ) {

@@ -119,10 +119,43 @@ func (n *traceNode) explain(b *bodyTrace) *Value {
 		v.explainLoop(n, b, l)
 		return v
 	}
-	for _, c := range n.children {
+	for _, c := range n.parts() {
 		v.Children = append(v.Children, c.explain(b))
 	}
 	return v
+}
+
+// parts are the sub-expressions below n; those of a && b && c are a, b and c,
+// though the parser pairs them.
+func (n *traceNode) parts() []*traceNode {
+	op := logical(n.node)
+	if op == "" {
+		return n.children
+	}
+	var out []*traceNode
+	for _, c := range n.children {
+		if logical(c.node) == op {
+			out = append(out, c.parts()...)
+			continue
+		}
+		out = append(out, c)
+	}
+	return out
+}
+
+// logical is && or || for an expression that is joined by it, in either spelling.
+func logical(n ast.Node) string {
+	b, ok := n.(*ast.BinaryNode)
+	if !ok {
+		return ""
+	}
+	switch b.Operator {
+	case "&&", "and":
+		return "&&"
+	case "||", "or":
+		return "||"
+	}
+	return ""
 }
 
 // markFailed marks the sub-expressions around the place of an error.
@@ -179,7 +212,7 @@ func blockers(v *Value, want bool) []*Value {
 	case *ast.UnaryNode:
 		return orSelf(v, blockersOf(v.Children, !want))
 	case *ast.BinaryNode:
-		if n.Operator == "&&" || n.Operator == "||" || n.Operator == "and" || n.Operator == "or" {
+		if logical(n) != "" {
 			return orSelf(v, blockersOf(v.Children, want))
 		}
 	case *ast.MemberNode: // a macro

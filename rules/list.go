@@ -311,7 +311,7 @@ func (c *checker) inList(n *ast.BinaryNode, left ast.Node, t typ, l *list) (ast.
 func (c *checker) listValue(n *ast.MemberNode, name string) (ast.Node, typ) {
 	l := c.l.lists[name]
 	if l == nil {
-		return c.fail(n, "unknown list "+name, suggestDefined(name, "lists", sortedKeys(c.l.lists)))
+		return c.fail(n, "unknown list "+name, suggest(name, sortedKeys(c.l.lists)))
 	}
 	return &ast.ConstantNode{Value: l.values}, textsType
 }

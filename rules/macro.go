@@ -24,7 +24,7 @@ type macro struct {
 func (c *checker) macro(n *ast.MemberNode, name string) (ast.Node, typ) {
 	m := c.l.macros[name]
 	if m == nil {
-		return c.fail(n, "unknown macro "+name, suggestDefined(name, "macros", sortedKeys(c.l.macros)))
+		return c.fail(n, "unknown macro "+name, suggest(name, sortedKeys(c.l.macros)))
 	}
 	if slices.Contains(c.open, name) {
 		cycle := append(slices.Clone(c.open[slices.Index(c.open, name):]), name)
