@@ -16,9 +16,10 @@ type builder struct {
 	defects   defects
 	words     words
 	root      *section
-	texts     []text // bodies in document order
-	textBytes int    // of the bodies so far, before decoding
-	shown     []bool // of each leaf: its disposition is inline
+	texts     []text   // bodies in document order
+	textBytes int      // of the bodies so far, before decoding
+	keys      []string // digests of the attachments for the content key
+	shown     []bool   // of each leaf: its disposition is inline
 }
 
 // text is one decoded text body.
@@ -121,7 +122,12 @@ func (b *builder) leaf(s *section, role role, c *content) error {
 		return nil
 	}
 	b.msg.Attachments = append(b.msg.Attachments, part)
-	return b.nested(s, part, c)
+	inner := len(b.msg.Nested)
+	if err := b.nested(s, part, c); err != nil {
+		return err
+	}
+	b.keys = append(b.keys, leafKey(part, c, b.msg.Nested[inner:]))
+	return nil
 }
 
 // part describes a leaf.
