@@ -475,6 +475,7 @@ func readShip(l *loader, _ *Rule, n *yamlfile.Node) resolver {
 		d.Hint = "ship: none ships nothing"
 		l.Add(d)
 	}
+	l.set.sinks = append(l.set.sinks, sinks...)
 	return one(engine.Ship{Sinks: sinks})
 }
 

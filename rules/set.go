@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"slices"
 	"sync"
 
 	"github.com/tqmailrules/tqmailrules/engine"
@@ -14,6 +15,7 @@ type Set struct {
 	keeps    []*Rule
 	defaults engine.Defaults
 	lists    []ListInfo
+	sinks    []string // named by ship actions, with repetitions
 	sources  []*source
 	names    *loader // of the lists and macros; read only
 	fuel     int
@@ -28,6 +30,11 @@ var _ engine.Rules = (*Set)(nil)
 
 // Defaults implements engine.Rules.
 func (s *Set) Defaults() engine.Defaults { return s.defaults }
+
+// Sinks lists the sinks that ship actions name, sorted.
+func (s *Set) Sinks() []string {
+	return slices.Compact(slices.Sorted(slices.Values(s.sinks)))
+}
 
 // Rules lists the rules in the order of evaluation.
 func (s *Set) Rules() []*Rule { return s.rules }

@@ -124,6 +124,7 @@ func (t *tester) file(ctx context.Context, a *app, path string, all *tested) exi
 
 func (t *tester) cases(ctx context.Context, a *app, set *rules.Set, file *ruletest.File, all *tested) exit {
 	env := t.env()
+	env.Sinks = set.Sinks()
 	var results []ruletest.Result
 	for i := range file.Cases {
 		c := &file.Cases[i]

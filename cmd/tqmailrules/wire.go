@@ -177,7 +177,7 @@ func recordingSinks(cfg *settings.Config, set *rules.Set) (sinks []engine.Sink) 
 		names = append(names, s.Name)
 	}
 	if len(names) == 0 {
-		names = []string{"default"}
+		names = append([]string{"default"}, set.Sinks()...)
 	}
 	for _, n := range names {
 		sinks = append(sinks, recorder(n))

@@ -1,0 +1,186 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// workplace is a folder with the examples, a configuration and mails, as the
+// README assumes them; the test runs in it.
+func workplace(t *testing.T) (root string) {
+	t.Helper()
+	root, err := filepath.Abs("../..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	for _, f := range []struct{ from, to string }{
+		{"examples/rules", "examples/rules"}, {"examples/rules/desk", "rules"}, {"examples/rules/lists", "lists"}, {"examples/rules/corpus", "mails"},
+	} {
+		if err := os.CopyFS(filepath.Join(dir, f.to), os.DirFS(filepath.Join(root, f.from))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Remove(filepath.Join(dir, "rules", "desk.test.yaml")); err != nil {
+		t.Fatal(err)
+	}
+	readme := read(t, filepath.Join(root, "README.md"))
+	_, config, _ := strings.Cut(readme, "```yaml\n# phish.yaml\n")
+	config, _, _ = strings.Cut(config, "```")
+	if err := os.WriteFile(filepath.Join(dir, "phish.yaml"), []byte(config), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, rules, _ := strings.Cut(readme, "```yaml\nversion: 1\n")
+	rules, _, _ = strings.Cut(rules, "```")
+	if err := os.WriteFile(filepath.Join(dir, "readme-rules.yaml"), []byte("version: 1\n"+rules), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Chdir(dir)
+	return root
+}
+
+func read(t *testing.T, path string) string {
+	t.Helper()
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+// runLine runs one command line of the documentation.
+func runLine(t *testing.T, line string) (string, exit) {
+	t.Helper()
+	var args []string
+	for _, a := range regexp.MustCompile(`'[^']*'|\S+`).FindAllString(line, -1) {
+		args = append(args, strings.Trim(a, "'"))
+	}
+	var out, talk bytes.Buffer
+	a := &app{in: strings.NewReader(""), out: &out, err: &talk, env: os.LookupEnv, now: time.Now}
+	code := a.main(context.Background(), args[1:])
+	return out.String() + talk.String(), code
+}
+
+// TestEveryCommandOfTheReadmeRuns runs the lines of the sh blocks.
+func TestEveryCommandOfTheReadmeRuns(t *testing.T) {
+	root := workplace(t)
+	readme := read(t, filepath.Join(root, "README.md"))
+	ran := 0
+	for _, block := range regexp.MustCompile("(?s)```sh\n(.*?)```").FindAllStringSubmatch(readme, -1) {
+		for line := range strings.Lines(block[1]) {
+			line, _, _ = strings.Cut(strings.TrimSpace(line), " #")
+			if strings.HasPrefix(line, "make ") {
+				continue // this test is part of them
+			}
+			ran++
+			if out, code := runLine(t, line); code != exitOK && code != exitQuarantined {
+				t.Errorf("%s: exit status %d\n%s", line, code, out)
+			}
+		}
+	}
+	if ran < 8 {
+		t.Errorf("%d commands, want those of the README", ran)
+	}
+	if out, code := runLine(t, "tqmailrules check readme-rules.yaml"); code != exitOK {
+		t.Errorf("the rules of the README: %s", out)
+	}
+}
+
+// TestTranscriptOfTheReadmeIsReal compares the first transcript line by line.
+func TestTranscriptOfTheReadmeIsReal(t *testing.T) {
+	root := workplace(t)
+	_, rest, _ := strings.Cut(read(t, filepath.Join(root, "README.md")), "\n$ ")
+	line, rest, _ := strings.Cut(rest, "\n")
+	want, _, _ := strings.Cut(rest, "\n\n")
+	got, _ := runLine(t, line)
+	got, _, _ = strings.Cut(got, "\n\n")
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("%s (-README +real):\n%s", line, diff)
+	}
+}
+
+// TestEveryCommandOfTheFeaturesRuns runs what docs/features.md names, go test
+// lines included.
+func TestEveryCommandOfTheFeaturesRuns(t *testing.T) {
+	root := workplace(t)
+	done := map[string]bool{}
+	for _, found := range regexp.MustCompile("`((?:tqmailrules|go test) [^`]*)`").FindAllStringSubmatch(read(t, filepath.Join(root, "docs", "features.md")), -1) {
+		line := strings.ReplaceAll(found[1], "$X", "examples/rules")
+		if done[line] {
+			continue
+		}
+		done[line] = true
+		if strings.HasPrefix(line, "go test") {
+			goTest(t, root, line)
+			continue
+		}
+		if out, code := runLine(t, line); code != exitOK && code != exitQuarantined {
+			t.Errorf("%s: exit status %d\n%s", line, code, out)
+		}
+	}
+	if len(done) < 15 {
+		t.Errorf("%d commands, want those of the table", len(done))
+	}
+}
+
+func goTest(t *testing.T, root, line string) {
+	t.Helper()
+	if testing.Short() {
+		return
+	}
+	cmd := exec.Command("go", strings.Fields(line)[1:]...)
+	cmd.Dir = root
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Errorf("%s: %v\n%s", line, err, out)
+	}
+}
+
+// TestEveryFeatureHasARow wants each number of the requirements once.
+func TestEveryFeatureHasARow(t *testing.T) {
+	table := read(t, "../../docs/features.md")
+	var got []string
+	for _, m := range regexp.MustCompile(`(?m)^\| ([AB]\d+) \|`).FindAllStringSubmatch(table, -1) {
+		got = append(got, m[1])
+	}
+	if len(got) != 38 || len(slices.Compact(slices.Sorted(slices.Values(got)))) != 38 {
+		t.Errorf("%d rows: %v, want A1 to A22 and B1 to B16, each once", len(got), got)
+	}
+}
+
+// TestEveryExampleHasATest wants each rule file under examples to be covered by
+// a test file, and all of them to pass.
+func TestEveryExampleHasATest(t *testing.T) {
+	workplace(t)
+	out, code := runLine(t, "tqmailrules test --min-cover 100 examples/rules")
+	if code != exitOK {
+		t.Errorf("exit status %d\n%s", code, out)
+	}
+	found, err := ruleFiles([]string{"examples/rules/desk", "examples/rules/vendor"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	tests, err := testFiles([]string{"examples/rules"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := ""
+	for _, p := range tests {
+		all += p + read(t, p)
+	}
+	for _, f := range found {
+		stem := strings.TrimSuffix(filepath.Base(f), ".yaml")
+		if !strings.Contains(all, stem+".yaml") && !strings.Contains(all, stem+testSuffix) {
+			t.Errorf("%s is under no test", f)
+		}
+	}
+}
