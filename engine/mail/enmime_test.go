@@ -63,3 +63,29 @@ func TestEnmimeAgrees(t *testing.T) {
 	}
 	t.Logf("%d of %d binary leaves are the same", same, attachments)
 }
+
+// TestWhereEnmimeLosesEvidence holds the cases for which this package reads MIME
+// itself: what a victim's program shows or saves must be there, byte by byte.
+// What enmime makes of them is logged.
+func TestWhereEnmimeLosesEvidence(t *testing.T) {
+	for _, tc := range []struct{ name, raw, want string }{
+		{"a text attachment is hashed as it was sent", "Content-Type: text/csv; charset=iso-8859-1\nContent-Disposition: attachment; filename=a.csv\n\ncaf\xe9", "caf\xe9"},
+		{"one stray character at the end of base64", "Content-Type: application/pdf\nContent-Transfer-Encoding: base64\n\nJVBERi0xLjQK\nA", "%PDF-1.4\n"},
+		{"a scanner's footer below base64", "Content-Type: application/pdf\nContent-Transfer-Encoding: base64\n\nJVBERi0=\n-- \nscanned by x\n", "%PDF-"},
+		{"a boundary inside a line", "Content-Type: multipart/mixed; boundary=b\n\n--b\nContent-Type: application/x\n\none\nxx--b \nyy\n--b--\n", "one\nxx--b \nyy"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			if got := string(parse(t, tc.raw).Leaves[0].Content.(engine.Bytes)); got != tc.want {
+				t.Errorf("got %q, want %q", got, tc.want)
+			}
+			root, err := lean.ReadParts(strings.NewReader(tc.raw))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if root.FirstChild != nil {
+				root = root.FirstChild
+			}
+			t.Logf("enmime: %q", root.Content)
+		})
+	}
+}
