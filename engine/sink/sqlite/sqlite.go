@@ -130,18 +130,28 @@ func (s *Sink) ship(ctx context.Context, b *engine.Batch) error {
 	if err != nil {
 		return err
 	}
-	if _, err := s.conn.ExecContext(ctx, "BEGIN IMMEDIATE"); err != nil {
-		return err
+	return s.transact(ctx, func() error {
+		w := writer{ctx: ctx, sink: s, batch: b, stored: stored, ids: map[engine.Ref]int64{}}
+		w.write()
+		return w.err
+	})
+}
+
+// transact runs f in a transaction. A context that ends leaves it open whether
+// or not the statement in hand was carried out, so every error rolls back; that
+// of rolling back itself only says that there is nothing to roll back.
+func (s *Sink) transact(ctx context.Context, f func() error) error {
+	_, err := s.conn.ExecContext(ctx, "BEGIN IMMEDIATE")
+	if err == nil {
+		err = f()
 	}
-	w := writer{ctx: ctx, sink: s, batch: b, stored: stored, ids: map[engine.Ref]int64{}}
-	if w.write(); w.err == nil {
-		_, w.err = s.conn.ExecContext(ctx, "COMMIT")
+	if err == nil {
+		_, err = s.conn.ExecContext(ctx, "COMMIT")
 	}
-	if w.err != nil {
-		// Also when ctx has ended; an error only says that SQLite has rolled back already.
+	if err != nil {
 		s.conn.ExecContext(context.WithoutCancel(ctx), "ROLLBACK")
 	}
-	return w.err
+	return err
 }
 
 func (s *Sink) shipped(ctx context.Context, key string) (bool, error) {

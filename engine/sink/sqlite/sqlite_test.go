@@ -298,6 +298,31 @@ func TestFullDiskLosesNothingAndCanBeRepeated(t *testing.T) {
 	}
 }
 
+// TestCancelledShipCanBeRepeated ends the context at some point of each batch;
+// wherever that was, shipping again makes it whole.
+func TestCancelledShipCanBeRepeated(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "r.db")
+	s := open(t, sqlite.Config{Path: path})
+	sample := enginetest.SampleBatches()[0]
+	for i := range 60 {
+		b := sample
+		b.Key = fmt.Sprint("k", i)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Duration(i*20)*time.Microsecond)
+		err := s.Ship(ctx, b)
+		cancel()
+		if err != nil && !errors.Is(err, context.DeadlineExceeded) {
+			t.Fatalf("batch %d: %v", i, err)
+		}
+		ship(t, s, b)
+	}
+	got := rows(t, reader(t, path), `SELECT count(*) AS batches, (SELECT count(*) FROM messages) AS messages,
+		(SELECT count(*) FROM rule_matches) AS matches, (SELECT count(*) FROM indicators) AS indicators FROM batches`)
+	if diff := cmp.Diff([]string{"batches=60 messages=60 matches=60 indicators=2"}, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
 func TestEveryRunHasARow(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "r.db")
 	now := clock()
