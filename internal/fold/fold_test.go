@@ -132,3 +132,36 @@ func BenchmarkNeedle(b *testing.B) {
 		n.In(text)
 	}
 }
+
+// Texts that are equal have the same form in each case, and a letter that has
+// no other case here keeps its form.
+func TestLowerAndUpper(t *testing.T) {
+	tests := []struct{ s, lower, upper string }{
+		{"", "", ""},
+		{"already lower", "already lower", "ALREADY LOWER"},
+		{"ALREADY UPPER", "already upper", "ALREADY UPPER"},
+		{"Straße ÄÖÜ", "straße äöü", "STRAßE ÄÖÜ"},
+		{"\u212aelvin pa\u017fs", "kelvin pass", "KELVIN PASS"},
+		{"\u0130stanbul \u0131", "\u0130stanbul \u0131", "\u0130STANBUL \u0131"},
+		{"ΑΣΣ ας", "ασσ ασ", "ΑΣΣ ΑΣ"},
+		{"ПАРОЛЬ пароль", "пароль пароль", "ПАРОЛЬ ПАРОЛЬ"},
+		{"ǅ ǆ Ǆ", "ǆ ǆ ǆ", "Ǆ Ǆ Ǆ"},
+	}
+	for _, tt := range tests {
+		if got := fold.Lower(tt.s); got != tt.lower {
+			t.Errorf("Lower(%q) = %q, want %q", tt.s, got, tt.lower)
+		}
+		if got := fold.Upper(tt.s); got != tt.upper {
+			t.Errorf("Upper(%q) = %q, want %q", tt.s, got, tt.upper)
+		}
+	}
+	for r := rune(0); r <= unicode.MaxRune; r++ {
+		s := string(r)
+		if !fold.Equal(fold.Lower(s), s) || !fold.Equal(fold.Upper(s), s) {
+			t.Errorf("%U leaves its orbit: %q, %q", r, fold.Lower(s), fold.Upper(s))
+		}
+		if o := string(unicode.SimpleFold(r)); fold.Lower(o) != fold.Lower(s) || fold.Upper(o) != fold.Upper(s) {
+			t.Errorf("%U and %q are equal, but not in one case", r, o)
+		}
+	}
+}
