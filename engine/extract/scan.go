@@ -207,6 +207,9 @@ func (s *scanner) trim(i, j int) (int, int) {
 	for i < j && trimLeft[w[i]] {
 		i++
 	}
+	for i < j-1 && w[i] == '_' && w[j-1] == '_' { // markup; alone it starts a service name
+		i, j = i+1, j-1
+	}
 	for i < j && trimRight[w[j-1]] {
 		j--
 	}
