@@ -112,6 +112,9 @@ func (n *traceNode) explain(b *bodyTrace) *Value {
 	v.Text = n.src.text[v.Start:v.End]
 	v.Pos = n.src.node.At(n.src.off + v.Start)
 	v.truth, v.Evaluated = b.values[n.id]
+	if n.constant != nil {
+		v.truth, v.Evaluated = n.constant, true
+	}
 	if v.Evaluated {
 		v.Value = show(v.truth)
 	}

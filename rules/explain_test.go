@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/tqmailrules/tqmailrules/engine"
+	"github.com/tqmailrules/tqmailrules/rules"
 )
 
 const explained = `
@@ -75,6 +76,36 @@ func TestExplainAgreesWithEvaluate(t *testing.T) {
 		}
 		if _, err := json.Marshal(x); err != nil {
 			t.Errorf("%s: %v", when, err)
+		}
+	}
+}
+
+// The steps that an explanation counts are those of an evaluation: that many
+// are enough, and one less is not.
+func TestExplainCountsTheFuelOfEvaluate(t *testing.T) {
+	for _, when := range append([]string{`strings.icontains(body.text, macros.word, "zz") || body.text matches macros.pattern`}, trueConditions...) {
+		file := strings.Replace(conditionFile(when), "macros:\n", "macros:\n  word: '\"nowhere\"'\n", 1)
+		v := &engine.View{Message: exampleMessage(), Score: 7, Tags: []string{"x", "y"}, Indicators: []*engine.Indicator{{Type: "URL", Value: "https://x.example", Count: 2}}}
+		run := func(fuel int) (engine.Plan, *rules.Set) {
+			set, diags := rules.Load([]rules.File{{Name: "f", Data: []byte(file)}}, rules.Options{Limits: engine.Limits{ConditionOp: fuel}})
+			if diags != nil {
+				t.Fatal(diags)
+			}
+			return set.Evaluate(set.Rules()[0].Phase, v), set
+		}
+		_, set := run(0)
+		x, err := set.Explain(set.Rules()[0].Phase, v, "a", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if p, _ := run(max(x.Fuel, 1)); len(p.Results) > 0 && p.Results[0].Err != nil {
+			t.Errorf("%s: %d steps are too few: %v", when, x.Fuel, p.Results[0].Err)
+		}
+		if x.Fuel < 2 {
+			continue
+		}
+		if p, _ := run(x.Fuel - 1); len(p.Results) != 1 || !errors.Is(p.Results[0].Err, rules.ErrFuel) {
+			t.Errorf("%s: %d steps are enough", when, x.Fuel-1)
 		}
 	}
 }

@@ -18,6 +18,7 @@ type traceNode struct {
 	src      *source
 	t        typ
 	children []*traceNode
+	constant any // its value, when it is known without evaluation
 }
 
 // traces says whether a node is worth a line of an explanation: what is written
@@ -55,6 +56,10 @@ func (c *checker) traced(tn *traceNode, out ast.Node, t typ) ast.Node {
 	}
 	c.trace.open = c.trace.open[:len(c.trace.open)-1]
 	tn.t = t
+	if known(out) { // it stays as it is, so that what is built on it is too
+		tn.constant = constantValue(out)
+		return out
+	}
 	short := c.short[out]
 	id := tn.id
 	switch {
