@@ -7,12 +7,15 @@ import (
 	"github.com/tqmailrules/tqmailrules/internal/yamlfile"
 )
 
-// action is one action of a rule, checked. resolve makes what the engine
-// understands of it; it fails only when a template does.
+// resolver makes what the engine understands of an action. It fails only when a
+// template does.
+type resolver func(ev *evaluator) ([]engine.Action, error)
+
+// action is one action of a rule, checked.
 type action struct {
 	kind    string
 	node    *yamlfile.Node // its key
-	resolve func(ev *evaluator) ([]engine.Action, error)
+	resolve resolver
 }
 
 // Action describes one kind of action.
@@ -24,7 +27,7 @@ type Action struct {
 	Doc     string
 	Example string
 
-	read func(l *loader, r *Rule, n *yamlfile.Node) func(ev *evaluator) ([]engine.Action, error)
+	read func(l *loader, r *Rule, n *yamlfile.Node) resolver
 }
 
 // Actions lists the closed set of actions.
@@ -115,13 +118,13 @@ func (l *loader) checkPhase(r *Rule, key *yamlfile.Node) {
 }
 
 // one wraps an action that is known when the file is loaded.
-func one(a engine.Action) func(*evaluator) ([]engine.Action, error) {
+func one(a engine.Action) resolver {
 	fixed := []engine.Action{a}
 	return func(*evaluator) ([]engine.Action, error) { return fixed, nil }
 }
 
 // each makes one action of every value of a template.
-func each(t *template, f func(string) (engine.Action, error)) func(*evaluator) ([]engine.Action, error) {
+func each(t *template, f func(string) (engine.Action, error)) resolver {
 	if t == nil {
 		return nil
 	}
@@ -143,7 +146,7 @@ func each(t *template, f func(string) (engine.Action, error)) func(*evaluator) (
 }
 
 // all runs several one behind the other.
-func all(fs []func(*evaluator) ([]engine.Action, error)) func(*evaluator) ([]engine.Action, error) {
+func all(fs []resolver) resolver {
 	if len(fs) == 1 {
 		return fs[0]
 	}

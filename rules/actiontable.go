@@ -4,6 +4,28 @@ import (
 	"github.com/tqmailrules/tqmailrules/engine"
 )
 
+var (
+	treatments    = []string{string(engine.Intelligence), string(engine.Spearphish), string(engine.Skip)}
+	unwrapKinds   = []string{"forward", "nested", "archive"}
+	extractFrom   = []string{"body", "attachments", "headers"}
+	attributeOn   = []string{"event", "files", "indicators"}
+	relationTypes = []string{"adversary", "malware", "campaign"}
+	trimFrom      = []string{"start", "end"}
+)
+
+// actionKeys are the keys of the actions that are mappings of known keys.
+var actionKeys = map[string][]string{
+	"trim":    {"chars", "from", "after"},
+	"pair":    {"subject", "password_prefix", "window", "default_password", "scope", "take"},
+	"unlock":  {"passwords", "secrets"},
+	"extract": {"use", "only", "from", "config"},
+	"event":   {"type", "title", "happened_at"},
+	"relate":  relationTypes,
+	"ship":    {"sinks"},
+	"route":   {"seen", "move_to", "flag"},
+	"hold":    {"for"},
+}
+
 // actionTable is the closed set. Its order is that of the reference.
 func actionTable() []Action {
 	return []Action{

@@ -352,3 +352,13 @@ func (c *checker) unary(n *ast.UnaryNode) (ast.Node, typ) {
 	}
 	return &ast.UnaryNode{Operator: n.Operator, Node: out}, t
 }
+
+// quietType finds the type of a node that is checked elsewhere, and tells nothing.
+func (c *checker) quietType(n ast.Node) (ast.Node, typ) {
+	diags, bad, use, trace := c.l.Diags, c.bad, *c.use, c.trace
+	c.trace = nil
+	out, t := c.dispatch(n)
+	c.l.Diags, c.bad, c.trace = diags, bad, trace
+	*c.use = use
+	return out, t
+}

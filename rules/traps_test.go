@@ -124,6 +124,7 @@ func TestFuelEndsHostileConditions(t *testing.T) {
 		"extracting":        `any(body.links, len(regex.extract(body.text, "a")) == 1)`,
 		"lower":             `any(body.links, lower(body.text) == "x")`,
 		"sorting":           `any(body.links, len(sort(map(body.links, .display_text))) == 1)`,
+		"flattening":        `let l = map(body.links, [.display_text]); any(body.links, len(flatten(l)) == 1)`,
 		"slices":            `any(body.links, body.text[1:] == "x")`,
 		"lists by position": `all(body.links, all(body.links, body.links[1].display_text == "x" || true))`,
 	} {
