@@ -89,3 +89,17 @@ func BenchmarkCondition(b *testing.B) {
 		})
 	}
 }
+
+// Loading takes time in proportion to the number of rules.
+func TestLoadingIsLinear(t *testing.T) {
+	took := func(n int) time.Duration {
+		data := benchRules(n)
+		start := time.Now()
+		load(t, string(data))
+		return time.Since(start)
+	}
+	took(100)
+	if small, large := took(200), took(3200); large > 100*(small+10*time.Millisecond) {
+		t.Errorf("16 times the rules took %v after %v", large, small)
+	}
+}
