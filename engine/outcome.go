@@ -115,7 +115,7 @@ type EventRecord struct {
 	Item        string            `json:"item,omitempty"`
 	Type        string            `json:"type"`
 	Title       string            `json:"title"`
-	HappenedAt  time.Time         `json:"happened_at"`
+	HappenedAt  time.Time         `json:"happened_at,omitzero"`
 	Description string            `json:"description,omitempty"`
 	Source      string            `json:"source,omitempty"`
 	TLP         string            `json:"tlp,omitempty"`
@@ -137,8 +137,8 @@ type MessageRecord struct {
 	To        []string  `json:"to,omitempty"`
 	Cc        []string  `json:"cc,omitempty"`
 	Subject   string    `json:"subject,omitempty"`
-	Date      time.Time `json:"date"`
-	Received  time.Time `json:"received"`
+	Date      time.Time `json:"date,omitzero"`
+	Received  time.Time `json:"received,omitzero"`
 	Treatment string    `json:"treatment"`
 	Carrier   string    `json:"carrier,omitempty"` // event title of the mail that carried it
 }

@@ -45,6 +45,7 @@ var Table = map[string]Package{
 	"internal/arch":                     {NoLeaf: true},
 	"internal/names":                    {NoLeaf: true, Modules: []string{"golang.org/x/net/publicsuffix", "golang.org/x/net/idna"}},
 	"internal/htmltext":                 {NoLeaf: true, Modules: []string{"golang.org/x/net/html"}},
+	"internal/blobdir":                  {NoLeaf: true},
 	"internal/fold":                     {NoLeaf: true},
 	"internal/htmlpath":                 {NoLeaf: true, Modules: []string{"golang.org/x/net/html"}}, // a tree, where htmltext is one pass: the one exception
 	"internal/yamlfile":                 {NoLeaf: true, Modules: []string{"go.yaml.in/yaml/v3"}},

@@ -318,7 +318,7 @@ func TestTimeIsLinear(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			small := fastest(func() { names.FindLinks(strings.Repeat(unit, 1<<14), 1<<20) })
 			large := fastest(func() { names.FindLinks(strings.Repeat(unit, 1<<16), 1<<20) })
-			if large > 10*small+5*time.Millisecond {
+			if large > 10*small+100*time.Millisecond { // a quadratic step takes seconds here
 				t.Errorf("%v for one, %v for four", small, large)
 			}
 		})

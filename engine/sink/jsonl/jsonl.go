@@ -27,6 +27,7 @@ import (
 	"sync"
 
 	"github.com/tqmailrules/tqmailrules/engine"
+	"github.com/tqmailrules/tqmailrules/internal/blobdir"
 )
 
 // Config of a Sink: either Path or Writer.
@@ -174,14 +175,23 @@ func (s *Sink) storeContents(b *engine.Batch) error {
 		return nil
 	}
 	for i := range b.Files {
-		if err := store(s.cfg.Files, b.Files[i].Key, b.Files[i].Content); err != nil {
+		if err := s.storeContent(b.Files[i].Key, b.Files[i].Content); err != nil {
 			return err
 		}
 	}
 	for i := range b.Events {
-		if err := store(s.cfg.Files, b.Events[i].Message.SHA256, b.Events[i].Raw); err != nil {
+		if err := s.storeContent(b.Events[i].Message.SHA256, b.Events[i].Raw); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// storeContent keeps a content; nil is none.
+func (s *Sink) storeContent(digest string, content engine.Blob) error {
+	if content == nil {
+		return nil
+	}
+	_, err := blobdir.Store(s.cfg.Files, digest, content)
+	return err
 }

@@ -28,6 +28,7 @@ import (
 	"time"
 
 	"github.com/tqmailrules/tqmailrules/engine"
+	"github.com/tqmailrules/tqmailrules/internal/blobdir"
 	"github.com/tqmailrules/tqmailrules/internal/sqlitedb"
 )
 
@@ -170,7 +171,7 @@ func (s *Sink) storeContents(b *engine.Batch) (map[string]bool, error) {
 		if content == nil || stored[key] {
 			return nil
 		}
-		digest, err := store(s.cfg.Files, key, content)
+		digest, err := blobdir.Store(s.cfg.Files, key, content)
 		if err == nil {
 			stored[digest] = true
 		}
