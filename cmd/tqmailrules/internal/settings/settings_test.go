@@ -83,3 +83,17 @@ func TestEveryMistakeIsToldAtItsPlace(t *testing.T) {
 		})
 	}
 }
+
+// FuzzParse wants a configuration or errors, never both and never neither, and
+// never the value of a secret in what is said.
+func FuzzParse(f *testing.F) {
+	f.Add([]byte(full))
+	f.Add([]byte("secrets: { a: hunter2 }"))
+	f.Add([]byte("sources: [ { files: { path: [a, {}] } } ]\nlimits: { message: -1MiB }"))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		cfg, diags := settings.Parse("c.yaml", data)
+		if (cfg == nil) != (len(diags.Errors()) > 0) {
+			t.Errorf("configuration %v and %d errors", cfg, len(diags.Errors()))
+		}
+	})
+}
