@@ -13,6 +13,9 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/tqmailrules/tqmailrules/cmd/tqmailrules/internal/settings"
+	"github.com/tqmailrules/tqmailrules/rules/ruletest"
 )
 
 // workplace is a folder with the examples, a configuration and mails, as the
@@ -182,5 +185,40 @@ func TestEveryExampleHasATest(t *testing.T) {
 		if !strings.Contains(all, stem+".yaml") && !strings.Contains(all, stem+testSuffix) {
 			t.Errorf("%s is under no test", f)
 		}
+	}
+}
+
+// TestReferencePagesNameEveryKey holds the hand-written pages to the readers:
+// the keys that a misspelling is compared with.
+func TestReferencePagesNameEveryKey(t *testing.T) {
+	tests := []struct {
+		page string
+		keys []string
+	}{
+		{"configuration.md", strings.Fields("instance mailbox sources rules extractors secrets sinks store files limits log name own_domains auth_servers path paths dir message header memory text depth nesting parts links findings items fuel workers to verbosity env file")},
+		{"tests.md", strings.Fields("rules mailbox cases name messages clock golden mail raw folder at expect disposition ships matches not_matches exactly errors tags score actions defects dropped trimmed event events files indicators not_indicators only_indicators related sinks")},
+	}
+	for _, tt := range tests {
+		page := read(t, filepath.Join("..", "..", "docs", "reference", tt.page))
+		for _, k := range tt.keys {
+			if !regexp.MustCompile(`\b` + k + `\b`).MatchString(page) {
+				t.Errorf("%s does not name %s", tt.page, k)
+			}
+		}
+	}
+}
+
+// TestExamplesOfReferencePagesAreRead reads the YAML of the pages.
+func TestExamplesOfReferencePagesAreRead(t *testing.T) {
+	example := func(page string) []byte {
+		_, text, _ := strings.Cut(read(t, filepath.Join("..", "..", "docs", "reference", page)), "```yaml\n")
+		text, _, _ = strings.Cut(text, "```")
+		return []byte(text)
+	}
+	if _, diags := settings.Parse("c.yaml", example("configuration.md")); len(diags) > 0 {
+		t.Error(diags)
+	}
+	if _, diags := ruletest.Load("x.test.yaml", example("tests.md")); len(diags) > 0 {
+		t.Error(diags)
 	}
 }
