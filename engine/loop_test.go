@@ -95,7 +95,7 @@ func TestOutcomesAreShownInTheOrderOfTheSource(t *testing.T) {
 
 // TestFaultsLoseNothingAndShipNothingTwice works a mailbox off through faults
 // in Begin, Commit, Ack, Done and Ship and through cancelled runs, until a run
-// ends in peace. TQ_SOAK runs the full count.
+// ends in peace.
 func TestFaultsLoseNothingAndShipNothingTwice(t *testing.T) {
 	seeds := uint64(500)
 	if testing.Short() {

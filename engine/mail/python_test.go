@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/tqmailrules/tqmailrules/engine"
+	"github.com/tqmailrules/tqmailrules/engine/enginetest"
 	"github.com/tqmailrules/tqmailrules/engine/mail"
 )
 
@@ -27,11 +28,7 @@ type pythonView struct {
 // testdata/python-differences.json, by the digest of the mail, with the reason.
 func TestPythonAgrees(t *testing.T) {
 	files := samples(t)
-	python, err := exec.LookPath("python3")
-	if err != nil {
-		t.Skip("skipped: needs python3")
-	}
-	cmd := exec.Command(python, "testdata/python_email.py")
+	cmd := exec.Command(enginetest.Peer(t, "python3", "python3"), "testdata/python_email.py")
 	cmd.Stdin = strings.NewReader(strings.Join(files, "\n") + "\n")
 	out, err := cmd.Output()
 	if err != nil {
