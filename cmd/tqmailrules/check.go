@@ -83,6 +83,9 @@ func (c *check) load(a *app, args []string) (*rules.Set, yamlfile.Diagnostics, e
 	if err != nil {
 		return nil, nil, a.usage("check", "%v", err)
 	}
+	if set != nil {
+		more = append(more, set.Expired(a.now())...)
+	}
 	return set, append(diags, more...), exitOK
 }
 
