@@ -22,7 +22,7 @@ func (b *builder) addText(s *section, part *engine.Part, c *content, html bool) 
 		raw = raw[:limit]
 	}
 	b.textBytes += len(raw)
-	if s.media.value == "text/html" && strings.HasPrefix(part.Charset, "multipart") {
+	if s.entity.mediaType == "text/html" && strings.HasPrefix(part.Charset, "multipart") {
 		part.Charset = ""
 	}
 	charset := part.Charset
@@ -30,8 +30,8 @@ func (b *builder) addText(s *section, part *engine.Part, c *content, html bool) 
 		charset = metaCharset(raw)
 	}
 	decoded := b.decodeText(s.path, charset, raw)
-	if !html && strings.EqualFold(s.media.get("format"), "flowed") {
-		decoded = unflow(decoded, strings.EqualFold(s.media.get("delsp"), "yes"))
+	if !html && s.entity.is("format", "flowed") {
+		decoded = unflow(decoded, s.entity.is("delsp", "yes"))
 	}
 	b.texts = append(b.texts, text{html, decoded, digestText(strings.TrimRight(decoded, "\n"))})
 }

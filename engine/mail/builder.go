@@ -75,6 +75,7 @@ func (b *builder) leaves(src *source) error {
 
 // read decodes the leaves below root.
 func (b *builder) read(r *reader, root *section) error {
+	b.identify(root)
 	for _, s := range root.leaves(nil) {
 		role := roleOf(s, len(b.msg.Leaves) == 0)
 		c, err := r.leaf(s, role == roleAttachment)
@@ -116,7 +117,7 @@ func (b *builder) encodedMultipart(s *section, c *content) *section {
 func (b *builder) leaf(s *section, role role, c *content) error {
 	part := b.part(s, c)
 	b.msg.Leaves = append(b.msg.Leaves, part)
-	b.shown = append(b.shown, s.disp.value == "inline")
+	b.shown = append(b.shown, s.entity.disposition == "inline")
 	if role != roleAttachment {
 		b.addText(s, part, c, role == roleHTML)
 		return nil
@@ -133,12 +134,10 @@ func (b *builder) leaf(s *section, role role, c *content) error {
 // part describes a leaf.
 func (b *builder) part(s *section, c *content) *engine.Part {
 	p := &engine.Part{
-		Path: s.path, ContentType: s.media.value, Size: int(c.size), Content: c.blob,
-		MD5: c.md5, SHA1: c.sha1, SHA256: c.sha256, Charset: strings.ToLower(s.media.get("charset")),
+		Path: s.path, ContentType: s.entity.mediaType, Size: int(c.size), Content: c.blob,
+		MD5: c.md5, SHA1: c.sha1, SHA256: c.sha256, Charset: s.entity.charset,
+		ContentID: s.entity.contentID, RawName: s.entity.name,
 	}
-	w := b.words.at(s.path)
-	p.ContentID = strings.Trim(fieldValue(s.fields, "Content-Id"), "<> ")
-	p.RawName = fileName(s, w)
 	p.FileName = safeName(p.RawName)
 	if p.FileName != p.RawName {
 		b.defects.add(engine.DefectName, s.path, "the file name is not safe to display")
@@ -147,7 +146,7 @@ func (b *builder) part(s *section, c *content) *engine.Part {
 	p.IsMessage = isMessageType(p.ContentType)
 	p.FileType = fileType(p, c)
 	p.Encrypted = probeEncrypted(p.FileType, c)
-	if strings.HasSuffix(p.ContentType, "pkcs7-mime") && strings.EqualFold(s.media.get("smime-type"), "enveloped-data") {
+	if strings.HasSuffix(p.ContentType, "pkcs7-mime") && s.entity.is("smime-type", "enveloped-data") {
 		p.FileType, p.Encrypted = "p7m", true // RFC 8551 section 3.3
 	}
 	return p
@@ -172,51 +171,26 @@ const (
 // name is an attachment, unless it is the first part or one of several
 // alternatives, where clients show it all the same.
 func roleOf(s *section, first bool) role {
-	if s.disp.value == "attachment" || s.capped && s.depth > 0 {
+	if s.entity.disposition == "attachment" || s.capped && s.depth > 0 {
 		return roleAttachment
 	}
 	var r role
-	switch s.media.value {
+	switch s.entity.mediaType {
 	case "text/html", "application/xhtml+xml":
 		r = roleHTML
 	case "text/plain", "text", "text/enriched", "text/richtext", "plain/text":
 		r = rolePlain
 	default:
-		if strings.HasPrefix(s.media.value, "multipart/") && first {
+		if strings.HasPrefix(s.entity.mediaType, "multipart/") && first {
 			return rolePlain
 		}
 		return roleAttachment
 	}
-	named := hasName(s)
-	alternative := s.parent != nil && s.parent.media.value == "multipart/alternative"
-	if named && !first && !alternative {
+	alternative := s.parent != nil && s.parent.entity.mediaType == "multipart/alternative"
+	if s.entity.name != "" && !first && !alternative {
 		return roleAttachment
 	}
 	return r
-}
-
-func hasName(s *section) bool {
-	for _, m := range [...]*media{&s.disp, &s.media} {
-		for _, p := range m.params {
-			if strings.HasPrefix(p.key, "filename") || p.key == "name" || strings.HasPrefix(p.key, "name*") {
-				return p.value != ""
-			}
-		}
-	}
-	return false
-}
-
-// fileName is the name as it was sent, decoded.
-func fileName(s *section, w *words) string {
-	for _, f := range [...]struct {
-		m   *media
-		key string
-	}{{&s.disp, "filename"}, {&s.media, "name"}, {&s.disp, "name"}, {&s.media, "filename"}, {&s.media, "file"}} {
-		if v := f.m.text(f.key, w); v != "" {
-			return v
-		}
-	}
-	return ""
 }
 
 func isMessageType(t string) bool {

@@ -67,7 +67,7 @@ func (b *builder) isAutoReply() bool {
 // isBounce recognises delivery status notifications (RFC 3464) and what servers
 // send instead.
 func (b *builder) isBounce() bool {
-	if m := b.root.media; m.value == "multipart/report" && strings.EqualFold(m.get("report-type"), "delivery-status") {
+	if e := &b.root.entity; e.mediaType == "multipart/report" && e.is("report-type", "delivery-status") {
 		return true
 	}
 	for _, p := range b.msg.Leaves {

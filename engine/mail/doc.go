@@ -3,8 +3,12 @@
 // # The idea
 //
 // One pass over the lines finds the structure (scan.go): where each header and
-// each body begins and ends, and nothing else. A second pass decodes the leaves
-// in document order (leaf.go), hashes them, and keeps the large ones in a file.
+// each body begins and ends, and nothing else. enmime then reads a skeleton of
+// the message (skeleton.go): the headers of its parts between boundaries of our
+// own, with nothing in them; what each part is, its type, parameters, disposition,
+// charset, content id and file name, is what enmime makes of that, mended where
+// it loses what a client shows (entity.go). A second pass decodes the leaves in
+// document order (leaf.go), hashes them, and keeps the large ones in a file.
 // Everything that makes a message, from addresses to forwards, is computed from
 // these, in memory, in an order in which nothing is needed before it is known
 // (builder.go). A message of any size is read in two passes of constant memory;
@@ -31,9 +35,14 @@
 // (roleOf), digests are those of the bytes as they were sent before any charset
 // is converted, and file names are kept twice, as sent and as may be shown.
 //
-// The structure is decided here and not by a general MIME package, because
-// whoever caps it must be the one who decides it: two parsers that disagree are
-// a hole. Tests compare the result with enmime and with Python's email package.
+// Why the structure and the bodies are not enmime's as well: it would hold every
+// body in memory, convert the charset of attachments before they are hashed, drop
+// one with a stray character in its base64, and take a boundary anywhere in a
+// line for one; and its time is quadratic in parts, depth and parameters
+// (TestWhereEnmimeLosesEvidence, TestHostileMessagesEndSoonWithADefect). Parts
+// are paired by number, so that two parsers that disagree are no hole: a part
+// that enmime does not give back is read by the pre-scan, with a defect. Tests
+// compare the whole with enmime and with Python's email package.
 //
 // # What it never does
 //

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/jhillyerd/enmime/v2"
 
 	"github.com/tqmailrules/tqmailrules/engine"
@@ -64,9 +65,9 @@ func TestEnmimeAgrees(t *testing.T) {
 	t.Logf("%d of %d binary leaves are the same", same, attachments)
 }
 
-// TestWhereEnmimeLosesEvidence holds the cases for which this package reads MIME
-// itself: what a victim's program shows or saves must be there, byte by byte.
-// What enmime makes of them is logged.
+// TestWhereEnmimeLosesEvidence holds the cases for which bodies and structure do
+// not pass through enmime: what a victim's program shows or saves must be there,
+// byte by byte. What enmime makes of the whole mail is logged.
 func TestWhereEnmimeLosesEvidence(t *testing.T) {
 	for _, tc := range []struct{ name, raw, want string }{
 		{"a text attachment is hashed as it was sent", "Content-Type: text/csv; charset=iso-8859-1\nContent-Disposition: attachment; filename=a.csv\n\ncaf\xe9", "caf\xe9"},
@@ -88,4 +89,80 @@ func TestWhereEnmimeLosesEvidence(t *testing.T) {
 			t.Logf("enmime: %q", root.Content)
 		})
 	}
+}
+
+// TestHeadersAsEnmimeReadsThem holds repairs that are enmime's: what a part is,
+// is what its repaired header says.
+func TestHeadersAsEnmimeReadsThem(t *testing.T) {
+	for _, tc := range []struct{ name, header, contentType, file, charset string }{
+		{"a third part of the type", "Content-Type: text/html/x; charset=utf-8", "text/html", "", "utf-8"},
+		{"no subtype", "Content-Type: text/; name=a.txt", "text/plain", "a.txt", ""},
+		{"markup behind the value", "Content-Type: text/html; charset=utf-8<br>x</br>", "text/html", "", "utf-8"},
+		{"a quote inside a value", `Content-Type: application/rtf; name="a"b.rtf"`, "application/rtf", `a"b.rtf`, ""},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			p := parse(t, mixed("\nbody", tc.header+"\n\nx")).Leaves[1]
+			got := []string{p.ContentType, p.RawName, p.Charset}
+			if diff := cmp.Diff([]string{tc.contentType, tc.file, tc.charset}, got); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// TestNoPartIsLostBetweenTwoParsers sends types that the pre-scan takes for a
+// multipart and enmime does not, or the other way round: the parts are there,
+// each described by one of the two.
+func TestNoPartIsLostBetweenTwoParsers(t *testing.T) {
+	for _, tc := range []struct {
+		name, typ string
+		disputed  bool
+	}{
+		{"agreed", "multipart/mixed; boundary=b", false},
+		{"markup in the type of a multipart", "multipart/mixed/<a>x</a>; boundary=b", true},
+		{"a boundary that reads like our own", "multipart/mixed; boundary=\"=_s0\"", false},
+		{"repeated boundary", "multipart/mixed; boundary=b; boundary=c", false},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			boundary := "b"
+			if strings.Contains(tc.typ, "=_s0") {
+				boundary = "=_s0"
+			}
+			m := parse(t, "Content-Type: "+tc.typ+"\n\n--"+boundary+"\nContent-Type: 7t text/plain; boundary=b\n\none\n--"+boundary+"\nContent-Type: application/pdf; name=a.pdf\n\n%PDF-\n--"+boundary+"--\n")
+			if len(m.Leaves) != 2 || m.Leaves[1].FileName != "a.pdf" || m.Leaves[1].ContentType != "application/pdf" || m.Leaves[1].Size != 5 {
+				t.Fatalf("%d leaves: %+v", len(m.Leaves), m.Leaves[len(m.Leaves)-1])
+			}
+			disputed := false
+			for _, d := range m.Defects {
+				disputed = disputed || d.Code == engine.DefectBoundary
+			}
+			if disputed != tc.disputed {
+				t.Errorf("defects %v", m.Defects)
+			}
+		})
+	}
+}
+
+// FuzzPartHeader: whatever the fields of a part say, the parts are those between
+// the boundaries, with the bytes that stand there.
+func FuzzPartHeader(f *testing.F) {
+	f.Add("text/plain; charset=utf-8", "attachment; filename=\"a.txt\"")
+	f.Add("multipart/mixed/<a>x</a>; boundary=b", "inline; filename*=gb18030''%D6%D0")
+	f.Add("=?utf-8?q?a=3Db?=; name=\"=?utf-8?b?=", "a;b=\"c\";d")
+	f.Add("message/rfc822; boundary=b", "; filename*0=a; filename*2=c; filename*0=b")
+	p := mail.New(mail.Config{})
+	f.Fuzz(func(t *testing.T, typ, disposition string) {
+		if strings.ContainsAny(typ+disposition, "\r\n") || strings.Contains(strings.ToLower(typ), "multipart") {
+			return
+		}
+		raw := mixed("Content-Type: "+typ+"\nContent-Disposition: "+disposition+"\n\none", "\ntwo")
+		m, err := p.Parse(context.Background(), engine.Bytes(raw), engine.Origin{ID: "x"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		checkTotal(t, m)
+		if len(m.Leaves) != 2 || string(m.Leaves[0].Content.(engine.Bytes)) != "one" || string(m.Leaves[1].Content.(engine.Bytes)) != "two" {
+			t.Fatalf("%d leaves", len(m.Leaves))
+		}
+	})
 }

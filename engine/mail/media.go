@@ -10,6 +10,8 @@ import (
 // section 5.1, RFC 2183), read as leniently as mail clients do.
 type media struct {
 	value  string // lower case
+	end    int    // where the parameters begin in what was read
+	typed  bool   // the value stood there, and was not put in by the scanner
 	params []param
 	capped bool // more parameters than the cap; the rest was not read
 }
@@ -20,7 +22,6 @@ type param struct{ key, value string }
 // out. It accepts missing semicolons, unquoted values with spaces, quotes inside
 // quotes, and a missing type.
 func parseMedia(v string, maxParams int) (m media) {
-	v = strings.TrimSpace(v)
 	end := strings.IndexAny(v, "; \t")
 	if end < 0 {
 		end = len(v)
@@ -29,6 +30,7 @@ func parseMedia(v string, maxParams int) (m media) {
 		end = 0
 	}
 	m.value = strings.ToLower(strings.Trim(v[:end], `"'<>,`))
+	m.end, m.typed = end, m.value != ""
 	rest := v[end:]
 	for {
 		var p param
@@ -139,6 +141,25 @@ func (m *media) text(key string, w *words) string {
 		}
 	}
 	return ""
+}
+
+// into adds every parameter to a map, decoded; of several the first counts.
+func (m *media) into(params map[string]string, w *words) {
+	for i := range m.params {
+		key, _, _ := strings.Cut(m.params[i].key, "*")
+		if _, ok := params[key]; !ok {
+			params[key] = m.text(key, w)
+		}
+	}
+}
+
+// names replaces the parameters that name a file.
+func (m *media) names(params map[string]string, w *words) {
+	for _, key := range [...]string{"filename", "name", "file"} {
+		if v := m.text(key, w); v != "" {
+			params[key] = v
+		}
+	}
 }
 
 // extended joins key*, key*0, key*1*, ... (RFC 2231 sections 3 and 4).

@@ -13,8 +13,8 @@ import (
 type section struct {
 	path     string // "1.2" as IMAP numbers sections; "" for the root multipart
 	fields   []rawField
-	media    media // Content-Type
-	disp     media // Content-Disposition
+	media    media  // Content-Type, as far as the structure hangs on it
+	entity   entity // what the section is; known when the structure is
 	boundary string
 	depth    int // multiparts around it
 	parent   *section
@@ -176,12 +176,8 @@ func childPath(parent string, n int) string {
 // describe reads the fields that decide about structure.
 func (s *scanner) describe(sec *section) {
 	sec.media = parseMedia(fieldValue(sec.fields, "Content-Type"), s.limits.Params)
-	sec.disp = parseMedia(fieldValue(sec.fields, "Content-Disposition"), s.limits.Params)
-	if sec.media.capped || sec.disp.capped {
-		s.defects.limit(engine.DefectParams, sec.path, "more than %d parameters", s.limits.Params)
-	}
 	if !strings.Contains(sec.media.value, "/") {
-		sec.media.value = defaultType(sec)
+		sec.media.value, sec.media.typed = defaultType(sec), false
 	}
 	if !strings.HasPrefix(sec.media.value, "multipart/") {
 		return

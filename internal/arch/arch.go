@@ -34,7 +34,7 @@ type Package struct {
 var Table = map[string]Package{
 	"engine":                            {NoLeaf: true},
 	"engine/enginetest":                 {NoLeaf: true},
-	"engine/mail":                       {Modules: []string{"github.com/jhillyerd/enmime/v2", "github.com/gabriel-vasile/mimetype", "golang.org/x/text", "github.com/gogs/chardet"}},
+	"engine/mail":                       {Modules: []string{"github.com/jhillyerd/enmime/v2", "golang.org/x/text", "github.com/gogs/chardet"}},
 	"engine/extract":                    {},
 	"engine/source/files":               {},
 	"engine/sink/sqlite":                {},
