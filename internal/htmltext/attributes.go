@@ -15,17 +15,12 @@ type attributes struct {
 	style style
 }
 
-// attributes reads the attributes of a start tag from its raw bytes. The
-// tokenizer has found the end of the tag by the same rules (WHATWG HTML section
-// 13.2.5.32 and on); reading them here spares its two copies of each, when most
-// are of no interest. Of several attributes of one name the first counts.
-func (p *projector) attributes(tag atom.Atom, raw []byte, at *attributes) {
+// attributes reads the attributes of a start tag. Of several attributes of one
+// name the first counts.
+func (p *projector) attributes(tag atom.Atom, at *attributes) {
 	var m metaAttributes
-	for len(raw) > 0 {
-		var key, val []byte
-		if key, val, raw = nextAttribute(raw); len(key) > 0 {
-			p.attribute(tag, key, val, at, &m)
-		}
+	for _, a := range p.z.attrs {
+		p.attribute(tag, p.z.bytes(a.key), p.z.bytes(a.val), at, &m)
 	}
 	if tag == atom.Meta && strings.EqualFold(strings.TrimSpace(m.equiv), "refresh") {
 		p.refresh(m.content)
@@ -42,42 +37,6 @@ func (p *projector) attributes(tag atom.Atom, raw []byte, at *attributes) {
 type metaAttributes struct {
 	equiv, content, value, kind, class, id string
 	style                                  bool
-}
-
-// nextAttribute cuts one attribute off the inside of a tag.
-func nextAttribute(raw []byte) (key, val, rest []byte) {
-	i := 0
-	for i < len(raw) && (isBlank(raw[i]) || raw[i] == '/' || raw[i] == '>') {
-		i++
-	}
-	start := i
-	for i < len(raw) && !isBlank(raw[i]) && raw[i] != '/' && raw[i] != '>' && (raw[i] != '=' || i == start) {
-		i++
-	}
-	key = raw[start:i]
-	for i < len(raw) && isBlank(raw[i]) {
-		i++
-	}
-	if i >= len(raw) || raw[i] != '=' {
-		return key, nil, raw[i:]
-	}
-	for i++; i < len(raw) && isBlank(raw[i]); i++ {
-	}
-	if i >= len(raw) {
-		return key, nil, nil
-	}
-	if q := raw[i]; q == '"' || q == '\'' {
-		val = raw[i+1:]
-		if end := bytes.IndexByte(val, q); end >= 0 {
-			return key, val[:end], val[end+1:]
-		}
-		return key, val, nil
-	}
-	start = i
-	for i < len(raw) && !isBlank(raw[i]) && raw[i] != '>' {
-		i++
-	}
-	return key, raw[start:i], raw[i:]
 }
 
 func isBlank(c byte) bool { return c == ' ' || c == '\n' || c == '\r' || c == '\t' || c == '\f' }

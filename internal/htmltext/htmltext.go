@@ -20,7 +20,6 @@ import (
 	"bytes"
 	"strings"
 
-	"golang.org/x/net/html"
 	"golang.org/x/net/html/atom"
 
 	"github.com/tqmailrules/tqmailrules/engine"
@@ -61,7 +60,7 @@ func RawOffset(raw string, n int, opt Options) int {
 	}
 	p := &projector{limits: opt.Limits.WithDefaults(), parse: func(string) (engine.URL, bool) { return engine.URL{}, false }, stop: n}
 	p.run(raw[:min(len(raw), p.limits.Text)])
-	return min(p.at, len(raw))
+	return p.z.end
 }
 
 // projector is the state of one projection: a machine over tokens.
@@ -70,8 +69,7 @@ type projector struct {
 	parse   func(string) (engine.URL, bool)
 	defects []engine.Defect
 
-	z     *html.Tokenizer
-	at    int // bytes of raw up to the end of the current token
+	z     scanner
 	stop  int // end when that much text has been written; 0 means at the end
 	out   writer
 	stack []frame
@@ -112,45 +110,31 @@ func (p *projector) limit(code, format string, args ...any) {
 
 // run feeds every token to the machine.
 func (p *projector) run(raw string) {
-	p.z = html.NewTokenizer(strings.NewReader(raw))
+	p.z = scanner{in: []byte(raw), attrs: make([]attr, 0, 16)}
 	p.open = make(map[atom.Atom]int, 32)
 	p.stack = make([]frame, 1, 64)
-	p.stack[0].style = look{}
 	for p.stop == 0 || len(p.out.buf) < p.stop {
-		token := p.z.Next()
-		p.at += len(p.z.Raw())
-		switch token {
-		case html.ErrorToken:
+		switch p.z.next() {
+		case endToken:
 			p.endLink()
 			return
-		case html.TextToken:
-			p.text(p.z.Text())
-		case html.StartTagToken, html.SelfClosingTagToken:
+		case textToken:
+			p.text()
+		case startTag:
 			p.start()
-		case html.EndTagToken:
-			raw := p.z.Raw()
-			p.end(tagOf(tagName(raw[min(2, len(raw)):])))
-		case html.CommentToken:
-			p.comment(p.z.Text())
+		case endTag:
+			p.end(tagOf(p.z.name))
+		case comment:
+			p.comment(p.z.data)
 		}
 	}
 }
 
 func (p *projector) top() *frame { return &p.stack[len(p.stack)-1] }
 
-func (p *projector) text(b []byte) {
+func (p *projector) text() {
 	f := p.top()
-	p.out.write(b, f.style.hidden(), f.pre)
-}
-
-// tagName is the name at the start of the inside of a tag, as written.
-func tagName(raw []byte) []byte {
-	for i, c := range raw {
-		if isBlank(c) || c == '/' || c == '>' {
-			return raw[:i]
-		}
-	}
-	return raw
+	p.out.write(p.z.content(f.pre), f.style.hidden(), f.pre)
 }
 
 // tagOf names an element: by atom, else by a hash that no atom has.
@@ -175,12 +159,10 @@ func tagOf(name []byte) atom.Atom {
 
 // start opens an element.
 func (p *projector) start() {
-	raw := p.z.Raw()[1:]
-	name := tagName(raw)
-	tag := tagOf(name)
+	tag := tagOf(p.z.name)
 	kind := kinds[tag]
 	var at attributes
-	p.attributes(tag, raw[len(name):], &at)
+	p.attributes(tag, &at)
 	at.style.none = at.style.none || tag == atom.Template
 	p.closeImplied(tag, kind)
 	p.out.gap(kind.gap)
@@ -191,7 +173,7 @@ func (p *projector) start() {
 		p.skipRaw(tag)
 		return
 	case tag == atom.Noscript:
-		p.z.NextIsNotRawText() // mail clients run no scripts
+		p.z.raw = "" // mail clients run no scripts
 	}
 	if at.label != "" {
 		p.out.write([]byte(at.label), p.top().style.hidden(), false)
@@ -309,13 +291,8 @@ func (p *projector) closeCell(meant func(atom.Atom) bool) {
 // skipRaw passes the content of an element that is no text; of style sheets the
 // rules and URLs are taken.
 func (p *projector) skipRaw(tag atom.Atom) {
-	token := p.z.Next()
-	p.at += len(p.z.Raw())
-	if token != html.TextToken {
-		return
-	}
-	if tag == atom.Style {
-		css := string(p.z.Raw())
+	if p.z.next() == textToken && tag == atom.Style {
+		css := string(p.z.data)
 		p.rules.parse(css)
 		p.cssRefs("style", "", css)
 	}
@@ -355,26 +332,26 @@ func (p *projector) comment(b []byte) {
 	if b = bytes.TrimSpace(b); !bytes.HasPrefix(b, []byte("[if")) || bytes.IndexByte(b, '=') < 0 {
 		return
 	}
-	z := html.NewTokenizer(bytes.NewReader(b))
-	for {
-		switch z.Next() {
-		case html.ErrorToken:
+	for z := (scanner{in: b}); ; {
+		switch z.next() {
+		case endToken:
 			return
-		case html.StartTagToken, html.SelfClosingTagToken:
-			p.outlookTag(z)
+		case startTag:
+			p.outlookTag(&z)
 		}
 	}
 }
 
-func (p *projector) outlookTag(z *html.Tokenizer) {
-	name, more := z.TagName()
-	tag := "mso:" + string(name)
-	for more {
-		var key, val []byte
-		key, val, more = z.TagAttr()
-		switch k := string(key); k {
-		case "href", "src", "background", "action":
-			p.ref(tag, k, string(val))
+func (p *projector) outlookTag(z *scanner) {
+	tag := "mso:" + lower(z.name)
+	var seen [4]bool
+	for _, a := range z.attrs {
+		key := z.bytes(a.key)
+		for i, name := range [...]string{"href", "src", "background", "action"} {
+			if !seen[i] && len(key) == len(name) && strings.EqualFold(string(key), name) {
+				seen[i] = true
+				p.ref(tag, name, decode(z.bytes(a.val)))
+			}
 		}
 	}
 }
