@@ -12,16 +12,7 @@ import (
 
 // addText decodes a text body. All bodies of a message share Limits.Text.
 func (b *builder) addText(s *section, part *engine.Part, c *content, html bool) {
-	limit := max(0, b.job.cfg.Limits.Text-b.textBytes)
-	raw := c.mem
-	if raw == nil {
-		raw, _ = engine.ReadAll(c.blob, int64(limit)+1)
-	}
-	if len(raw) > limit {
-		b.defects.limit(engine.DefectText, s.path, "text of %d bytes, %d were read", c.size, limit)
-		raw = raw[:limit]
-	}
-	b.textBytes += len(raw)
+	raw := b.textBytesOf(s.path, c, &b.textBytes)
 	if s.entity.mediaType == "text/html" && strings.HasPrefix(part.Charset, "multipart") {
 		part.Charset = ""
 	}
@@ -34,6 +25,21 @@ func (b *builder) addText(s *section, part *engine.Part, c *content, html bool) 
 		decoded = unflow(decoded, s.entity.is("delsp", "yes"))
 	}
 	b.texts = append(b.texts, text{html, decoded, digestText(strings.TrimRight(decoded, "\n"))})
+}
+
+// textBytesOf reads a leaf of text as far as what used leaves of Limits.Text.
+func (b *builder) textBytesOf(path string, c *content, used *int) []byte {
+	limit := max(0, b.job.cfg.Limits.Text-*used)
+	raw := c.mem
+	if raw == nil {
+		raw, _ = engine.ReadAll(c.blob, int64(limit)+1)
+	}
+	if len(raw) > limit {
+		b.defects.limit(engine.DefectText, path, "text of %d bytes, %d were read", c.size, limit)
+		raw = raw[:limit]
+	}
+	*used += len(raw)
+	return raw
 }
 
 // decodeText is the text in UTF-8 with LF line ends, in one copy when it is in

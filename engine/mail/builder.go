@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"path"
 	"strings"
+	"time"
 
 	"github.com/tqmailrules/tqmailrules/engine"
 )
@@ -16,10 +17,12 @@ type builder struct {
 	defects   defects
 	words     words
 	root      *section
-	texts     []text   // bodies in document order
-	textBytes int      // of the bodies so far, before decoding
-	keys      []string // digests of the attachments for the content key
-	shown     []bool   // of each leaf: its disposition is inline
+	zone      *time.Location // of the Date field, UTC if it names none
+	texts     []text         // bodies in document order
+	textBytes int            // of the bodies so far, before decoding
+	fileBytes int            // of the text of attachments so far, before decoding
+	keys      []string       // digests of the attachments for the content key
+	shown     []bool         // of each leaf: its disposition is inline
 }
 
 // text is one decoded text body.
@@ -128,6 +131,7 @@ func (b *builder) leaf(s *section, role role, c *content) error {
 		return err
 	}
 	b.keys = append(b.keys, leafKey(part, c, b.msg.Nested[inner:]))
+	b.attachedText(part, c)
 	return nil
 }
 

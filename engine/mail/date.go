@@ -16,11 +16,17 @@ var dateLayouts = []string{
 	"1/2/2006 3:04:05 PM", "2 Jan 2006", "Mon, 2 Jan 2006",
 }
 
+const maxDate = 200 // bytes of a Date field that is read
+
 // parseDate reads a Date field; ok is false when it has no reading. A date
 // without a zone counts as UTC.
-func parseDate(s string) (t time.Time, ok bool) {
+func parseDate(s string) (t time.Time, ok bool) { return parseDateIn(s, time.UTC) }
+
+// parseDateIn is parseDate for a date that, without a zone, is one of the given
+// zone.
+func parseDateIn(s string, zone *time.Location) (t time.Time, ok bool) {
 	s = strings.TrimSpace(s)
-	if len(s) < 6 || len(s) > 200 {
+	if len(s) < 6 || len(s) > maxDate {
 		return time.Time{}, false
 	}
 	if t, ok := standardDate(s); ok {
@@ -39,7 +45,7 @@ func parseDate(s string) (t time.Time, ok bool) {
 		if len(s)+8 < len(layout) {
 			continue
 		}
-		if t, err := time.Parse(layout, s); err == nil {
+		if t, err := time.ParseInLocation(layout, s, zone); err == nil {
 			return plausible(t.UTC())
 		}
 	}
@@ -108,6 +114,22 @@ func shortMonth(s string) time.Month {
 		return 0
 	}
 	return time.Month(i/3 + 1)
+}
+
+// zoneOf is the zone that a Date field names, UTC if none.
+func zoneOf(s string) *time.Location {
+	if len(s) > maxDate {
+		return time.UTC
+	}
+	for _, w := range strings.Fields(tidyDate(s)) {
+		if len(w) != 5 || w[0] != '+' && w[0] != '-' {
+			continue
+		}
+		if h, m := two(w[1:]), two(w[3:]); h <= 14 && m <= 59 {
+			return time.FixedZone("", offsetOf(w))
+		}
+	}
+	return time.UTC
 }
 
 // endsInName is true when the zone is a name, which net/mail accepts and takes

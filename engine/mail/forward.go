@@ -43,8 +43,29 @@ func (b *builder) inlineForward() bool {
 	}
 	fwd.Client = b.refineClient(fwd.Client)
 	b.linkOriginal(&fwd.Original)
+	if okHTML {
+		b.innerPages(fwd.Inner, at)
+	}
+	for i := range fwd.Inner {
+		b.linkOriginal(&fwd.Inner[i])
+	}
 	m.Forward = fwd
 	return true
+}
+
+// innerPages cuts the pages of inner originals from the page of the mail, whose
+// display text from at on is the outermost original. It stops where the page
+// does not show the forward that was read.
+func (b *builder) innerPages(inner []engine.Original, at int) {
+	p := &b.msg.Body.HTML
+	for i := range inner {
+		k, ok := innerMark(p.DisplayText[at:])
+		if !ok || strings.TrimSpace(k.block.values[labelSubject]) != inner[i].Subject {
+			return
+		}
+		at += k.end
+		inner[i].Page = b.pageFrom(p, at)
+	}
 }
 
 // isThin is true when a block yielded no address: the other body may.
@@ -94,11 +115,8 @@ func (b *builder) mayForward(k *block) bool {
 func (b *builder) inner(text string, depth int) []engine.Original {
 	var out []engine.Original
 	for ; depth < b.job.cfg.Limits.Nesting; depth++ {
-		k, ok := nextMark(text, 0)
-		for n := 0; ok && k.kind == markQuote && n < 8; n++ {
-			k, ok = nextMark(text, nextLine(text, k.start))
-		}
-		if !ok || k.kind == markWrote || k.kind == markQuote || k.block.seen == 0 {
+		k, ok := innerMark(text)
+		if !ok {
 			return out
 		}
 		o := b.original(text, &k)
@@ -113,6 +131,15 @@ func (b *builder) inner(text string, depth int) []engine.Original {
 	return out
 }
 
+// innerMark finds the first quoted header of a forwarded text.
+func innerMark(text string) (k mark, ok bool) {
+	k, ok = nextMark(text, 0)
+	for n := 0; ok && k.kind == markQuote && n < 8; n++ {
+		k, ok = nextMark(text, nextLine(text, k.start))
+	}
+	return k, ok && k.kind != markWrote && k.kind != markQuote && k.block.seen > 0
+}
+
 // original reads the quoted header and the text below it.
 func (b *builder) original(text string, k *mark) engine.Original {
 	w := b.words.at("forward")
@@ -122,7 +149,7 @@ func (b *builder) original(text string, k *mark) engine.Original {
 	o.Recipients.To = quotedAddresses(w, v[labelTo])
 	o.Recipients.Cc = quotedAddresses(w, v[labelCc])
 	o.Recipients.Bcc = quotedAddresses(w, v[labelBcc])
-	o.Date = quotedDate(o.DateText, k.block.english)
+	o.Date = quotedDate(o.DateText, k.block.english, b.zone)
 	body := text[min(k.end, len(text)):]
 	o.Text = strings.Trim(stripQuotes(body, bodyDepth(body, k.depth)), "\n")
 	return o

@@ -3,6 +3,7 @@ package mail_test
 import (
 	"context"
 	"fmt"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -412,6 +413,72 @@ func TestForwardInHTMLOnly(t *testing.T) {
 			}
 			if s := o.Links[0].Span; o.Page.InnerText[s.Start:s.End] != "zahlen" {
 				t.Errorf("span %v of %q", s, o.Page.InnerText)
+			}
+		})
+	}
+}
+
+func TestInnerOriginalsHaveLinks(t *testing.T) {
+	raw, err := os.ReadFile("../../examples/rules/corpus/forward-nested.eml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := parse(t, string(raw))
+	if len(m.Forward.Inner) != 1 {
+		t.Fatalf("%d inner originals", len(m.Forward.Inner))
+	}
+	o := m.Forward.Inner[0]
+	if len(o.Links) != 1 || o.Links[0].HrefURL.Domain.Domain != "nordhafen-board.click" {
+		t.Errorf("links %+v", o.Links)
+	}
+	// The mail is of 10:12 +0100; the quoted clocks are in its zone.
+	if want := time.Date(2026, 3, 5, 8, 58, 0, 0, time.UTC); !o.Date.Equal(want) {
+		t.Errorf("date %v, want %v", o.Date, want)
+	}
+}
+
+func TestInnerOriginalsHavePages(t *testing.T) {
+	html := `<p>FYI</p><hr><div><b>Von:</b> Outer &lt;outer@acme.example&gt;<br><b>Gesendet:</b> Mittwoch, 1. Juni 2022 09:39<br><b>An:</b> Bessie &lt;bessie@acme.example&gt;<br><b>Betreff:</b> Fwd: Rechnung</div>` +
+		`<p>See <a href="http://outer.example/">this</a><span style="display:none">hidden</span></p><div>---------- Forwarded message ---------<br>From: Inner &lt;inner@acme.example&gt;<br>Date: Wed, Jun 1, 2022 at 9:00 AM<br>Subject: Rechnung<br>To: &lt;outer@acme.example&gt;<br></div><br><div>Bitte <a href="http://evil.example/x">zahlen</a><img src="http://pixel.example/"></div>`
+	m := parse(t, "From: r@corp.example\nSubject: WG: Fwd: Rechnung\nContent-Type: text/html; charset=utf-8\n\n"+html)
+	if len(m.Forward.Inner) != 1 {
+		t.Fatalf("%d inner originals", len(m.Forward.Inner))
+	}
+	o := m.Forward.Inner[0]
+	got := []string{o.Sender.Email.Email, o.Text, o.Page.DisplayText, fmt.Sprint(len(o.Links), len(m.Forward.Original.Links))}
+	if diff := cmp.Diff([]string{"inner@acme.example", "Bitte zahlen", "Bitte zahlen", "1 2"}, got); diff != "" {
+		t.Fatalf("(-want +got):\n%s", diff)
+	}
+	if s := o.Links[0].Span; o.Page.InnerText[s.Start:s.End] != "zahlen" || o.Links[0].HrefURL.URL != "http://evil.example/x" {
+		t.Errorf("link %+v of %q", o.Links[0], o.Page.InnerText)
+	}
+	if !strings.HasPrefix(strings.TrimLeft(o.Page.Raw, "<br>/div "), "Bitte <a") || strings.Contains(o.Page.Raw, "Inner") {
+		t.Errorf("markup %q", o.Page.Raw)
+	}
+}
+
+// TestQuotedDatesAreInTheZoneOfTheForwarder: a quoted clock without a zone is
+// that of the program which wrote the forward.
+func TestQuotedDatesAreInTheZoneOfTheForwarder(t *testing.T) {
+	at := func(h, m int) time.Time { return time.Date(2022, 6, 1, h, m, 0, 0, time.UTC) }
+	for _, tc := range []struct {
+		name, date, quoted string
+		want               time.Time
+	}{
+		{"words", "Wed, 1 Jun 2022 11:30:00 +0100", "Wednesday, June 1, 2022 11:15 AM", at(10, 15)},
+		{"west", "Wed, 1 Jun 2022 11:30:00 -0730", "Wednesday, June 1, 2022 11:15 AM", at(18, 45)},
+		{"a zone by name", "Wed, 1 Jun 2022 11:30:00 CEST", "Wednesday, June 1, 2022 11:15 AM", at(9, 15)},
+		{"a layout of headers", "Wed, 1 Jun 2022 11:30:00 +0100", "2022-06-01 11:15:00", at(10, 15)},
+		{"its own zone", "Wed, 1 Jun 2022 11:30:00 +0100", "1. Juni 2022 um 11:15 MESZ", at(9, 15)},
+		{"GMT", "Wed, 1 Jun 2022 11:30:00 +0100", "1 June 2022 at 11:15:00 GMT", at(11, 15)},
+		{"GMT and an offset", "Wed, 1 Jun 2022 11:30:00 +0100", "1 June 2022 at 11:15:00 GMT+2", at(9, 15)},
+		{"no zone anywhere", "Wed, 1 Jun 2022 11:30:00", "Wednesday, June 1, 2022 11:15 AM", at(11, 15)},
+		{"no Date", "", "Wednesday, June 1, 2022 11:15 AM", at(11, 15)},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			raw := "Date: " + tc.date + "\n" + forwardMail("FW: x", "From: A <a@acme.example>\nSent: "+tc.quoted+"\nTo: B <b@acme.example>\nSubject: x\n\nhello\n")
+			if o := parse(t, raw).Forward.Original; !o.Date.Equal(tc.want) {
+				t.Errorf("date %v, want %v", o.Date, tc.want)
 			}
 		})
 	}

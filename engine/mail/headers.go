@@ -77,6 +77,7 @@ func (b *builder) sender() engine.Address {
 func (b *builder) dates() {
 	m := b.msg
 	m.Headers.Date = m.Headers.Get("Date")
+	b.zone = zoneOf(m.Headers.Date)
 	if m.Headers.Date != "" {
 		var ok bool
 		if m.Meta.Date, ok = parseDate(m.Headers.Date); !ok {

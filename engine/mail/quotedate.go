@@ -10,15 +10,16 @@ import (
 // quotedDate reads the date of a quoted header, as a mail program wrote it for
 // people: month names of about 25 languages, any order that is certain, a clock
 // of 12 or 24 hours. It is zero where two readings are possible: "03/04/2022"
-// without a hint which half is the day. Without a zone the time counts as UTC.
-func quotedDate(s string, english bool) time.Time {
+// without a hint which half is the day. A time without a zone is one of the given
+// zone: programs write the clock of the person who forwards.
+func quotedDate(s string, english bool, zone *time.Location) time.Time {
 	if len(s) > 160 {
 		return time.Time{}
 	}
-	if t, ok := parseDate(s); ok {
+	if t, ok := parseDateIn(s, zone); ok {
 		return t
 	}
-	d := dateParts{english: english}
+	d := dateParts{english: english, local: zone}
 	for rest := strings.ToLower(s); rest != ""; {
 		rest = d.take(rest)
 	}
@@ -28,8 +29,9 @@ func quotedDate(s string, english bool) time.Time {
 // dateParts is what has been recognised so far.
 type dateParts struct {
 	english        bool
-	numbers        []int  // that are not a clock or a zone
-	seps           []byte // what stood behind each
+	local          *time.Location // of a time that names none
+	numbers        []int          // that are not a clock or a zone
+	seps           []byte         // what stood behind each
 	month          int
 	monthAt        int // numbers seen before the month
 	hour, min, sec int
@@ -183,8 +185,10 @@ func (d *dateParts) time() time.Time {
 	} else if d.am && hour == 12 {
 		hour = 0
 	}
-	t := time.Date(y, time.Month(m), day, hour, d.min, d.sec, 0, time.UTC).Add(-time.Duration(d.offset) * time.Second)
-	t, _ = plausible(t)
+	if d.zoned || d.gmt {
+		d.local = time.FixedZone("", d.offset)
+	}
+	t, _ := plausible(time.Date(y, time.Month(m), day, hour, d.min, d.sec, 0, d.local).UTC())
 	return t
 }
 
