@@ -41,25 +41,34 @@ func (r *styleRules) parse(css string) {
 	}
 }
 
-// add stores a rule when it hides something.
+// add stores a rule when it hides something. Most selectors are not of the
+// kind that is kept, so they are looked at before the declarations.
 func (r *styleRules) add(selector, declarations string) {
 	var s style
-	s.declare([]byte(declarations))
-	if !(look{}).child(&s).hidden() {
-		return
-	}
-	for _, sel := range strings.Split(selector, ",") {
+	var hides, known bool
+	for sel := range strings.SplitSeq(selector, ",") {
 		sel = strings.TrimSpace(sel)
-		if len(sel) < 2 || strings.ContainsAny(sel[1:], " .#:>+~[*") || len(r.class)+len(r.id) >= maxRules {
+		if !single(sel) || len(r.class)+len(r.id) >= maxRules {
 			continue
 		}
-		switch sel[0] {
-		case '.':
+		if !known {
+			s.declare([]byte(declarations))
+			hides, known = (look{}).child(&s).hidden(), true
+		}
+		switch {
+		case !hides:
+			return
+		case sel[0] == '.':
 			r.class = put(r.class, sel[1:], s)
-		case '#':
+		default:
 			r.id = put(r.id, sel[1:], s)
 		}
 	}
+}
+
+// single tells whether a selector is one class or identifier.
+func single(sel string) bool {
+	return len(sel) >= 2 && (sel[0] == '.' || sel[0] == '#') && !strings.ContainsAny(sel[1:], " .#:>+~[*")
 }
 
 func put(m map[string]style, key string, s style) map[string]style {

@@ -62,12 +62,12 @@ func ours(doc string) (all []seen) {
 		case comment:
 			t.Kind = "comment"
 		case endTag:
-			t.Kind, t.Name = "end", lowered(z.name)
+			t.Kind, t.Name = "end", lowerName(z.name)
 		case startTag:
-			t.Kind, t.Name = "start", lowered(z.name)
+			t.Kind, t.Name = "start", lowerName(z.name)
 			known := map[string]bool{}
 			for _, a := range z.attrs {
-				if key := lowered(z.bytes(a.key)); !known[key] {
+				if key := lowerName(z.bytes(a.key)); !known[key] {
 					known[key] = true
 					val := strings.NewReplacer("\r\n", "\n", "\r", "\n", "\x00", "\ufffd").Replace(string(z.bytes(a.val)))
 					t.Attrs = append(t.Attrs, pair(doc, key, val))
@@ -87,7 +87,7 @@ func pair(doc, key, val string) string {
 	return key + "=" + val
 }
 
-func lowered(b []byte) string {
+func lowerName(b []byte) string {
 	b = bytes.ReplaceAll(b, []byte{0}, []byte("\ufffd"))
 	for i, c := range b {
 		if 'A' <= c && c <= 'Z' {

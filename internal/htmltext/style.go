@@ -81,13 +81,25 @@ func (s *style) declare(css []byte) {
 		if i <= 0 || i > 40 {
 			continue
 		}
-		s.property(lower(trim(decl[:i])), trim(decl[i+1:]))
+		var low [40]byte
+		s.property(lowered(&low, trim(decl[:i])), trim(decl[i+1:]))
 	}
 }
 
+// lowered is b in lower case, written to buf, which is long enough.
+func lowered(buf *[40]byte, b []byte) []byte {
+	for i, c := range b {
+		if 'A' <= c && c <= 'Z' {
+			c |= 0x20
+		}
+		buf[i] = c
+	}
+	return buf[:len(b)]
+}
+
 // property is a table of the properties that can hide text.
-func (s *style) property(name string, v []byte) {
-	switch name {
+func (s *style) property(name, v []byte) {
+	switch string(name) {
 	case "display":
 		s.none = s.none || is(v, "none")
 	case "visibility":
@@ -185,7 +197,15 @@ func isFar(v []byte) bool {
 	return false
 }
 
-func trim(b []byte) []byte { return bytes.Trim(b, " \t\r\n\f") }
+func trim(b []byte) []byte {
+	for len(b) > 0 && isBlank(b[0]) {
+		b = b[1:]
+	}
+	for len(b) > 0 && isBlank(b[len(b)-1]) {
+		b = b[:len(b)-1]
+	}
+	return b
+}
 
 func lower(b []byte) string {
 	for _, c := range b {

@@ -39,10 +39,7 @@ func (w *writer) write(b []byte, hidden, pre bool) {
 	for i := 0; i < len(b); {
 		c := b[i]
 		if c > ' ' && c < utf8.RuneSelf && c != 0x7f {
-			end := i + 1
-			for end < len(b) && b[end] > ' ' && b[end] < 0x7f {
-				end++
-			}
+			end := i + wordsLen(b[i:])
 			w.flush()
 			if !began {
 				start, began = len(w.buf), true
@@ -72,6 +69,19 @@ func (w *writer) write(b []byte, hidden, pre bool) {
 	if hidden && began {
 		w.hide(start)
 	}
+}
+
+// wordsLen is how much of b, which begins with one, are visible ASCII
+// characters with single spaces between them: text that is laid out already.
+func wordsLen(b []byte) int {
+	n := 1
+	for n < len(b) && (b[n] > ' ' || b[n] == ' ' && b[n-1] != ' ') && b[n] < 0x7f {
+		n++
+	}
+	if b[n-1] == ' ' {
+		n--
+	}
+	return n
 }
 
 func (w *writer) last() byte {
