@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"strings"
 
-	"golang.org/x/net/html"
 	"golang.org/x/net/html/atom"
 )
 
@@ -40,14 +39,6 @@ type metaAttributes struct {
 }
 
 func isBlank(c byte) bool { return c == ' ' || c == '\n' || c == '\r' || c == '\t' || c == '\f' }
-
-// decode is a value with its character references resolved.
-func decode(val []byte) string {
-	if bytes.IndexByte(val, '&') < 0 {
-		return string(val)
-	}
-	return html.UnescapeString(string(val))
-}
 
 // attribute is a table of the attributes that matter.
 func (p *projector) attribute(tag atom.Atom, key, val []byte, at *attributes, m *metaAttributes) {
@@ -103,6 +94,10 @@ func (p *projector) attribute(tag atom.Atom, key, val []byte, at *attributes, m 
 	case "color":
 		if c, ok := parseColor(val); ok && tag == atom.Font {
 			at.style.color, at.style.hasColor = c, true
+		}
+	default:
+		if isHandler(low[:len(key)]) {
+			p.handlerRefs(label(tag), string(low[:len(key)]), decode(val))
 		}
 	}
 }
