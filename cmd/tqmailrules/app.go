@@ -58,18 +58,19 @@ func (a *app) main(ctx context.Context, args []string) exit {
 	if len(args) == 0 || slices.Contains([]string{"help", "-h", "--help", "-help"}, args[0]) {
 		return a.help(args)
 	}
+	if args[0] == "--version" || args[0] == "-version" {
+		args = append([]string{versionCommand.name}, args[1:]...)
+	}
 	c, ok := find(args[0])
 	if !ok {
-		fmt.Fprintf(a.err, "tqmailrules: unknown command %q\n", args[0])
-		if near, ok := yamlfile.Nearest(args[0], commandNames()); ok {
-			fmt.Fprintf(a.err, "  hint: did you mean %s?\n", near)
-		}
-		return exitAuthor
+		return a.unknownCommand(args[0])
 	}
 	fs := flag.NewFlagSet(c.name, flag.ContinueOnError)
 	fs.SetOutput(io.Discard)
 	run := c.flags(fs)
 	rest, err := parseFlags(fs, args[1:])
+	out := &written{Writer: a.out}
+	a.out = out
 	switch {
 	case errors.Is(err, flag.ErrHelp):
 		a.commandHelp(c)
@@ -77,7 +78,32 @@ func (a *app) main(ctx context.Context, args []string) exit {
 	case err != nil:
 		return a.usage(c.name, "%v", err)
 	}
-	return run(ctx, a, rest)
+	code := run(ctx, a, rest)
+	if out.err != nil && code != exitEnvironment {
+		return a.fail(out.err)
+	}
+	return code
+}
+
+// written remembers that results could not be written, so that no command ends
+// well on a full disk.
+type written struct {
+	io.Writer
+	err error
+}
+
+func (w *written) Write(b []byte) (int, error) {
+	n, err := w.Writer.Write(b)
+	w.err = cmp.Or(w.err, err)
+	return n, err
+}
+
+func (a *app) unknownCommand(name string) exit {
+	fmt.Fprintf(a.err, "tqmailrules: unknown command %q\n", name)
+	if near, ok := yamlfile.Nearest(name, commandNames()); ok {
+		fmt.Fprintf(a.err, "  hint: did you mean %s?\n", near)
+	}
+	return exitAuthor
 }
 
 // parseFlags lets flags stand before and after arguments; -- ends them.
@@ -116,10 +142,12 @@ func commandNames() (all []string) {
 
 func (a *app) help(args []string) exit {
 	if len(args) > 1 {
-		if c, ok := find(args[1]); ok {
-			a.commandHelp(c)
-			return exitOK
+		c, ok := find(args[1])
+		if !ok {
+			return a.unknownCommand(args[1])
 		}
+		a.commandHelp(c)
+		return exitOK
 	}
 	fmt.Fprint(a.out, "tqmailrules: a rules engine for security mailboxes\n\nusage: tqmailrules COMMAND [flags] [arguments]\n\n")
 	var t ui.Table
@@ -158,6 +186,9 @@ func (a *app) usage(name, format string, args ...any) exit {
 
 // fail reports an error of the environment.
 func (a *app) fail(err error) exit {
+	if errors.Is(err, context.Canceled) {
+		err = errors.New("interrupted; what is not done is left for the next run")
+	}
 	fmt.Fprintf(a.err, "tqmailrules: %v\n", err)
 	return exitEnvironment
 }

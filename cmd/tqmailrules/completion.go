@@ -48,7 +48,12 @@ func bashCompletion() string {
 	var b strings.Builder
 	b.WriteString("_tqmailrules() {\n  local cur=${COMP_WORDS[COMP_CWORD]}\n  if [ \"$COMP_CWORD\" -eq 1 ]; then\n")
 	fmt.Fprintf(&b, "    COMPREPLY=($(compgen -W %q -- \"$cur\")); return\n  fi\n  case ${COMP_WORDS[1]} in\n", strings.Join(append(commandNames(), "help"), " "))
+	fmt.Fprintf(&b, "    help) COMPREPLY=($(compgen -W %q -- \"$cur\")) ;;\n", strings.Join(commandNames(), " "))
+	fmt.Fprintf(&b, "    completion) COMPREPLY=($(compgen -W \"bash zsh fish\" -- \"$cur\")) ;;\n")
 	for _, c := range commands() {
+		if len(flagsOf(c)) == 0 {
+			continue
+		}
 		fmt.Fprintf(&b, "    %s) [[ $cur == -* ]] && COMPREPLY=($(compgen -W %q -- \"$cur\")) ;;\n", c.name, strings.Join(flagsOf(c), " "))
 	}
 	b.WriteString("  esac\n}\ncomplete -o default -F _tqmailrules tqmailrules\n")

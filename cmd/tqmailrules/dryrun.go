@@ -36,8 +36,8 @@ examples:
 		fs.StringVar(&d.html, "html", "", "write a self-contained page to `file` as well")
 		fs.BoolVar(&d.quiet, "summary", false, "write the summary only")
 		fs.BoolVar(&d.verbose, "v", false, "write every attribute of every event")
-		fs.StringVar(&d.atEnd, "at-end", "expire", "what becomes of parked mails at the end of the corpus: `expire or pending`")
-		fs.IntVar(&d.workers, "workers", 0, "mails handled at the same `time`; default the number of processors")
+		fs.StringVar(&d.atEnd, "at-end", "expire", "what becomes of parked mails at the end of the corpus: `expire|pending`; expire handles them without a partner")
+		fs.IntVar(&d.workers, "workers", 0, "`number` of mails handled at the same time; default the number of processors")
 		return d.run
 	},
 }

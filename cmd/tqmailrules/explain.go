@@ -22,6 +22,7 @@ var explainCommand = command{
 Evaluates the rules on one mail and the mails inside it. For the rules that are
 named it prints the value of every sub-expression, which were never asked, and
 what kept the condition from being true; without names, one line per rule.
+A folder or an mbox file is explained mail by mail.
 
 examples:
   tqmailrules explain --rules rules/ lure.eml
@@ -31,7 +32,7 @@ examples:
 		e := &explain{}
 		fs.Var(&e.rc.rules, "rules", "rule `files`, folders or patterns; may be given several times")
 		fs.StringVar(&e.rc.config, "c", "", "`configuration` to take rules, mailbox and limits from")
-		fs.BoolVar(&e.json, "json", false, "write JSON")
+		fs.BoolVar(&e.json, "json", false, "write JSON, one list per mail")
 		return e.run
 	},
 }
@@ -40,6 +41,13 @@ type explain struct {
 	rc   rulesAndConfig
 	json bool
 }
+
+// Results that a rule itself does not have.
+const (
+	resultOff     = "off"             // its mode is off
+	resultStopped = "stopped"         // an earlier rule stopped the phase or the mail
+	resultUnasked = "nothing to keep" // a keep rule, and no indicator
+)
 
 // explained is one rule on one item.
 type explained struct {
@@ -135,11 +143,16 @@ func (e *explain) mail(ctx context.Context, a *app, set *rules.Set, cfg *setting
 
 // explainRule asks one rule about one item; a keep rule about each indicator.
 func explainRule(set *rules.Set, out *engine.Outcome, it *engine.Item, r *rules.Rule) (all []explained) {
-	if r.Mode == rules.Off {
-		return nil
-	}
-	if !r.Keep {
+	plain := explained{Mail: out.Origin.Name, Item: it.Path, Rule: r.ID, Phase: r.Phase.String()}
+	switch {
+	case r.Mode == rules.Off:
+		plain.Result = resultOff
+		return []explained{plain}
+	case !r.Keep:
 		return []explained{explainOne(set, out, it, r, nil)}
+	case len(it.Indicators)+len(it.Dropped) == 0:
+		plain.Result = resultUnasked
+		return []explained{plain}
 	}
 	for _, ind := range it.Indicators {
 		all = append(all, explainOne(set, out, it, r, ind))
@@ -153,7 +166,7 @@ func explainRule(set *rules.Set, out *engine.Outcome, it *engine.Item, r *rules.
 func explainOne(set *rules.Set, out *engine.Outcome, it *engine.Item, r *rules.Rule, ind *engine.Indicator) explained {
 	view := it.Views[r.Phase]
 	if view.Message == nil {
-		view.Message = it.Message // an earlier rule stopped the message
+		view.Message = it.Message // the phase was never come to
 	}
 	x := explained{Mail: out.Origin.Name, Item: it.Path, Rule: r.ID, Phase: r.Phase.String()}
 	if ind != nil {
@@ -168,10 +181,26 @@ func explainOne(set *rules.Set, out *engine.Outcome, it *engine.Item, r *rules.R
 	if why.Err != nil {
 		x.Error = why.Err.Error()
 	}
+	if ind == nil && stopped(it, r) {
+		x.Result = resultStopped
+	}
 	return x
 }
 
+// stopped reports whether an earlier rule kept r from being asked.
+func stopped(it *engine.Item, r *rules.Rule) bool {
+	if it.Plan.Stopped && it.Views[r.Phase].Message == nil {
+		return true
+	}
+	return slices.ContainsFunc(it.Plan.Results, func(v engine.RuleResult) bool {
+		return v.Rule == r.ID && v.Result == engine.Stopped
+	})
+}
+
 func (e *explain) text(a *app, out *engine.Outcome, all []explained, whole bool) {
+	if out.Disposition == engine.Quarantined {
+		fmt.Fprintf(a.out, "%s would be quarantined: %s\n", ui.Line(out.Origin.Name, 200), ui.Line(out.Reason, 300))
+	}
 	item := "?"
 	for _, x := range all {
 		if x.Item != item {
@@ -191,6 +220,9 @@ func writeTree(w io.Writer, x explained) {
 	if x.Indicator != "" {
 		fmt.Fprintf(w, "%s\n", ui.Line(x.Indicator, 200))
 	}
+	if x.Result == resultStopped {
+		fmt.Fprintln(w, "stopped by an earlier rule; asked nevertheless:")
+	}
 	fmt.Fprintln(w, x.Why)
 }
 
@@ -204,7 +236,7 @@ func writeLine(w io.Writer, x explained) {
 	if x.Error != "" {
 		fmt.Fprintf(w, "            %s\n", ui.Line(x.Error, 300))
 	}
-	if x.Why == nil || x.Result == engine.Match.String() {
+	if x.Why == nil || x.Result == engine.Match.String() || x.Result == resultStopped {
 		return
 	}
 	for _, b := range x.Why.Blockers {

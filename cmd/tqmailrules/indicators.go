@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 
 	"github.com/tqmailrules/tqmailrules/cmd/tqmailrules/internal/ui"
 	"github.com/tqmailrules/tqmailrules/engine"
@@ -24,7 +25,7 @@ var indicatorsCommand = command{
 Reads files, or standard input, and prints the indicators found: type, value,
 where, and what is remarkable about each. With --jsonl it reads lines
 {"id", "format", "text"} and writes lines {"id", "found": [{"type", "value"}]}
-with the short names of types.
+with the short names of types; a line that is not JSON is told and left out.
 
 examples:
   tqmailrules indicators report.txt
@@ -32,7 +33,7 @@ examples:
   tqmailrules indicators --jsonl < cases.jsonl > found.jsonl`,
 	flags: func(fs *flag.FlagSet) func(context.Context, *app, []string) exit {
 		i := &indicators{}
-		fs.StringVar(&i.format, "format", "text", "`text or html`")
+		fs.StringVar(&i.format, "format", "text", "what is read, `text|html`")
 		fs.BoolVar(&i.jsonl, "jsonl", false, "read and write lines of JSON")
 		fs.BoolVar(&i.json, "json", false, "write findings as JSON")
 		return i.run
@@ -54,20 +55,19 @@ func (i *indicators) run(ctx context.Context, a *app, args []string) exit {
 	if len(args) == 0 {
 		args = []string{"-"}
 	}
+	code := exitOK
 	for _, path := range args {
-		if err := i.file(ctx, a, path); err != nil {
-			return a.fail(err)
-		}
+		code = worst(code, i.file(ctx, a, path))
 	}
-	return exitOK
+	return code
 }
 
-func (i *indicators) file(ctx context.Context, a *app, path string) error {
+func (i *indicators) file(ctx context.Context, a *app, path string) exit {
 	r := a.in
 	if path != "-" {
 		f, err := os.Open(path)
 		if err != nil {
-			return err
+			return a.usage("indicators", "%v", err)
 		}
 		defer f.Close()
 		r = f
@@ -77,14 +77,14 @@ func (i *indicators) file(ctx context.Context, a *app, path string) error {
 	}
 	b, err := io.ReadAll(io.LimitReader(r, maxText))
 	if err != nil {
-		return err
+		return a.fail(err)
 	}
 	found, err := findIn(ctx, string(b), i.format)
 	if err != nil {
-		return err
+		return a.fail(err)
 	}
 	i.write(a, found)
-	return nil
+	return exitOK
 }
 
 // findIn runs the built-in extractor over one text.
@@ -118,7 +118,7 @@ func (i *indicators) write(a *app, found []engine.Finding) {
 			row.Original = f.Original
 		}
 		all = append(all, row)
-		t.Row(f.Type, ui.Line(f.Value, 200), row.Context, ui.Line(fmt.Sprint(row.Flags), 100))
+		t.Row(f.Type, ui.Line(f.Value, 200), row.Context, ui.Line(strings.Join(row.Flags, " "), 100))
 	}
 	if i.json {
 		a.printJSON(all)
@@ -128,7 +128,7 @@ func (i *indicators) write(a *app, found []engine.Finding) {
 }
 
 // lines answers a stream of cases.
-func (i *indicators) lines(ctx context.Context, a *app, r io.Reader) error {
+func (i *indicators) lines(ctx context.Context, a *app, r io.Reader) (code exit) {
 	in := bufio.NewScanner(r)
 	in.Buffer(make([]byte, 64<<10), maxText)
 	out := bufio.NewWriter(a.out)
@@ -139,19 +139,28 @@ func (i *indicators) lines(ctx context.Context, a *app, r io.Reader) error {
 		if len(in.Bytes()) == 0 {
 			continue
 		}
-		var c struct{ ID, Format, Text string }
+		c := question{ID: json.RawMessage(`""`)}
 		if err := json.Unmarshal(in.Bytes(), &c); err != nil {
-			return fmt.Errorf("line %d: %w", n, err)
+			code = worst(code, a.usage("indicators", "line %d: %v", n, err))
+			continue
 		}
 		found, err := findIn(ctx, c.Text, c.Format)
 		if err != nil {
-			return fmt.Errorf("line %d: %w", n, err)
+			return a.fail(fmt.Errorf("line %d: %w", n, err))
 		}
-		if err := enc.Encode(answer(c.ID, found)); err != nil {
-			return err
-		}
+		enc.Encode(answer(c.ID, found)) // the writer remembers what fails
 	}
-	return in.Err()
+	if err := in.Err(); err != nil {
+		return a.fail(err)
+	}
+	return code
+}
+
+// question is one line of --jsonl. Its id comes back as it is, text or number.
+type question struct {
+	ID     json.RawMessage `json:"id"`
+	Format string          `json:"format"`
+	Text   string          `json:"text"`
 }
 
 type shortFinding struct {
@@ -160,12 +169,12 @@ type shortFinding struct {
 }
 
 type answered struct {
-	ID    string         `json:"id"`
-	Found []shortFinding `json:"found"`
+	ID    json.RawMessage `json:"id"`
+	Found []shortFinding  `json:"found"`
 }
 
 // answer names each (type, value) once.
-func answer(id string, found []engine.Finding) answered {
+func answer(id json.RawMessage, found []engine.Finding) answered {
 	out := answered{id, []shortFinding{}}
 	seen := map[shortFinding]bool{}
 	for _, f := range found {

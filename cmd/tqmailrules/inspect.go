@@ -27,7 +27,7 @@ it, then the defects of the mail. Nothing is evaluated and nothing is shipped.
 
 examples:
   tqmailrules inspect lure.eml
-  tqmailrules inspect --json lure.eml | jq .sender
+  tqmailrules inspect --json lure.eml | jq .message.sender
   tqmailrules inspect --full lure.eml`,
 	flags: func(fs *flag.FlagSet) func(context.Context, *app, []string) exit {
 		i := &inspect{}

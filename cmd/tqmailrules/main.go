@@ -8,6 +8,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"os/signal"
 	"runtime/debug"
@@ -27,8 +28,23 @@ func main() {
 		debug.SetGCPercent(gcPercent)
 		debug.SetMemoryLimit(softLimit)
 	}
+	program()
+}
+
+// grace is how long work may take to end in good order once it is interrupted.
+// What is cut off then is done again by the next run.
+const grace = 10 * time.Second
+
+// program runs one command line and ends the process with its status.
+func program() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	context.AfterFunc(ctx, func() {
+		stop() // a second signal ends the process at once
+		time.Sleep(grace)
+		fmt.Fprintln(os.Stderr, "tqmailrules: interrupted, and something did not end: a pipe without a writer, say")
+		os.Exit(int(exitEnvironment))
+	})
 	a := &app{in: os.Stdin, out: os.Stdout, err: os.Stderr, env: os.LookupEnv, now: time.Now}
 	os.Exit(int(a.main(ctx, os.Args[1:])))
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"flag"
 	"fmt"
 	"net/url"
@@ -11,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/tqmailrules/tqmailrules/cmd/tqmailrules/internal/ui"
+	"github.com/tqmailrules/tqmailrules/engine"
 	"github.com/tqmailrules/tqmailrules/internal/sqlitedb"
 )
 
@@ -46,7 +48,11 @@ func (q *query) run(ctx context.Context, a *app, args []string) exit {
 	if len(args) < 1 || len(args) > 2 {
 		return a.usage("query", "give a database, and a view or a SELECT")
 	}
-	if _, err := os.Stat(args[0]); err != nil {
+	info, err := os.Stat(args[0])
+	if err == nil && !info.Mode().IsRegular() {
+		err = fmt.Errorf("%s is no file", args[0])
+	}
+	if err != nil {
 		return a.usage("query", "%v", err)
 	}
 	question := listViews
@@ -54,6 +60,9 @@ func (q *query) run(ctx context.Context, a *app, args []string) exit {
 		question = q.statement(args[1])
 	}
 	cols, rows, err := ask(ctx, args[0], question)
+	if errors.Is(err, engine.ErrTemporary) {
+		return a.fail(err)
+	}
 	if err != nil {
 		return a.usage("query", "%v", err)
 	}
@@ -87,7 +96,7 @@ func ask(ctx context.Context, path, question string) (cols []string, rows [][]an
 	defer db.Close()
 	found, err := db.QueryContext(ctx, question)
 	if err != nil {
-		return nil, nil, sqlitedb.Explain(err)
+		return nil, nil, refusal(err)
 	}
 	defer found.Close()
 	if cols, err = found.Columns(); err != nil {
@@ -105,6 +114,15 @@ func ask(ctx context.Context, path, question string) (cols []string, rows [][]an
 		rows = append(rows, row)
 	}
 	return cols, rows, sqlitedb.Explain(found.Err())
+}
+
+// refusal says what is wrong with a question. A database opened for reading
+// refuses every change, which is no trouble of the disk.
+func refusal(err error) error {
+	if strings.Contains(err.Error(), "readonly") {
+		return errors.New("the database is opened for reading: ask with a SELECT")
+	}
+	return sqlitedb.Explain(err)
 }
 
 func (q *query) write(a *app, cols []string, rows [][]any) {
@@ -138,7 +156,10 @@ func writeRows(a *app, cols []string, rows [][]any, width int) {
 			if v = cell(v); v == nil {
 				v = ""
 			}
-			cells[i] = ui.Line(fmt.Sprint(v), width)
+			cells[i] = v // numbers stay numbers: they are aligned as such
+			if text, ok := v.(string); ok {
+				cells[i] = ui.Line(text, width)
+			}
 		}
 		t.Row(cells...)
 	}

@@ -18,13 +18,14 @@ const testSuffix = ".test.yaml"
 // ruleFiles finds the rule files that arguments name: files, folders (with what
 // is below them) and patterns. Test files are left out.
 func ruleFiles(args []string) ([]string, error) {
-	return yamlFiles(args, func(name string) bool { return !strings.HasSuffix(name, testSuffix) })
+	return yamlFiles(args, "rule files", func(name string) bool { return !strings.HasSuffix(name, testSuffix) })
 }
 
-func yamlFiles(args []string, wanted func(string) bool) ([]string, error) {
+// yamlFiles finds the wanted files; kind names them in what the user is told.
+func yamlFiles(args []string, kind string, wanted func(string) bool) ([]string, error) {
 	var all []string
 	for _, arg := range args {
-		found, err := expand(arg, wanted)
+		found, err := expand(arg, kind, wanted)
 		if err != nil {
 			return nil, err
 		}
@@ -37,22 +38,22 @@ func yamlFiles(args []string, wanted func(string) bool) ([]string, error) {
 	return all, nil
 }
 
-func expand(arg string, wanted func(string) bool) ([]string, error) {
+func expand(arg, kind string, wanted func(string) bool) ([]string, error) {
 	info, err := os.Stat(arg)
 	switch {
 	case err == nil && info.IsDir():
-		return below(arg, wanted)
+		return below(arg, kind, wanted)
 	case err == nil:
 		return []string{arg}, nil
 	}
 	found, globErr := filepath.Glob(arg)
 	if globErr != nil || len(found) == 0 {
-		return nil, fmt.Errorf("rules %q: no such file, folder or pattern", arg)
+		return nil, fmt.Errorf("%s %q: no such file, folder or pattern", kind, arg)
 	}
 	return slices.DeleteFunc(found, func(f string) bool { return !wanted(f) }), nil
 }
 
-func below(dir string, wanted func(string) bool) (all []string, err error) {
+func below(dir, kind string, wanted func(string) bool) (all []string, err error) {
 	err = filepath.WalkDir(dir, func(p string, d fs.DirEntry, err error) error {
 		ext := filepath.Ext(p)
 		if err == nil && !d.IsDir() && (ext == ".yaml" || ext == ".yml") && wanted(p) {
@@ -61,7 +62,7 @@ func below(dir string, wanted func(string) bool) (all []string, err error) {
 		return err
 	})
 	if err == nil && len(all) == 0 {
-		err = fmt.Errorf("rules %q: the folder holds no such .yaml file", dir)
+		err = fmt.Errorf("%s %q: the folder holds none", kind, dir)
 	}
 	return all, err
 }

@@ -119,7 +119,7 @@ func (a *app) work(ctx context.Context, cfg *settings.Config, set *rules.Set) (s
 		Store: store, Sinks: sinks, Workers: workersOr(cfg.Workers), Backlog: 256,
 		Run: cfg.Instance + " " + a.now().UTC().Format("20060102T150405.000000000"), Log: log,
 		Observe: func(o *engine.Outcome) {
-			log.Info("mail", "msg", o.Origin.Name, "disposition", o.Disposition, "items", len(o.Items), "defects", len(o.Defects))
+			log.Info("mail", "name", o.Origin.Name, "disposition", o.Disposition, "items", len(o.Items), "defects", len(o.Defects))
 		},
 	})
 	if err != nil {

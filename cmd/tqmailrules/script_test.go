@@ -1,11 +1,9 @@
 package main
 
 import (
-	"context"
 	"os"
 	"path/filepath"
 	"testing"
-	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 )
@@ -20,11 +18,6 @@ func TestMain(m *testing.M) {
 		program()
 	}
 	testscript.Main(m, map[string]func(){"tqmailrules": program})
-}
-
-func program() {
-	a := &app{in: os.Stdin, out: os.Stdout, err: os.Stderr, env: os.LookupEnv, now: time.Now}
-	os.Exit(int(a.main(context.Background(), os.Args[1:])))
 }
 
 // TestScripts runs one script per behaviour of the command line. $EXAMPLES is

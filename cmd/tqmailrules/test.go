@@ -62,6 +62,9 @@ func (t *tester) run(ctx context.Context, a *app, args []string) exit {
 	if len(args) == 0 {
 		return a.usage("test", "no rule or test files given")
 	}
+	if t.cover < 0 || t.cover > 100 {
+		return a.usage("test", "--min-cover is a number from 0 to 100, not %d", t.cover)
+	}
 	paths, err := testFiles(args)
 	if err != nil {
 		return a.usage("test", "%v", err)
@@ -73,6 +76,9 @@ func (t *tester) run(ctx context.Context, a *app, args []string) exit {
 	}
 	if code != exitOK {
 		return code
+	}
+	if t.only != "" && len(all.Results) == 0 {
+		return a.usage("test", "no case has %q in its name", t.only)
 	}
 	return worst(t.write(a, &all), t.verdict(a, &all))
 }
@@ -99,7 +105,7 @@ func testFiles(args []string) ([]string, error) {
 			args[i] = beside
 		}
 	}
-	return yamlFiles(args, func(name string) bool { return strings.HasSuffix(name, testSuffix) })
+	return yamlFiles(args, "test files (NAME"+testSuffix+")", func(name string) bool { return strings.HasSuffix(name, testSuffix) })
 }
 
 // file runs the cases of one test file.

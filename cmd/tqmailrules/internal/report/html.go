@@ -34,8 +34,10 @@ body{font:14px/1.45 system-ui,sans-serif;margin:2rem auto;max-width:72rem;paddin
 h1{font-size:1.3rem;order:-2}.summary{order:-1;display:flex;flex-wrap:wrap;gap:2rem;margin-bottom:1.5rem}
 table{border-collapse:collapse}td,th{text-align:left;padding:.1rem .8rem .1rem 0;vertical-align:top}td.n,th.n{text-align:right}
 details{border-top:1px solid var(--line);padding:.35rem 0}summary{cursor:pointer}
+td:last-child,summary{overflow-wrap:anywhere}
 code{font:12.5px/1.4 ui-monospace,monospace;overflow-wrap:anywhere}.dim{opacity:.65}
 .b{display:inline-block;min-width:6.5rem;font-weight:600}.quarantined,.error{color:#c22}.shipped{color:#287}.skipped,.nothing{opacity:.6}
+details.inner{border:0;padding:0}.tag{border:1px solid var(--line);border-radius:.6rem;padding:0 .5rem}
 section.item{margin:.4rem 0 .4rem 1.2rem;border-left:2px solid var(--line);padding-left:.8rem}
 </style></head><body><h1>{{.}}</h1>
 {{end}}
@@ -44,8 +46,13 @@ section.item{margin:.4rem 0 .4rem 1.2rem;border-left:2px solid var(--line);paddi
 {{range .Items}}<section class="item">{{with .Path}}<b>{{.}}</b> {{end}}{{line .Subject}}
 {{with .Why}}<p class="dim">ships not: {{line .}}</p>{{end}}
 <table>
-{{range .Rules}}<tr{{if .Error}} class="error"{{end}}><th>rule</th><td>{{.ID}}</td><td>{{.Result}}{{if .Shadow}} (shadow){{end}}{{with .Error}}: {{line .}}{{end}} <span class="dim">{{.Phase}}</span></td></tr>{{end}}
-{{with .Event}}<tr><th>event</th><td>{{.Type}}</td><td>{{line .Title}} <span class="dim">{{.HappenedAt.UTC.Format "2006-01-02 15:04:05"}} {{.TLP}}</span></td></tr>{{end}}
+{{range .Rules}}{{if ne .Result "stopped"}}<tr{{if .Error}} class="error"{{end}}><th>rule</th><td>{{.ID}}</td><td>{{.Result}}{{if .Shadow}} (shadow){{end}}{{with .Error}}: {{line .}}{{end}} <span class="dim">{{.Phase}}</span></td></tr>{{end}}{{end}}
+{{with .Event}}<tr><th>event</th><td>{{.Type}}</td><td>{{line .Title}} <span class="dim">{{.When}} {{.TLP}}</span>
+{{with .Attributes}}<details class="inner"><summary class="dim">{{len .}} attributes</summary><table>{{range .}}<tr><td>{{line .Name}}</td><td>{{line .Value}}</td></tr>{{end}}</table></details>{{end}}</td></tr>{{end}}
+{{with .Tags}}<tr><th>tags</th><td colspan="2">{{range .}}<span class="tag">{{line .}}</span> {{end}}</td></tr>{{end}}
+{{with .Score}}<tr><th>score</th><td>{{.}}</td><td></td></tr>{{end}}
+{{with .Sinks}}<tr><th>sinks</th><td colspan="2">{{range .}}{{.}} {{end}}</td></tr>{{end}}
+{{with .Cut}}<tr class="dim"><th>cut</th><td colspan="2">{{line .}}</td></tr>{{end}}
 {{range .Files}}<tr><th>file</th><td>{{line .Name}}</td><td>{{.Type}}, {{size .Size}} <code>{{.SHA256}}</code></td></tr>{{end}}
 {{range .Indicators}}<tr><th>indicator</th><td>{{.Type}}</td><td><code>{{line .Value}}</code> <span class="dim">{{range .Contexts}}{{.}} {{end}}{{range .Flags}}· {{.}} {{end}}</span></td></tr>{{end}}
 {{range .Dropped}}<tr class="dim"><th>dropped</th><td>{{.Type}}</td><td><code>{{line .Value}}</code> by {{.Rule}}</td></tr>{{end}}
@@ -63,6 +70,8 @@ section.item{margin:.4rem 0 .4rem 1.2rem;border-left:2px solid var(--line);paddi
 {{if .Rules}}<div><b>rules</b><table><tr><th>rule</th><th>mode</th><th class="n">matches</th><th class="n">errors</th><th class="n">dropped</th></tr>
 {{range .Rules}}<tr><td>{{.ID}}</td><td>{{.Mode}}</td><td class="n">{{.Matches}}</td><td class="n">{{.Errors}}</td><td class="n">{{.Dropped}}</td></tr>{{end}}</table></div>{{end}}
 {{if .Defects}}<div><b>defects</b>{{template "counts" .Defects}}</div>{{end}}
+{{if .Skipped}}<div class="dim">{{.Skipped}} files of the corpus are no mail and were left out</div>{{end}}
+{{with .Planned}}<div class="dim">planned, not executed by this build: {{range .}}{{.}} {{end}}</div>{{end}}
 {{with .Errors}}<div class="error">{{range .}}{{line .}}<br>{{end}}</div>{{end}}
 </div></body></html>
 {{end}}`))

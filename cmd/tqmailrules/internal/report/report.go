@@ -23,8 +23,15 @@ type Mail struct {
 	Reason      string          `json:"reason,omitempty"`
 	Items       []Item          `json:"items"`
 	Defects     []engine.Defect `json:"defects,omitempty"`
-	Receipt     engine.Route    `json:"receipt"`
+	Receipt     Receipt         `json:"receipt,omitzero"`
 	Stack       string          `json:"stack,omitempty"`
+}
+
+// Receipt is what the source is told to do with the mail.
+type Receipt struct {
+	Seen   bool   `json:"seen,omitempty"`
+	MoveTo string `json:"move_to,omitempty"`
+	Flag   string `json:"flag,omitempty"`
 }
 
 // Item is the report of the mail itself or of a mail inside it.
@@ -60,10 +67,18 @@ type Rule struct {
 type Event struct {
 	Type       string                   `json:"type"`
 	Title      string                   `json:"title"`
-	HappenedAt time.Time                `json:"happened_at"`
+	HappenedAt time.Time                `json:"happened_at,omitzero"`
 	Source     string                   `json:"source,omitempty"`
 	TLP        string                   `json:"tlp,omitempty"`
 	Attributes []engine.AttributeRecord `json:"attributes,omitempty"`
+}
+
+// When writes the time of an event for people; a mail without any date has none.
+func (e *Event) When() string {
+	if e.HappenedAt.IsZero() {
+		return "no date"
+	}
+	return e.HappenedAt.UTC().Format("2006-01-02 15:04:05")
 }
 
 // File is a file of an item.
@@ -97,7 +112,7 @@ type DroppedInd struct {
 func Of(o *engine.Outcome) Mail {
 	m := Mail{
 		Name: o.Origin.Name, Folder: o.Origin.Folder, Disposition: string(o.Disposition), Reason: o.Reason,
-		Items: []Item{}, Defects: o.Defects, Receipt: o.Receipt.Route, Stack: o.Stack,
+		Items: []Item{}, Defects: o.Defects, Receipt: Receipt(o.Receipt.Route), Stack: o.Stack,
 	}
 	if msg := o.Message; msg != nil {
 		m.Subject, m.From, m.SHA256 = msg.Subject.Subject, msg.Sender.Email.Email, msg.Meta.SHA256
@@ -188,7 +203,7 @@ func indicatorOf(ind *engine.Indicator, status string) Indicator {
 type Summary struct {
 	Mails        int            `json:"mails"`
 	Bytes        int64          `json:"bytes"`
-	Seconds      float64        `json:"seconds"`
+	Seconds      float64        `json:"seconds,omitempty"` // not in JSON: the same corpus gives the same bytes
 	Dispositions map[string]int `json:"dispositions"`
 	Events       int            `json:"events"`
 	Files        int            `json:"files"`

@@ -72,7 +72,7 @@ func (t *textWriter) item(it Item) {
 	}
 	t.rules(it, line)
 	if e := it.Event; e != nil {
-		line("event", "%s, %s%s", ui.Line(e.Type, 60), e.HappenedAt.UTC().Format("2006-01-02 15:04:05"), labelled(", TLP ", e.TLP))
+		line("event", "%s, %s%s", ui.Line(e.Type, 60), e.When(), labelled(", TLP ", e.TLP))
 		if e.Title != it.Subject {
 			line("title", "%s", ui.Line(e.Title, 200))
 		}
@@ -87,6 +87,12 @@ func (t *textWriter) item(it Item) {
 	}
 	if it.Score != 0 {
 		line("score", "%d", it.Score)
+	}
+	if t.verbose && it.Cut != "" {
+		line("cut", "%s", ui.Line(it.Cut, 200))
+	}
+	if t.verbose && len(it.Sinks) > 0 {
+		line("sinks", "%s", strings.Join(it.Sinks, ", "))
 	}
 	for _, f := range it.Files {
 		line("file", "%s  %s  %s  sha256 %.16s…", ui.Line(f.Name, 80), ui.Line(f.Type, 40), ui.Size(f.Size), f.SHA256)

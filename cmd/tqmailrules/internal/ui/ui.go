@@ -14,22 +14,28 @@ import (
 	"golang.org/x/term"
 )
 
-// Table aligns rows in columns, two spaces apart. Cells that hold a number are
-// aligned to the right. The zero value works.
+// Table aligns rows in columns, two spaces apart. Cells that are given as
+// numbers are aligned to the right; text is not, were it all digits: an IP
+// address among host names is no amount. The zero value works.
 type Table struct {
-	rows   [][]string
+	rows   [][]cell
 	widths []int
+}
+
+type cell struct {
+	text  string
+	right bool
 }
 
 // Row adds a row; cells are formatted with fmt.Sprint.
 func (t *Table) Row(cells ...any) {
-	row := make([]string, len(cells))
+	row := make([]cell, len(cells))
 	for i, c := range cells {
-		row[i] = fmt.Sprint(c)
+		row[i] = cell{fmt.Sprint(c), isNumber(c)}
 		if i == len(t.widths) {
 			t.widths = append(t.widths, 0)
 		}
-		t.widths[i] = max(t.widths[i], utf8.RuneCountInString(row[i]))
+		t.widths[i] = max(t.widths[i], utf8.RuneCountInString(row[i].text))
 	}
 	t.rows = append(t.rows, row)
 }
@@ -42,12 +48,12 @@ func (t *Table) Write(w io.Writer, indent string) {
 	for _, row := range t.rows {
 		var b strings.Builder
 		b.WriteString(indent)
-		for i, cell := range row {
-			pad := strings.Repeat(" ", t.widths[i]-utf8.RuneCountInString(cell))
-			if isNumber(cell) {
-				b.WriteString(pad + cell)
+		for i, c := range row {
+			pad := strings.Repeat(" ", t.widths[i]-utf8.RuneCountInString(c.text))
+			if c.right {
+				b.WriteString(pad + c.text)
 			} else {
-				b.WriteString(cell + pad)
+				b.WriteString(c.text + pad)
 			}
 			b.WriteString("  ")
 		}
@@ -55,8 +61,12 @@ func (t *Table) Write(w io.Writer, indent string) {
 	}
 }
 
-func isNumber(s string) bool {
-	return s != "" && strings.Trim(s, "0123456789.,%") == ""
+func isNumber(v any) bool {
+	switch v.(type) {
+	case int, int64, float64:
+		return true
+	}
+	return false
 }
 
 // Progress shows how far a long work is, on a terminal only. The zero value

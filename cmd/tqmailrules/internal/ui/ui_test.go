@@ -15,9 +15,10 @@ func TestTablesAlign(t *testing.T) {
 	table.Row("rule", "matches")
 	table.Row("kündigung", 12)
 	table.Row("x", 3)
+	table.Row("10.0.0.1", int64(4))
 	var b bytes.Buffer
 	table.Write(&b, "  ")
-	want := "  rule       matches\n  kündigung       12\n  x                3\n"
+	want := "  rule       matches\n  kündigung       12\n  x                3\n  10.0.0.1         4\n"
 	if diff := cmp.Diff(want, b.String()); diff != "" {
 		t.Error(diff)
 	}
