@@ -34,7 +34,7 @@ body{font:14px/1.45 system-ui,sans-serif;margin:2rem auto;max-width:72rem;paddin
 h1{font-size:1.3rem;order:-2}.summary{order:-1;display:flex;flex-wrap:wrap;gap:2rem;margin-bottom:1.5rem}
 table{border-collapse:collapse}td,th{text-align:left;padding:.1rem .8rem .1rem 0;vertical-align:top}td.n,th.n{text-align:right}
 details{border-top:1px solid var(--line);padding:.35rem 0}summary{cursor:pointer}
-td:last-child,summary{overflow-wrap:anywhere}
+body{overflow-wrap:anywhere}td,th{overflow-wrap:normal}td:last-child{overflow-wrap:anywhere}
 code{font:12.5px/1.4 ui-monospace,monospace;overflow-wrap:anywhere}.dim{opacity:.65}
 .b{display:inline-block;min-width:6.5rem;font-weight:600}.quarantined,.error{color:#c22}.shipped{color:#287}.skipped,.nothing{opacity:.6}
 details.inner{border:0;padding:0}.tag{border:1px solid var(--line);border-radius:.6rem;padding:0 .5rem}
@@ -53,7 +53,7 @@ section.item{margin:.4rem 0 .4rem 1.2rem;border-left:2px solid var(--line);paddi
 {{with .Score}}<tr><th>score</th><td>{{.}}</td><td></td></tr>{{end}}
 {{with .Sinks}}<tr><th>sinks</th><td colspan="2">{{range .}}{{.}} {{end}}</td></tr>{{end}}
 {{with .Cut}}<tr class="dim"><th>cut</th><td colspan="2">{{line .}}</td></tr>{{end}}
-{{range .Files}}<tr><th>file</th><td>{{line .Name}}</td><td>{{.Type}}, {{size .Size}} <code>{{.SHA256}}</code></td></tr>{{end}}
+{{range .Files}}<tr><th>file</th><td>{{line .Type}}</td><td>{{line .Name}} <span class="dim">{{size .Size}} <code>{{.SHA256}}</code></span></td></tr>{{end}}
 {{range .Indicators}}<tr><th>indicator</th><td>{{.Type}}</td><td><code>{{line .Value}}</code> <span class="dim">{{range .Contexts}}{{.}} {{end}}{{range .Flags}}· {{.}} {{end}}</span></td></tr>{{end}}
 {{range .Dropped}}<tr class="dim"><th>dropped</th><td>{{.Type}}</td><td><code>{{line .Value}}</code> by {{.Rule}}</td></tr>{{end}}
 {{range .Trimmed}}<tr class="dim"><th>trimmed</th><td>{{.Type}}</td><td><code>{{line .Value}}</code></td></tr>{{end}}
