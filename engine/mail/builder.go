@@ -22,6 +22,7 @@ type builder struct {
 	textBytes int            // of the bodies so far, before decoding
 	fileBytes int            // of the text of attachments so far, before decoding
 	keys      []string       // digests of the attachments for the content key
+	marks     [2]firstMark   // of the plain text and of what the HTML shows
 	shown     []bool         // of each leaf: its disposition is inline
 }
 
@@ -224,7 +225,7 @@ func (b *builder) nested(s *section, part *engine.Part, c *content) error {
 		b.defects.limit(engine.DefectItems, s.path, "more than %d messages", b.job.cfg.Limits.Items)
 		return nil
 	}
-	m, err := b.job.message(c.blob, b.msg.Meta.ID+"#"+s.path, b.nesting+1)
+	m, err := b.job.message(c.blob, b.msg.Meta.ID+"#"+s.path, part.SHA256, b.nesting+1)
 	if err != nil {
 		return err
 	}

@@ -53,13 +53,23 @@ func (w *words) decode(s string) string {
 // without control characters that matter.
 func isPlain(s string) bool {
 	for i := 0; i < len(s); i++ {
-		switch c := s[i]; {
-		case c >= utf8.RuneSelf, c == 0, c == '\r', c == '\n', c == 0x1b, c == '?' && i > 0 && s[i-1] == '=':
+		if c := s[i]; special[c] && (c != '?' || i > 0 && s[i-1] == '=') {
 			return false
 		}
 	}
 	return true
 }
+
+// special are the bytes that isPlain looks at twice.
+var special = func() (t [256]bool) {
+	for c := utf8.RuneSelf; c < len(t); c++ {
+		t[c] = true
+	}
+	for _, c := range "\x00\r\n\x1b?" {
+		t[c] = true
+	}
+	return t
+}()
 
 // once decodes every word it can find, in one pass.
 func (w *words) once(s string) string {
@@ -84,6 +94,9 @@ func (w *words) once(s string) string {
 		}
 		if run.open && !strings.EqualFold(run.charset, word.charset) {
 			w.flush(&out, &run)
+		}
+		if run.raw == nil {
+			run.raw = make([]byte, 0, len(s)+4) // what is decoded is shorter; decodeQuads wants room
 		}
 		if run.add(word) {
 			w.defects.add(engine.DefectEncodedWord, w.where, "an encoded-word breaks the rules of RFC 2047")
@@ -115,10 +128,25 @@ func (r *wordRun) add(w word) (faulty bool) {
 }
 
 func (w *words) flush(out *strings.Builder, r *wordRun) {
-	if r.open {
+	switch {
+	case !r.open:
+	case isASCII(r.raw) && isUnicodeName(charsetName(r.charset)):
+		out.Write(r.raw)
+	default:
 		out.WriteString(w.toUTF8(r.charset, r.raw))
 	}
 	r.open, r.raw = false, r.raw[:0]
+}
+
+// isASCII is true for bytes that are the same in every Unicode charset and in
+// ASCII; an escape may begin ISO 2022.
+func isASCII(b []byte) bool {
+	for _, c := range b {
+		if c >= utf8.RuneSelf || c == 0x1b {
+			return false
+		}
+	}
+	return true
 }
 
 func (w *words) toUTF8(charset string, raw []byte) string {
@@ -227,6 +255,11 @@ func appendB(dst []byte, s string) (out []byte, faulty bool) {
 	start, bad, skipped, n := len(dst), 0, 0, 0
 	var acc uint32
 	for i := 0; i < len(s); i++ {
+		if n == 0 {
+			if dst, i = decodeQuads(dst, s, i); i == len(s) {
+				break
+			}
+		}
 		v := base64Table[s[i]]
 		switch v {
 		case b64Skip:

@@ -76,7 +76,7 @@ func isThin(o *engine.Original) bool { return o.Sender.Email.Email == "" }
 func (b *builder) readForward(text string) (fwd engine.Forward, at int, ok bool) {
 	from := 0
 	for n := 0; n < 4; n++ {
-		k, found := nextMark(text, from)
+		k, found := b.nextMark(text, from)
 		if !found {
 			return fwd, 0, false
 		}

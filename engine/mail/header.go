@@ -243,14 +243,18 @@ func unfold(v string) string {
 	if strings.IndexByte(v, '\n') < 0 && strings.IndexByte(v, '\r') < 0 {
 		return v
 	}
-	b := make([]byte, 0, len(v))
-	for i := 0; i < len(v); i++ {
-		switch c := v[i]; {
-		case c != '\r' && c != '\n':
-			b = append(b, c)
-		case c == '\n' && i+1 < len(v) && v[i+1] != ' ' && v[i+1] != '\t':
-			b = append(b, ' ') // a continuation that was not indented
+	var out strings.Builder
+	out.Grow(len(v))
+	for {
+		i := strings.IndexAny(v, "\r\n")
+		if i < 0 {
+			out.WriteString(v)
+			return out.String()
 		}
+		out.WriteString(v[:i])
+		if v[i] == '\n' && i+1 < len(v) && v[i+1] != ' ' && v[i+1] != '\t' {
+			out.WriteByte(' ') // a continuation that was not indented
+		}
+		v = v[i+1:]
 	}
-	return string(b)
 }

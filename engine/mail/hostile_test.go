@@ -77,6 +77,21 @@ var hostile = []struct {
 	{"comments that never close", func() string {
 		return "Subject: kept\nReceived: " + strings.Repeat("(", 30_000) + "\nAuthentication-Results: " + strings.Repeat("(", 30_000) + "\n\nbody\n"
 	}, "", bodyRead},
+	{"30,000 words after from, in 15 fields", func() string {
+		return "Subject: kept\n" + strings.Repeat("Received: from "+strings.Repeat("a ", 30_000)+"\n", 15) + "\nbody\n"
+	}, "", bodyRead},
+	{"1,000 parts with long headers", func() string {
+		return "Subject: kept\nContent-Type: multipart/mixed; boundary=b\n\n--b\n\nbody\n" + strings.Repeat("--b\nContent-Type: text/plain; name=\""+strings.Repeat("a;b=", 900)+"\"\nContent-Disposition: attachment"+strings.Repeat("; a=b", 150)+"\n\nx\n", 990) + "--b--\n"
+	}, "", bodyRead},
+	{"multiparts 20 deep with long headers", func() string {
+		var b strings.Builder
+		b.WriteString("Subject: kept\n")
+		for i := range 19 {
+			fmt.Fprintf(&b, "Content-Type: multipart/mixed; boundary=b%d\n\n--b%d\n", i, i)
+		}
+		b.WriteString("\nbody\n" + strings.Repeat("--b18\nContent-Type: text/plain; name=\""+strings.Repeat("a ", 2_000)+"\"\n\nx\n", 900))
+		return b.String()
+	}, "", bodyRead},
 	{"angle brackets that never close", func() string { return "Subject: kept\nTo: " + strings.Repeat("<a,", 20_000) + "\n\nbody\n" }, "", bodyRead},
 	{"label blocks without end", func() string {
 		return "Subject: Fwd: kept\n\nbody\n" + strings.Repeat("To: a@b.example,\n", 200_000)

@@ -76,24 +76,32 @@ func (r *reader) decode(start, end int64, t transfer, attachment bool) (content,
 	case r.src.mem != nil && t == nil:
 		return whole(r.src.mem[start:end:end], attachment), nil
 	case r.src.mem != nil && small:
-		out := t.feed(make([]byte, 0, end-start), r.src.mem[start:end])
+		out := t.feed(make([]byte, 0, decodedSize(t, end-start)), r.src.mem[start:end])
 		return whole(t.finish(out), attachment), nil
 	case r.src.mem != nil:
-		return r.spool(bytes.NewReader(r.src.mem[start:end]), t, attachment)
+		return r.spool(bytes.NewReader(r.src.mem[start:end]), end-start, t, attachment)
 	}
 	body, err := r.body(start, end)
 	if err != nil {
 		return content{}, err
 	}
-	return r.spool(body, t, attachment)
+	return r.spool(body, end-start, t, attachment)
+}
+
+// decodedSize is what n bytes of an encoding are decoded to, at most.
+func decodedSize(t transfer, n int64) int64 {
+	if _, ok := t.(*base64Decoder); ok {
+		return n/4*3 + 6
+	}
+	return n
 }
 
 // chunk is the piece in which large bodies are decoded.
 const chunk = 32 << 10
 
-// spool decodes a body piece by piece, digesting what comes out.
-func (r *reader) spool(body io.Reader, t transfer, attachment bool) (content, error) {
-	k := sink{store: r.store(), hashes: newHashes(attachment)}
+// spool decodes a body of n bytes piece by piece, digesting what comes out.
+func (r *reader) spool(body io.Reader, n int64, t transfer, attachment bool) (content, error) {
+	k := sink{store: r.store(decodedSize(t, n)), hashes: newHashes(attachment)}
 	in, out := make([]byte, chunk), make([]byte, 0, chunk)
 	for {
 		if err := r.job.ctx.Err(); err != nil {
@@ -125,12 +133,16 @@ func (r *reader) spool(body io.Reader, t transfer, attachment bool) (content, er
 }
 
 // store is where a large leaf goes: memory while there is some left, then the
-// file of the message.
-func (r *reader) store() *store {
+// file of the message. At most expected bytes will be written.
+func (r *reader) store(expected int64) *store {
 	if r.file == nil {
 		r.file = &spoolFile{dir: r.job.cfg.TempDir}
 	}
-	return &store{file: r.file, threshold: int(max(0, min(int64(r.job.cfg.Limits.Leaf), r.job.memory)))}
+	s := &store{file: r.file, threshold: int(max(0, min(int64(r.job.cfg.Limits.Leaf), r.job.memory)))}
+	if expected <= int64(s.threshold) {
+		s.buf = make([]byte, 0, expected)
+	}
+	return s
 }
 
 // sink takes decoded bytes: it keeps their edges, digests and stores them.

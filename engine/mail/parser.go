@@ -40,7 +40,7 @@ func inMemory(l engine.Limits) int64 { return l.Memory / 4 }
 // read, a temporary file cannot be written, or ctx has ended.
 func (p *Parser) Parse(ctx context.Context, raw engine.Blob, origin engine.Origin) (*engine.Message, error) {
 	j := &job{ctx: ctx, cfg: &p.cfg, origin: origin, items: p.cfg.Limits.Items, memory: p.cfg.Limits.Memory}
-	return j.message(raw, origin.Key(), 0)
+	return j.message(raw, origin.Key(), origin.Digest, 0)
 }
 
 // job is the work on one delivered mail: what its messages share.
@@ -52,14 +52,15 @@ type job struct {
 	memory int64 // bytes of leaves that may still be held in memory
 }
 
-// message parses one message, nesting messages deep.
-func (j *job) message(raw engine.Blob, id string, nesting int) (*engine.Message, error) {
+// message parses one message, nesting messages deep. Its digest is given when
+// somebody had to compute it before.
+func (j *job) message(raw engine.Blob, id, digest string, nesting int) (*engine.Message, error) {
 	if err := j.ctx.Err(); err != nil {
 		return nil, err
 	}
 	b := &builder{job: j, nesting: nesting, msg: &engine.Message{Raw: raw}}
 	m := b.msg
-	m.Meta.ID, m.Meta.Size = id, int(raw.Size())
+	m.Meta.ID, m.Meta.Size, m.Meta.SHA256 = id, int(raw.Size()), digest
 	m.Meta.Source, m.Meta.Account, m.Meta.Folder = j.origin.Source, j.origin.Account, j.origin.Folder
 	m.Mailbox = engine.Mailbox{Name: j.cfg.MailboxName, OwnDomains: j.cfg.OwnDomains}
 	src, err := b.load(raw)
@@ -81,7 +82,8 @@ type source struct {
 	root *section
 }
 
-// load scans the structure and digests the message in the same pass.
+// load scans the structure and, if nobody did, digests the message in the same
+// pass.
 func (b *builder) load(raw engine.Blob) (*source, error) {
 	limits := b.job.cfg.Limits
 	src := &source{blob: raw, size: min(raw.Size(), limits.Message)}
@@ -93,7 +95,9 @@ func (b *builder) load(raw engine.Blob) (*source, error) {
 		if !ok {
 			m, err = engine.ReadAll(raw, src.size)
 		}
-		b.msg.Meta.SHA256 = digest(m)
+		if b.msg.Meta.SHA256 == "" {
+			b.msg.Meta.SHA256 = digest(m)
+		}
 		src.mem = unixLines(m[:min(src.size, int64(len(m)))])
 		src.size = int64(len(src.mem))
 		src.root = scan(memLines(src.mem), limits, &b.defects)
@@ -108,18 +112,26 @@ func (b *builder) loadStream(src *source) error {
 		return err
 	}
 	defer r.Close()
-	h := sha256.New()
-	tee := io.TeeReader(r, h)
-	l := streamLines(io.LimitReader(tee, src.size))
-	src.root = scan(l, b.job.cfg.Limits, &b.defects)
-	if l.err != nil {
-		return l.err
+	if b.msg.Meta.SHA256 != "" {
+		return b.scanStream(src, r)
 	}
-	if _, err := io.Copy(io.Discard, l.r); err != nil {
+	h := sha256.New()
+	if err := b.scanStream(src, io.TeeReader(r, h)); err != nil {
 		return err
 	}
 	_, err = io.Copy(h, r) // what lies beyond the cap
 	b.msg.Meta.SHA256 = hex.EncodeToString(h.Sum(nil))
+	return err
+}
+
+// scanStream scans, and reads to the end of what is looked at.
+func (b *builder) scanStream(src *source, r io.Reader) error {
+	l := streamLines(io.LimitReader(r, src.size))
+	src.root = scan(l, b.job.cfg.Limits, &b.defects)
+	if l.err != nil {
+		return l.err
+	}
+	_, err := io.Copy(io.Discard, l.r)
 	return err
 }
 

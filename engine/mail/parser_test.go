@@ -236,3 +236,36 @@ func TestIdentityOfADelivery(t *testing.T) {
 		t.Errorf("%+v in %+v", m.Meta, m.Mailbox)
 	}
 }
+
+// TestDigestOfTheSourceIsTaken: a source that had to compute the digest of a mail
+// saves the parser from it; attached messages have their own.
+func TestDigestOfTheSourceIsTaken(t *testing.T) {
+	const raw = "Subject: x\nContent-Type: message/rfc822\n\nSubject: inner\n\nbody\n"
+	for name, blob := range map[string]engine.Blob{"in memory": engine.Bytes(raw), "streamed": streamed(raw)} {
+		t.Run(name, func(t *testing.T) {
+			p := mail.New(mail.Config{TempDir: t.TempDir(), Limits: engine.Limits{Memory: 100}})
+			given, err := p.Parse(context.Background(), blob, engine.Origin{Digest: "given"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			computed, err := p.Parse(context.Background(), blob, engine.Origin{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			want, err := engine.Digest(blob)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if given.Meta.SHA256 != "given" || computed.Meta.SHA256 != want || given.ContentKey != computed.ContentKey {
+				t.Errorf("digests %q and %q, want those given and %q", given.Meta.SHA256, computed.Meta.SHA256, want)
+			}
+			inner, err := engine.Digest(given.Nested[0].Raw)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if given.Nested[0].Meta.SHA256 != inner {
+				t.Errorf("digest of the attached message %q, want %q", given.Nested[0].Meta.SHA256, inner)
+			}
+		})
+	}
+}

@@ -63,6 +63,31 @@ func unquote(line string) (s string, depth int) {
 	return strings.TrimSpace(line), depth
 }
 
+// firstMark remembers the first mark of a text: threads and forwards both ask.
+type firstMark struct {
+	text string
+	mark mark
+	ok   bool
+}
+
+// nextMark is nextMark with a memory for the beginnings of the bodies.
+func (b *builder) nextMark(text string, from int) (mark, bool) {
+	if from > 0 || text == "" {
+		return nextMark(text, from)
+	}
+	for i := range b.marks {
+		f := &b.marks[i]
+		if f.text == "" {
+			f.text = text
+			f.mark, f.ok = nextMark(text, 0)
+		}
+		if f.text == text {
+			return f.mark, f.ok
+		}
+	}
+	return nextMark(text, 0)
+}
+
 // nextMark finds the first mark at or behind from. It looks at each line once,
 // and at the lines of a block once more.
 func nextMark(text string, from int) (m mark, ok bool) {

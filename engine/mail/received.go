@@ -38,27 +38,36 @@ func parseHop(v string) engine.Hop {
 		clauses = v[:i]
 		hop.Date, _ = parseDate(strings.TrimSpace(v[i+1:]))
 	}
-	key, from := "", ""
-	for clauses != "" {
+	key, from := "", span{}
+	for rest := clauses; rest != ""; {
 		var tok string
 		var comment bool
-		tok, comment, clauses = hopToken(clauses)
-		switch lower := strings.ToLower(tok); {
-		case comment:
-			if key == "from" {
-				from += " " + tok
-			}
-		case isHopKey(lower):
-			key = lower
-		default:
+		at := len(clauses) - len(rest)
+		tok, comment, rest = hopToken(rest)
+		switch {
+		case !comment && isHopKey(tok):
+			key = strings.ToLower(tok)
+			continue
+		case !comment:
 			setHop(&hop, key, tok)
-			if key == "from" {
-				from += " " + tok
-			}
+		}
+		if key == "from" {
+			from.extend(at, len(clauses)-len(rest))
 		}
 	}
-	hop.IP = findIP(from)
+	hop.IP = findIP(clauses[from.start:from.end])
 	return hop
+}
+
+// span is a part of a text.
+type span struct{ start, end int }
+
+// extend makes an empty span begin at start, and ends it at end.
+func (s *span) extend(start, end int) {
+	if s.end == 0 {
+		s.start = start
+	}
+	s.end = end
 }
 
 // setHop stores the first word of a clause.
@@ -83,10 +92,12 @@ func setHop(h *engine.Hop, key, v string) {
 	}
 }
 
+// isHopKey knows the words that begin a clause, in any case.
 func isHopKey(s string) bool {
-	switch s {
-	case "from", "by", "with", "id", "for", "via":
-		return true
+	for _, key := range [...]string{"from", "by", "with", "id", "for", "via"} {
+		if len(s) == len(key) && strings.EqualFold(s, key) {
+			return true
+		}
 	}
 	return false
 }

@@ -13,10 +13,10 @@ const maxThreads = 50
 // decides; links of the HTML go to the layer in which they are shown.
 func (b *builder) threads() {
 	body := &b.msg.Body
-	layers := splitLayers(body.Text)
+	layers := b.splitLayers(body.Text)
 	html := layers
 	if body.Text != body.HTML.DisplayText {
-		html = splitLayers(body.HTML.DisplayText)
+		html = b.splitLayers(body.HTML.DisplayText)
 	}
 	ends := make([]int, len(html))
 	for i, l := range html {
@@ -63,12 +63,12 @@ type layer struct {
 
 // splitLayers cuts a text at every mark. Text below a quotation, at the level of
 // the first layer, belongs to the first layer: an answer below the quotation.
-func splitLayers(text string) []layer {
+func (b *builder) splitLayers(text string) []layer {
 	var out []layer
 	start, depth := 0, 0
 	tail := ""
 	for len(out) < maxThreads {
-		m, ok := nextMark(text, start)
+		m, ok := b.nextMark(text, start)
 		if !ok {
 			break
 		}

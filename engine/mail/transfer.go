@@ -91,7 +91,7 @@ var quadTables = func() (t [4][256]uint32) {
 }()
 
 // decodeQuads takes the fast path: groups of four that are all of the alphabet.
-func decodeQuads(dst, src []byte, i int) ([]byte, int) {
+func decodeQuads[T []byte | string](dst []byte, src T, i int) ([]byte, int) {
 	n := len(dst)
 	dst = slices.Grow(dst, (len(src)-i)/4*3+3)
 	out := dst[:cap(dst)]
