@@ -59,13 +59,17 @@ func (e *Engine) settle(out *Outcome, root *Item, d Delivery) {
 }
 
 // unusable tells why there is no mail in the raw bytes, "" when there is one.
+// Where the source knew what was wrong, that is the reason: an archive that
+// cannot be read is more than a mail without bytes.
 func unusable(m *Message) string {
-	for _, d := range m.Defects {
-		if d.Code == DefectEmpty || d.Code == DefectNotMail {
-			return d.String()
-		}
+	i := slices.IndexFunc(m.Defects, func(d Defect) bool { return d.Code == DefectEmpty || d.Code == DefectNotMail })
+	if i < 0 {
+		return ""
 	}
-	return ""
+	if j := slices.IndexFunc(m.Defects, func(d Defect) bool { return d.Code == DefectEntry }); j >= 0 {
+		i = j
+	}
+	return m.Defects[i].String()
 }
 
 // processing is the state of one Process call.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"strings"
 	"time"
 )
 
@@ -58,10 +59,15 @@ type Origin struct {
 	Digest   string    // SHA-256 of the raw bytes in hex, when the source had to compute it; else ""
 }
 
-// Key is the ledger identity: only it suppresses processing.
+// Key is the ledger identity: only it suppresses processing. People meet it as
+// message.id and in results, so it reads as a path: source/account/folder/id.
 func (o Origin) Key() string {
-	return o.Source + "\x1f" + o.Account + "\x1f" + o.Folder + "\x1f" + o.ID
+	return segment.Replace(o.Source) + "/" + segment.Replace(o.Account) + "/" + segment.Replace(o.Folder) + "/" + o.ID
 }
+
+// segment keeps two origins from having one key: the first three parts of a key
+// hold no slash of their own.
+var segment = strings.NewReplacer("%", "%25", "/", "%2F")
 
 // Receipt is what a source is told after commit.
 type Receipt struct {

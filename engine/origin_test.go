@@ -1,0 +1,41 @@
+package engine_test
+
+import (
+	"testing"
+
+	"github.com/tqmailrules/tqmailrules/engine"
+)
+
+func TestKeysOfOriginsReadAsPathsAndDiffer(t *testing.T) {
+	tests := []struct {
+		name   string
+		origin engine.Origin
+		want   string
+	}{
+		{"mailbox", engine.Origin{Source: "imap", Account: "phish@corp.example", Folder: "INBOX", ID: "17-4711"}, "imap/phish@corp.example/INBOX/17-4711"},
+		{"corpus", engine.Origin{Source: "files", Folder: "a/b", ID: "a/b/x.eml@00"}, "files//a%2Fb/a/b/x.eml@00"},
+		{"the folder is in the id", engine.Origin{Source: "files", Folder: "a", ID: "b/a/b/x.eml@00"}, "files//a/b/a/b/x.eml@00"},
+		{"an escape in a name", engine.Origin{Source: "files", Folder: "a%2Fb", ID: "a/b/x.eml@00"}, "files//a%252Fb/a/b/x.eml@00"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			if got := tt.origin.Key(); got != tt.want {
+				t.Errorf("got %q, want %q", got, tt.want)
+			}
+		})
+	}
+}
+
+// TestABrokenArchiveIsTheReason wants the defect that the source told, where a
+// mail without bytes stands for a container that could not be read.
+func TestABrokenArchiveIsTheReason(t *testing.T) {
+	msg := message("", "")
+	msg.Defects = []engine.Defect{
+		{Code: engine.DefectEmpty, Detail: "the message has no bytes"},
+		{Code: engine.DefectEntry, Part: "mails.zip", Detail: "zip: not a valid zip file"},
+	}
+	out := process(t, engine.Defaults{}, msg, engine.PhaseMessage, nil)
+	if want := "broken-archive-entry at mails.zip: zip: not a valid zip file"; out.Disposition != engine.Quarantined || out.Reason != want {
+		t.Errorf("got %s, %q, want quarantined, %q", out.Disposition, out.Reason, want)
+	}
+}
