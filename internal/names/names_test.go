@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"golang.org/x/net/publicsuffix"
 
 	"github.com/tqmailrules/tqmailrules/engine"
 	"github.com/tqmailrules/tqmailrules/internal/names"
@@ -406,5 +407,34 @@ func BenchmarkFindLinks(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		names.FindLinks(text, 100)
+	}
+}
+
+// Names under com, net and org are not looked up; here the list is asked about
+// every label of up to three letters and digits below them, which is what
+// registries reserve (co.uk, gov.au), and about names that it has in its
+// private section.
+func TestGreatRegistriesHaveNoRuleBelowThem(t *testing.T) {
+	const letters = "abcdefghijklmnopqrstuvwxyz0123456789"
+	labels := []string{"", "blogspot", "dyndns", "github", "info", "name", "asso", "priv", "firm", "museum"}
+	for _, a := range letters {
+		labels = append(labels, string(a))
+		for _, b := range letters {
+			labels = append(labels, string(a)+string(b))
+			for _, c := range letters {
+				labels = append(labels, string(a)+string(b)+string(c))
+			}
+		}
+	}
+	for _, top := range []string{"com", "net", "org"} {
+		for _, label := range labels {
+			name := strings.TrimPrefix(label+"."+top, ".")
+			if suffix, icann := publicsuffix.PublicSuffix(name); icann && suffix != top {
+				t.Errorf("the ICANN section lists %q", suffix)
+			}
+			if suffix, listed := names.Suffix("www." + name); suffix != top || !listed {
+				t.Errorf("Suffix(www.%s) = %q, %v", name, suffix, listed)
+			}
+		}
 	}
 }
