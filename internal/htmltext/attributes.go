@@ -1,7 +1,6 @@
 package htmltext
 
 import (
-	"bytes"
 	"strings"
 
 	"golang.org/x/net/html/atom"
@@ -19,7 +18,7 @@ type attributes struct {
 func (p *projector) attributes(tag atom.Atom, at *attributes) {
 	var m metaAttributes
 	for _, a := range p.z.attrs {
-		p.attribute(tag, p.z.bytes(a.key), p.z.bytes(a.val), at, &m)
+		p.attribute(tag, p.z.part(a.key), p.z.part(a.val), at, &m)
 	}
 	if tag == atom.Meta && strings.EqualFold(strings.TrimSpace(m.equiv), "refresh") {
 		p.refresh(m.content)
@@ -41,29 +40,22 @@ type metaAttributes struct {
 func isBlank(c byte) bool { return c == ' ' || c == '\n' || c == '\r' || c == '\t' || c == '\f' }
 
 // attribute is a table of the attributes that matter.
-func (p *projector) attribute(tag atom.Atom, key, val []byte, at *attributes, m *metaAttributes) {
-	var low [16]byte
-	if len(key) > len(low) {
+func (p *projector) attribute(tag atom.Atom, key, val string, at *attributes, m *metaAttributes) {
+	var buf [16]byte
+	if len(key) > len(buf) {
 		return
 	}
-	for i, c := range key {
-		if 'A' <= c && c <= 'Z' {
-			c |= 0x20
-		}
-		low[i] = c
-	}
-	switch string(low[:len(key)]) {
+	low := lowered(buf[:0], key)
+	switch string(low) {
 	case "style":
 		if m.style {
 			return
 		}
 		m.style = true
-		if bytes.IndexByte(val, '&') >= 0 {
-			val = []byte(decode(val))
-		}
+		val = decode(val)
 		at.style.declare(val)
-		if bytes.IndexByte(val, '(') >= 0 {
-			p.cssRefs(label(tag), "style", string(val))
+		if strings.IndexByte(val, '(') >= 0 {
+			p.cssRefs(label(tag), "style", val)
 		}
 	case "href":
 		if at.href == "" {
@@ -76,7 +68,7 @@ func (p *projector) attribute(tag atom.Atom, key, val []byte, at *attributes, m 
 	case "id":
 		setOnce(&m.id, val)
 	case "src", "action", "poster", "data", "formaction", "ping", "cite", "manifest", "background", "lowsrc", "dynsrc", "longdesc", "xlink:href", "codebase", "classid":
-		p.ref(label(tag), string(low[:len(key)]), decode(val))
+		p.ref(label(tag), string(low), decode(val))
 	case "srcset":
 		p.srcset(label(tag), decode(val))
 	case "http-equiv":
@@ -96,13 +88,13 @@ func (p *projector) attribute(tag atom.Atom, key, val []byte, at *attributes, m 
 			at.style.color, at.style.hasColor = c, true
 		}
 	default:
-		if isHandler(low[:len(key)]) {
-			p.handlerRefs(label(tag), string(low[:len(key)]), decode(val))
+		if isHandler(low) {
+			p.handlerRefs(label(tag), string(low), decode(val))
 		}
 	}
 }
 
-func setOnce(p *string, val []byte) {
+func setOnce(p *string, val string) {
 	if *p == "" {
 		*p = decode(val)
 	}

@@ -17,7 +17,6 @@
 package htmltext
 
 import (
-	"bytes"
 	"strings"
 
 	"golang.org/x/net/html/atom"
@@ -110,7 +109,7 @@ func (p *projector) limit(code, format string, args ...any) {
 
 // run feeds every token to the machine.
 func (p *projector) run(raw string) {
-	p.z = scanner{in: []byte(raw), attrs: make([]attr, 0, 16)}
+	p.z = scanner{in: raw, attrs: make([]attr, 0, 16)}
 	p.open = make(map[atom.Atom]int, 32)
 	p.stack = make([]frame, 1, 64)
 	for p.stop == 0 || len(p.out.buf) < p.stop {
@@ -138,20 +137,14 @@ func (p *projector) text() {
 }
 
 // tagOf names an element: by atom, else by a hash that no atom has.
-func tagOf(name []byte) atom.Atom {
-	var low [24]byte
-	for i, c := range name[:min(len(name), len(low))] {
-		if 'A' <= c && c <= 'Z' {
-			c |= 0x20
-		}
-		low[i] = c
-	}
-	name = low[:min(len(name), len(low))]
-	if a := atom.Lookup(name); a != 0 {
+func tagOf(name string) atom.Atom {
+	var buf [24]byte
+	low := lowered(buf[:0], name[:min(len(name), len(buf))])
+	if a := atom.Lookup(low); a != 0 {
 		return a
 	}
 	h := uint32(2166136261)
-	for _, c := range name {
+	for _, c := range low {
 		h = (h ^ uint32(c)) * 16777619
 	}
 	return atom.Atom(h | 1<<31)
@@ -176,7 +169,7 @@ func (p *projector) start() {
 		p.z.raw = "" // mail clients run no scripts
 	}
 	if at.label != "" {
-		p.out.write([]byte(at.label), p.top().style.hidden(), false)
+		p.out.write(at.label, p.top().style.hidden(), false)
 	}
 	if kind.image && p.link > 0 && !p.top().style.hidden() {
 		p.links[p.link-1].image = true
@@ -292,7 +285,7 @@ func (p *projector) closeCell(meant func(atom.Atom) bool) {
 // rules and URLs are taken.
 func (p *projector) skipRaw(tag atom.Atom) {
 	if p.z.next() == textToken && tag == atom.Style {
-		css := string(p.z.data)
+		css := p.z.data
 		p.rules.parse(css)
 		p.cssRefs("style", "", css)
 	}
@@ -328,8 +321,8 @@ func (p *projector) endLink() {
 
 // comment looks into conditional comments: Outlook shows what is in them. Their
 // text is not taken, where they lead is.
-func (p *projector) comment(b []byte) {
-	if b = bytes.TrimSpace(b); !bytes.HasPrefix(b, []byte("[if")) || bytes.IndexByte(b, '=') < 0 {
+func (p *projector) comment(b string) {
+	if b = strings.TrimSpace(b); !strings.HasPrefix(b, "[if") || strings.IndexByte(b, '=') < 0 {
 		return
 	}
 	for z := (scanner{in: b}); ; {
@@ -343,14 +336,14 @@ func (p *projector) comment(b []byte) {
 }
 
 func (p *projector) outlookTag(z *scanner) {
-	tag := "mso:" + lower(z.name)
+	tag := "mso:" + strings.ToLower(z.name)
 	var seen [4]bool
 	for _, a := range z.attrs {
-		key := z.bytes(a.key)
+		key := z.part(a.key)
 		for i, name := range [...]string{"href", "src", "background", "action"} {
-			if !seen[i] && len(key) == len(name) && strings.EqualFold(string(key), name) {
+			if !seen[i] && len(key) == len(name) && strings.EqualFold(key, name) {
 				seen[i] = true
-				p.ref(tag, name, decode(z.bytes(a.val)))
+				p.ref(tag, name, decode(z.part(a.val)))
 			}
 		}
 	}

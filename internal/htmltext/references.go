@@ -1,7 +1,6 @@
 package htmltext
 
 import (
-	"bytes"
 	"strings"
 	"unicode/utf8"
 
@@ -12,13 +11,13 @@ import (
 // a browser does it (WHATWG HTML section 13.2.5.73): "&copy" without a semicolon
 // stands for itself before "=", a letter or a digit, so that a query keeps its
 // parameters: "?a=1&copy=2&lt=3".
-func decode(val []byte) string {
-	if bytes.IndexByte(val, '&') < 0 {
-		return string(val)
+func decode(val string) string {
+	if strings.IndexByte(val, '&') < 0 {
+		return val
 	}
 	var out strings.Builder
 	out.Grow(len(val))
-	rest := string(val)
+	rest := val
 	for {
 		i := strings.IndexByte(rest, '&')
 		if i < 0 {

@@ -52,7 +52,7 @@ func (r *styleRules) add(selector, declarations string) {
 			continue
 		}
 		if !known {
-			s.declare([]byte(declarations))
+			s.declare(declarations)
 			hides, known = (look{}).child(&s).hidden(), true
 		}
 		switch {

@@ -1,7 +1,7 @@
 package htmltext
 
 import (
-	"bytes"
+	"strings"
 
 	"golang.org/x/net/html"
 )
@@ -12,13 +12,13 @@ import (
 // copied, what is between two brackets is looked for, not read byte by byte,
 // and attributes are found on the way to the end of their tag.
 type scanner struct {
-	in         []byte
+	in         string
 	start, end int // of the current token
 	kind       token
 
-	name    []byte // of a tag, as written
+	name    string // of a tag, as written
 	attrs   []attr // of a start tag, all of them, in order
-	data    []byte // of a text or comment, as written
+	data    string // of a text or comment, as written
 	literal bool   // the text has no character references
 	raw     string // the next token is the content of that element, which has no tags
 	fromRaw bool   // the text is such content
@@ -41,7 +41,7 @@ type attr struct{ key, val span }
 
 type span struct{ from, to int }
 
-func (s *scanner) bytes(at span) []byte { return s.in[at.from:at.to] }
+func (s *scanner) part(at span) string { return s.in[at.from:at.to] }
 
 // next goes on to the next token. A tag that never ends is the end.
 func (s *scanner) next() token {
@@ -76,7 +76,7 @@ func (s *scanner) read() token {
 // markup returns where the next token that is not text starts.
 func (s *scanner) markup(i int) int {
 	for {
-		n := bytes.IndexByte(s.in[i:], '<')
+		n := strings.IndexByte(s.in[i:], '<')
 		if n < 0 || i+n+1 == len(s.in) {
 			return len(s.in)
 		}
@@ -108,7 +108,7 @@ func (s *scanner) closing(i int) token {
 
 // declaration reads what begins with "<!".
 func (s *scanner) declaration(i int) token {
-	if bytes.HasPrefix(s.in[i:], []byte("--")) {
+	if strings.HasPrefix(s.in[i:], "--") {
 		return s.comment(i + 2)
 	}
 	return s.bogus(i)
@@ -117,7 +117,7 @@ func (s *scanner) declaration(i int) token {
 // bogus is a comment that ends at the next bracket.
 func (s *scanner) bogus(i int) token {
 	s.data, s.end = s.in[i:], len(s.in)
-	if n := bytes.IndexByte(s.data, '>'); n >= 0 {
+	if n := strings.IndexByte(s.data, '>'); n >= 0 {
 		s.data, s.end = s.data[:n], i+n+1
 	}
 	return comment
@@ -128,7 +128,7 @@ func (s *scanner) bogus(i int) token {
 func (s *scanner) comment(i int) token {
 	inside := s.in[i:]
 	for at := 0; ; at++ {
-		n := bytes.IndexByte(inside[at:], '>')
+		n := strings.IndexByte(inside[at:], '>')
 		if n < 0 {
 			s.data, s.end = unclosedComment(inside), len(s.in)
 			return comment
@@ -142,24 +142,24 @@ func (s *scanner) comment(i int) token {
 }
 
 // cutCommentEnd cuts off what closes a comment when a bracket follows.
-func cutCommentEnd(b []byte) (data []byte, closed bool) {
+func cutCommentEnd(b string) (data string, closed bool) {
 	if len(b) == 0 || len(b) == 1 && b[0] == '-' {
-		return nil, true
+		return "", true
 	}
-	if data, closed = bytes.CutSuffix(b, []byte("--")); closed {
+	if data, closed = strings.CutSuffix(b, "--"); closed {
 		return data, true
 	}
-	return bytes.CutSuffix(b, []byte("--!"))
+	return strings.CutSuffix(b, "--!")
 }
 
 // unclosedComment is a comment that ends with the document, without the
 // beginning of its close.
-func unclosedComment(b []byte) []byte {
+func unclosedComment(b string) string {
 	data, closed := cutCommentEnd(b)
 	if closed {
 		return data
 	}
-	return bytes.TrimSuffix(b, []byte("-"))
+	return strings.TrimSuffix(b, "-")
 }
 
 // tag reads a tag whose name begins at i.
@@ -214,7 +214,7 @@ func (s *scanner) attribute(i int) (a attr, next int) {
 		return a, i
 	}
 	if quote := s.in[i]; quote == '"' || quote == '\'' {
-		n := bytes.IndexByte(s.in[i+1:], quote)
+		n := strings.IndexByte(s.in[i+1:], quote)
 		if n < 0 {
 			return a, len(s.in)
 		}
@@ -251,13 +251,13 @@ var ends = [256]uint8{
 
 // rawElement returns the name of an element whose content has no tags, ""
 // for others.
-func rawElement(name []byte) string {
+func rawElement(name string) string {
 	if len(name) < len("xmp") || len(name) > len("plaintext") {
 		return ""
 	}
 	var low [len("plaintext")]byte
-	for i, c := range name {
-		low[i] = c | 0x20
+	for i := range len(name) {
+		low[i] = name[i] | 0x20
 	}
 	switch string(low[:len(name)]) {
 	case "iframe":
@@ -304,7 +304,7 @@ func (s *scanner) rawText() bool {
 // rawEnd returns where the end tag of the raw element is, the end if nowhere.
 func (s *scanner) rawEnd(i int) int {
 	for {
-		n := bytes.Index(s.in[i:], []byte("</"))
+		n := strings.Index(s.in[i:], "</")
 		if n < 0 {
 			return len(s.in)
 		}
@@ -321,7 +321,7 @@ func (s *scanner) closes(i int) bool {
 }
 
 // nameAt tells whether a name, given in lower case, is at i and ends there.
-func nameAt(in []byte, i int, name string) bool {
+func nameAt(in string, i int, name string) bool {
 	end := i + len(name)
 	if end >= len(in) || ends[in[end]]&endsName == 0 {
 		return false
@@ -354,7 +354,7 @@ func (s *scanner) scriptEnd(i int) int {
 		case c == '>' && dashes >= 2:
 			state = data
 		case c != '<':
-		case state == data && bytes.HasPrefix(s.in[i:], []byte("<!--")):
+		case state == data && strings.HasPrefix(s.in[i:], "<!--"):
 			state, dashes = escaped, 2
 			i += len("<!--")
 			continue
@@ -377,16 +377,16 @@ func (s *scanner) scriptEnd(i int) int {
 
 // content is the text of the current token as a reader of the document has it:
 // line ends as line feeds where they count, references resolved.
-func (s *scanner) content(lines bool) []byte {
+func (s *scanner) content(lines bool) string {
 	text := s.data
-	if lines && bytes.IndexByte(text, '\r') >= 0 {
-		text = bytes.ReplaceAll(bytes.ReplaceAll(text, []byte("\r\n"), []byte("\n")), []byte("\r"), []byte("\n"))
+	if lines && strings.IndexByte(text, '\r') >= 0 {
+		text = strings.ReplaceAll(strings.ReplaceAll(text, "\r\n", "\n"), "\r", "\n")
 	}
-	if s.fromRaw && bytes.IndexByte(text, 0) >= 0 {
-		text = bytes.ReplaceAll(text, []byte{0}, []byte("\ufffd"))
+	if s.fromRaw && strings.IndexByte(text, 0) >= 0 {
+		text = strings.ReplaceAll(text, "\x00", "\ufffd")
 	}
-	if !s.literal && bytes.IndexByte(text, '&') >= 0 {
-		text = []byte(html.UnescapeString(string(text)))
+	if !s.literal && strings.IndexByte(text, '&') >= 0 {
+		text = html.UnescapeString(text)
 	}
 	return text
 }

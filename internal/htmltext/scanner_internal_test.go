@@ -1,7 +1,6 @@
 package htmltext
 
 import (
-	"bytes"
 	"strings"
 	"testing"
 
@@ -50,15 +49,15 @@ func oracle(doc string) (all []seen) {
 // ours reads it with the scanner, and makes of the parts as written what the
 // other makes of them.
 func ours(doc string) (all []seen) {
-	z := scanner{in: []byte(doc)}
+	z := scanner{in: doc}
 	for {
 		kind := z.next()
-		t := seen{Raw: string(z.in[z.start:z.end])}
+		t := seen{Raw: z.in[z.start:z.end]}
 		switch kind {
 		case endToken:
 			return all
 		case textToken:
-			t.Kind, t.Text = "text", string(z.content(true))
+			t.Kind, t.Text = "text", z.content(true)
 		case comment:
 			t.Kind = "comment"
 		case endTag:
@@ -67,9 +66,9 @@ func ours(doc string) (all []seen) {
 			t.Kind, t.Name = "start", lowerName(z.name)
 			known := map[string]bool{}
 			for _, a := range z.attrs {
-				if key := lowerName(z.bytes(a.key)); !known[key] {
+				if key := lowerName(z.part(a.key)); !known[key] {
 					known[key] = true
-					val := strings.NewReplacer("\r\n", "\n", "\r", "\n", "\x00", "\ufffd").Replace(string(z.bytes(a.val)))
+					val := strings.NewReplacer("\r\n", "\n", "\r", "\n", "\x00", "\ufffd").Replace(z.part(a.val))
 					t.Attrs = append(t.Attrs, pair(doc, key, val))
 				}
 			}
@@ -87,14 +86,16 @@ func pair(doc, key, val string) string {
 	return key + "=" + val
 }
 
-func lowerName(b []byte) string {
-	b = bytes.ReplaceAll(b, []byte{0}, []byte("\ufffd"))
-	for i, c := range b {
-		if 'A' <= c && c <= 'Z' {
-			b[i] = c + 'a' - 'A'
+func lowerName(name string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r == 0:
+			return '\ufffd'
+		case 'A' <= r && r <= 'Z':
+			return r + 'a' - 'A'
 		}
-	}
-	return string(b)
+		return r
+	}, name)
 }
 
 // documents are the corners of the grammar.

@@ -1,7 +1,6 @@
 package htmltext
 
 import (
-	"bytes"
 	"strconv"
 	"strings"
 )
@@ -69,36 +68,37 @@ func near(a, b rgb) bool {
 }
 
 // declare reads "name: value; ..." of a style attribute or rule.
-func (s *style) declare(css []byte) {
+func (s *style) declare(css string) {
 	for len(css) > 0 {
 		decl := css
-		if i := bytes.IndexByte(css, ';'); i >= 0 {
+		if i := strings.IndexByte(css, ';'); i >= 0 {
 			decl, css = css[:i], css[i+1:]
 		} else {
-			css = nil
+			css = ""
 		}
-		i := bytes.IndexByte(decl, ':')
+		i := strings.IndexByte(decl, ':')
 		if i <= 0 || i > 40 {
 			continue
 		}
 		var low [40]byte
-		s.property(lowered(&low, trim(decl[:i])), trim(decl[i+1:]))
+		s.property(lowered(low[:0], trim(decl[:i])), trim(decl[i+1:]))
 	}
 }
 
-// lowered is b in lower case, written to buf, which is long enough.
-func lowered(buf *[40]byte, b []byte) []byte {
-	for i, c := range b {
+// lowered appends s in lower case to buf.
+func lowered(buf []byte, s string) []byte {
+	for i := range len(s) {
+		c := s[i]
 		if 'A' <= c && c <= 'Z' {
 			c |= 0x20
 		}
-		buf[i] = c
+		buf = append(buf, c)
 	}
-	return buf[:len(b)]
+	return buf
 }
 
 // property is a table of the properties that can hide text.
-func (s *style) property(name, v []byte) {
+func (s *style) property(name []byte, v string) {
 	switch string(name) {
 	case "display":
 		s.none = s.none || is(v, "none")
@@ -132,18 +132,18 @@ func (s *style) property(name, v []byte) {
 	case "left", "top", "right", "bottom":
 		s.away = s.away || isFar(v)
 	case "clip":
-		s.away = s.away || bytes.Contains(v, []byte("rect(0")) || bytes.Contains(v, []byte("rect(1px"))
+		s.away = s.away || strings.Contains(v, "rect(0") || strings.Contains(v, "rect(1px")
 	case "text-indent", "margin-left", "margin-top", "margin":
 		s.none = s.none || isFar(v)
 	case "transform":
-		s.none = s.none || bytes.HasPrefix(v, []byte("scale(0)"))
+		s.none = s.none || strings.HasPrefix(v, "scale(0)")
 	}
 }
 
 // font looks for a size of zero in the shorthand.
-func (s *style) font(v []byte) {
-	for _, w := range bytes.Fields(v) {
-		size, _, _ := bytes.Cut(w, []byte("/"))
+func (s *style) font(v string) {
+	for _, w := range strings.Fields(v) {
+		size, _, _ := strings.Cut(w, "/")
 		if f, ok := number(size); ok && hasUnit(size, "px", "pt", "em", "rem", "%") {
 			s.hasFont, s.fontZero = true, f == 0 || f <= 1 && hasUnit(size, "px", "pt")
 			return
@@ -151,8 +151,8 @@ func (s *style) font(v []byte) {
 	}
 }
 
-func (s *style) colour(v []byte) {
-	if is(v, "transparent") || bytes.HasPrefix(v, []byte("rgba(")) && zeroAlpha(v) {
+func (s *style) colour(v string) {
+	if is(v, "transparent") || strings.HasPrefix(v, "rgba(") && zeroAlpha(v) {
 		s.none = true
 		return
 	}
@@ -161,23 +161,23 @@ func (s *style) colour(v []byte) {
 	}
 }
 
-func zeroAlpha(v []byte) bool {
-	i := bytes.LastIndexAny(v, ",/")
+func zeroAlpha(v string) bool {
+	i := strings.LastIndexAny(v, ",/")
 	if i < 0 {
 		return false
 	}
-	f, ok := number(bytes.TrimRight(trim(v[i+1:]), ") "))
+	f, ok := number(strings.TrimRight(trim(v[i+1:]), ") "))
 	return ok && f == 0
 }
 
-func (s *style) background(v []byte) {
-	if bytes.Contains(v, []byte("(")) && !bytes.HasPrefix(v, []byte("rgb")) {
+func (s *style) background(v string) {
+	if strings.Contains(v, "(") && !strings.HasPrefix(v, "rgb") {
 		s.image = true
 		return
 	}
 	first := v
-	if !bytes.HasPrefix(v, []byte("rgb")) {
-		first, _, _ = bytes.Cut(v, []byte{' '})
+	if !strings.HasPrefix(v, "rgb") {
+		first, _, _ = strings.Cut(v, " ")
 	}
 	if c, ok := parseColor(first); ok {
 		s.back, s.hasBack = c, true
@@ -185,11 +185,11 @@ func (s *style) background(v []byte) {
 }
 
 // isFar is true for a length that moves text out of every window.
-func isFar(v []byte) bool {
+func isFar(v string) bool {
 	if len(v) < 4 {
 		return false
 	}
-	for _, w := range bytes.Fields(v) {
+	for _, w := range strings.Fields(v) {
 		if f, ok := number(w); ok && (f <= -500 || f >= 9000) {
 			return true
 		}
@@ -197,7 +197,7 @@ func isFar(v []byte) bool {
 	return false
 }
 
-func trim(b []byte) []byte {
+func trim(b string) string {
 	for len(b) > 0 && isBlank(b[0]) {
 		b = b[1:]
 	}
@@ -207,25 +207,16 @@ func trim(b []byte) []byte {
 	return b
 }
 
-func lower(b []byte) string {
-	for _, c := range b {
-		if c >= 'A' && c <= 'Z' {
-			return strings.ToLower(string(b))
-		}
-	}
-	return string(b)
-}
-
 // is compares a value, "!important" left out.
-func is(v []byte, word string) bool {
-	if i := bytes.IndexByte(v, '!'); i >= 0 {
+func is(v string, word string) bool {
+	if i := strings.IndexByte(v, '!'); i >= 0 {
 		v = trim(v[:i])
 	}
-	return len(v) == len(word) && strings.EqualFold(string(v), word)
+	return len(v) == len(word) && strings.EqualFold(v, word)
 }
 
 // number reads the number at the start of a value.
-func number(v []byte) (float64, bool) {
+func number(v string) (float64, bool) {
 	n := 0
 	for n < len(v) && n < 24 && (v[n] >= '0' && v[n] <= '9' || v[n] == '.' || n == 0 && (v[n] == '-' || v[n] == '+')) {
 		n++
@@ -236,14 +227,14 @@ func number(v []byte) (float64, bool) {
 	if n <= 4 {
 		return smallNumber(v[:n])
 	}
-	f, err := strconv.ParseFloat(string(v[:n]), 64)
+	f, err := strconv.ParseFloat(v[:n], 64)
 	return f, err == nil
 }
 
 // smallNumber reads what almost every value is, without allocating.
-func smallNumber(v []byte) (float64, bool) {
+func smallNumber(v string) (float64, bool) {
 	f, frac, neg, digits := 0.0, 0.0, false, 0
-	for i, c := range v {
+	for i, c := range []byte(v) {
 		switch {
 		case i == 0 && (c == '-' || c == '+'):
 			neg = c == '-'
@@ -269,12 +260,12 @@ func smallNumber(v []byte) (float64, bool) {
 	return f, digits > 0
 }
 
-func hasUnit(v []byte, units ...string) bool {
-	if i := bytes.IndexByte(v, '!'); i >= 0 {
+func hasUnit(v string, units ...string) bool {
+	if i := strings.IndexByte(v, '!'); i >= 0 {
 		v = trim(v[:i])
 	}
 	for _, u := range units {
-		if len(v) > len(u) && strings.EqualFold(string(v[len(v)-len(u):]), u) {
+		if len(v) > len(u) && strings.EqualFold(v[len(v)-len(u):], u) {
 			return true
 		}
 	}
@@ -293,8 +284,8 @@ var colorNames = map[string]rgb{
 }
 
 // parseColor reads #rgb, #rrggbb, rrggbb, rgb(r,g,b) and names.
-func parseColor(v []byte) (c rgb, ok bool) {
-	if i := bytes.IndexByte(v, '!'); i >= 0 {
+func parseColor(v string) (c rgb, ok bool) {
+	if i := strings.IndexByte(v, '!'); i >= 0 {
 		v = v[:i]
 	}
 	v = trim(v)
@@ -303,10 +294,10 @@ func parseColor(v []byte) (c rgb, ok bool) {
 		return rgb{}, false
 	case v[0] == '#':
 		return hexColor(v[1:])
-	case len(v) > 4 && strings.EqualFold(string(v[:3]), "rgb"):
+	case len(v) > 4 && strings.EqualFold(v[:3], "rgb"):
 		return rgbColor(v)
 	}
-	if c, ok = colorNames[lower(v)]; ok {
+	if c, ok = colorNames[strings.ToLower(v)]; ok {
 		return c, true
 	}
 	if len(v) == 6 {
@@ -315,11 +306,11 @@ func parseColor(v []byte) (c rgb, ok bool) {
 	return rgb{}, false
 }
 
-func hexColor(v []byte) (c rgb, ok bool) {
+func hexColor(v string) (c rgb, ok bool) {
 	if len(v) != 3 && len(v) != 6 && len(v) != 8 {
 		return rgb{}, false
 	}
-	n, err := strconv.ParseUint(string(v), 16, 32)
+	n, err := strconv.ParseUint(v, 16, 32)
 	if err != nil {
 		return rgb{}, false
 	}
@@ -332,13 +323,13 @@ func hexColor(v []byte) (c rgb, ok bool) {
 	return rgb{uint8(n >> 16), uint8(n >> 8), uint8(n)}, true
 }
 
-func rgbColor(v []byte) (c rgb, ok bool) {
-	i, j := bytes.IndexByte(v, '('), bytes.IndexByte(v, ')')
+func rgbColor(v string) (c rgb, ok bool) {
+	i, j := strings.IndexByte(v, '('), strings.IndexByte(v, ')')
 	if i < 0 || j < i {
 		return rgb{}, false
 	}
 	var ch [3]uint8
-	parts := bytes.FieldsFunc(v[i+1:j], func(r rune) bool { return r == ',' || r == ' ' || r == '/' })
+	parts := strings.FieldsFunc(v[i+1:j], func(r rune) bool { return r == ',' || r == ' ' || r == '/' })
 	if len(parts) < 3 {
 		return rgb{}, false
 	}

@@ -34,7 +34,7 @@ func (w *writer) gap(g gap) {
 
 // write appends text. White space collapses, except line breaks in preformatted
 // text. It is a loop over bytes with a fast path for plain ones.
-func (w *writer) write(b []byte, hidden, pre bool) {
+func (w *writer) write(b string, hidden, pre bool) {
 	start, began := len(w.buf), false
 	for i := 0; i < len(b); {
 		c := b[i]
@@ -73,7 +73,7 @@ func (w *writer) write(b []byte, hidden, pre bool) {
 
 // wordsLen is how much of b, which begins with one, are visible ASCII
 // characters with single spaces between them: text that is laid out already.
-func wordsLen(b []byte) int {
+func wordsLen(b string) int {
 	n := 1
 	for n < len(b) && (b[n] > ' ' || b[n] == ' ' && b[n-1] != ' ') && b[n] < 0x7f {
 		n++
@@ -130,8 +130,8 @@ const (
 
 // wide classifies the character at the start of b. A zero-width joiner is kept
 // where it joins: after a character above ASCII.
-func wide(b []byte, last byte) (n int, c class) {
-	r, n := utf8.DecodeRune(b)
+func wide(b string, last byte) (n int, c class) {
+	r, n := utf8.DecodeRuneInString(b)
 	switch r {
 	case '\u00a0', '\u2002', '\u2003', '\u2004', '\u2005', '\u2006', '\u2007', '\u2008', '\u2009', '\u200a', '\u202f', '\u205f', '\u3000', '\u1680', '\u2028', '\u2029', '\u0085':
 		return n, blank
