@@ -20,7 +20,7 @@ const (
 // extract runs the chosen extractors over the item and merges what they find.
 func (p *processing) extract(it *Item) {
 	parts := inputParts(it.Message, it.Decision.Extract.From)
-	m := merger{index: map[string]*merged{}, max: p.engine.cfg.Limits.Findings, item: it}
+	m := merger{index: map[identity]*merged{}, max: p.engine.cfg.Limits.Findings, item: it}
 	chosen, unknown := p.choose(it.Decision.Extract)
 	for _, name := range unknown {
 		it.Defects = append(it.Defects, Defect{Code: DefectUnknownExtract, Part: name, Detail: "no extractor of this name is configured"})

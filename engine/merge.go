@@ -9,10 +9,13 @@ import (
 // stood only in what was trimmed become the trimmed ones.
 type merger struct {
 	item  *Item
-	index map[string]*merged
+	index map[identity]*merged
 	order []*merged
 	max   int
 }
+
+// identity is what makes two findings one indicator.
+type identity struct{ typ, value string }
 
 type merged struct {
 	ind     *Indicator
@@ -24,7 +27,7 @@ type merged struct {
 func (m *merger) add(extractor string, found []Finding) {
 	for i := range found {
 		f := &found[i]
-		key := f.Type + "\x1f" + f.Value
+		key := identity{f.Type, f.Value}
 		g := m.index[key]
 		if g == nil {
 			if len(m.order) >= m.max {

@@ -200,9 +200,12 @@ func (s *Source) file(full, name, folder string, taken bool, give yield) bool {
 		return s.stream(f, name, give)
 	}
 	var blob engine.Blob = fileBlob{full, info.Size()}
-	head := make([]byte, min(info.Size(), 4096))
+	size := min(info.Size(), 4096)
 	if info.Size() <= int64(s.cfg.Limits.Leaf) {
-		head = make([]byte, info.Size()) // all of it, in one reading
+		size = info.Size() // all of it, in one reading
+	}
+	head := make([]byte, size)
+	if size == info.Size() {
 		blob = engine.Bytes(head)
 	}
 	if _, err := io.ReadFull(f, head); err != nil {
