@@ -246,15 +246,17 @@ func unfold(v string) string {
 	var out strings.Builder
 	out.Grow(len(v))
 	for {
-		i := strings.IndexAny(v, "\r\n")
-		if i < 0 {
-			out.WriteString(v)
+		line, rest, more := strings.Cut(v, "\n")
+		if line = strings.TrimSuffix(line, "\r"); strings.IndexByte(line, '\r') >= 0 {
+			line = strings.ReplaceAll(line, "\r", "")
+		}
+		out.WriteString(line)
+		if !more {
 			return out.String()
 		}
-		out.WriteString(v[:i])
-		if v[i] == '\n' && i+1 < len(v) && v[i+1] != ' ' && v[i+1] != '\t' {
+		if rest != "" && rest[0] != ' ' && rest[0] != '\t' {
 			out.WriteByte(' ') // a continuation that was not indented
 		}
-		v = v[i+1:]
+		v = rest
 	}
 }

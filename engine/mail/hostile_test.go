@@ -332,3 +332,30 @@ func TestStreamAndMemoryAgreeOnSamples(t *testing.T) {
 		}
 	}
 }
+
+// TestPiecesOfAnEncodingAgreeWithTheWhole decodes bodies that are longer than a
+// chunk, so that escapes, line ends and groups are cut at any place.
+func TestPiecesOfAnEncodingAgreeWithTheWhole(t *testing.T) {
+	memory := mail.New(mail.Config{})
+	stream := mail.New(mail.Config{TempDir: t.TempDir(), Limits: engine.Limits{Memory: 1000}})
+	for _, tc := range []struct{ encoding, unit string }{
+		{"quoted-printable", "a=3Db c =\r\n=\n= \t\r\nd \t\r\ne\t f=C3=A4=4\n=zz=\r g\r\n"},
+		{"base64", "QUJD\r\nREV GR0hJ!SktM\nTU5P"},
+	} {
+		for shift := range 12 {
+			body := strings.Repeat("x", shift) + strings.Repeat(tc.unit, 100_000/len(tc.unit))
+			raw := "Content-Type: application/octet-stream\nContent-Transfer-Encoding: " + tc.encoding + "\n\n" + body
+			whole, err := memory.Parse(context.Background(), engine.Bytes(raw), engine.Origin{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			pieces, err := stream.Parse(context.Background(), streamed(raw), engine.Origin{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if w, p := whole.Leaves[0], pieces.Leaves[0]; w.SHA256 != p.SHA256 || w.Size != p.Size || w.Size < 50_000 {
+				t.Errorf("%s shifted by %d: %d bytes as a whole, %d in pieces", tc.encoding, shift, w.Size, p.Size)
+			}
+		}
+	}
+}

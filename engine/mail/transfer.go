@@ -156,6 +156,10 @@ func (d *qpDecoder) feed(dst, src []byte) []byte {
 			if i += run; i == len(src) {
 				break
 			}
+			if out, n := shortcut(dst, src[i:]); n > 0 {
+				dst, i = out, i+n-1
+				continue
+			}
 		}
 		c := src[i]
 		if len(d.esc) > 0 {
@@ -180,22 +184,51 @@ func (d *qpDecoder) feed(dst, src []byte) []byte {
 	return dst
 }
 
+// shortcut decodes what most bytes that do not stand for themselves are: an
+// escape, a soft line break or a line end that is complete. It returns how many
+// bytes it has read, 0 when the state machine must look.
+func shortcut(dst, src []byte) (out []byte, n int) {
+	switch {
+	case src[0] == '\n':
+		return append(dst, '\n'), 1
+	case len(src) < 3:
+		return dst, 0
+	case src[0] == '\r' && src[1] == '\n':
+		return append(dst, '\r', '\n'), 2
+	case src[0] != '=':
+		return dst, 0
+	case src[1] == '\n':
+		return dst, 2
+	case src[1] == '\r' && src[2] == '\n':
+		return dst, 3
+	case unhex[src[1]]|unhex[src[2]] < 16:
+		return append(dst, unhex[src[1]]<<4|unhex[src[2]]), 3
+	}
+	return dst, 0
+}
+
 // plainRun is the length of what stands for itself: no escape, no line end, and
 // no white space but between two such bytes.
 func plainRun(b []byte) int {
-	n := 0
-	for n < len(b) {
-		c := b[n]
-		if c == '=' || c == '\n' || c == '\r' {
-			break
+	for n, c := range b {
+		switch qpClass[c] {
+		case qpStop:
+			return n
+		case qpSpace:
+			if n+1 == len(b) || b[n+1] <= ' ' || b[n+1] == '=' {
+				return n
+			}
 		}
-		if (c == ' ' || c == '\t') && (n+1 == len(b) || b[n+1] <= ' ' || b[n+1] == '=') {
-			break
-		}
-		n++
 	}
-	return n
+	return len(b)
 }
+
+const (
+	qpSpace = 1 + iota
+	qpStop
+)
+
+var qpClass = [256]uint8{' ': qpSpace, '\t': qpSpace, '=': qpStop, '\r': qpStop, '\n': qpStop}
 
 // endLine drops the white space before a line end, but keeps its CR.
 func (d *qpDecoder) endLine(dst []byte) []byte {
