@@ -16,9 +16,19 @@ import (
 const testSuffix = ".test.yaml"
 
 // ruleFiles finds the rule files that arguments name: files, folders (with what
-// is below them) and patterns. Test files are left out.
+// is below them) and patterns. Test files are left out, those that a shell put
+// in for *.yaml as well.
 func ruleFiles(args []string) ([]string, error) {
-	return yamlFiles(args, "rule files", func(name string) bool { return !strings.HasSuffix(name, testSuffix) })
+	isRule := func(name string) bool { return !strings.HasSuffix(name, testSuffix) }
+	found, err := yamlFiles(args, "rule files", isRule)
+	if err != nil {
+		return nil, err
+	}
+	all := slices.DeleteFunc(slices.Clone(found), func(f string) bool { return !isRule(f) })
+	if len(all) == 0 && len(found) > 0 {
+		return nil, fmt.Errorf("%s is a test file: tqmailrules test runs it", found[0])
+	}
+	return all, nil
 }
 
 // yamlFiles finds the wanted files; kind names them in what the user is told.

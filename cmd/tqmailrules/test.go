@@ -125,6 +125,9 @@ func (t *tester) file(ctx context.Context, a *app, path string, all *tested) exi
 	if code := a.diagnose(diags.Errors()); code != exitOK {
 		return code
 	}
+	if code := a.diagnose(file.Check(set)); code != exitOK {
+		return code
+	}
 	return t.cases(ctx, a, set, file, all)
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"github.com/tqmailrules/tqmailrules/engine"
 	"github.com/tqmailrules/tqmailrules/internal/yamlfile"
+	"github.com/tqmailrules/tqmailrules/rules"
 )
 
 // Load reads a test file. All mistakes are returned at once.
@@ -29,6 +30,7 @@ func Load(name string, data []byte) (*File, yamlfile.Diagnostics) {
 type loader struct {
 	yamlfile.Reader
 	dir string
+	ids []*yamlfile.Node // of rules, known when the rules are
 }
 
 func (l *loader) file(name string, n *yamlfile.Node) *File {
@@ -53,6 +55,7 @@ func (l *loader) file(name string, n *yamlfile.Node) *File {
 		}
 		f.Cases = append(f.Cases, c)
 	}
+	f.ids = l.ids
 	return f
 }
 
@@ -220,11 +223,9 @@ func (l *loader) expectation(e *Expect, key string, v *yamlfile.Node) {
 		want, _ := l.Int(v, key, -1<<30, 1<<30)
 		e.add(pos, func(f *facts) string { return differ(key, fmt.Sprint(want), fmt.Sprint(f.score)) })
 	case "not_matches":
-		list, _ := l.Strings(v, key)
-		e.add(pos, hasNot("matches", list, lists["matches"]))
+		e.add(pos, hasNot("matches", l.words(key, v), lists["matches"]))
 	case "exactly":
-		list, _ := l.Strings(v, key)
-		e.add(pos, exactly("matches", list, lists["matches"]))
+		e.add(pos, exactly("matches", l.words(key, v), lists["matches"]))
 	case "event":
 		l.event(e, v)
 	case "events":
@@ -232,13 +233,48 @@ func (l *loader) expectation(e *Expect, key string, v *yamlfile.Node) {
 	case "indicators", "not_indicators", "only_indicators", "dropped", "trimmed":
 		l.indicators(e, key, v)
 	default:
-		list, _ := l.Strings(v, key)
+		list := l.words(key, v)
 		if len(list) == 0 {
 			e.add(pos, exactly(key, nil, lists[key]))
 			return
 		}
 		e.add(pos, has(key, list, lists[key]))
 	}
+}
+
+// words reads a list of words; those of a closed set are checked against it,
+// ids of rules later, when the rules are known.
+func (l *loader) words(key string, v *yamlfile.Node) []string {
+	list, ok := l.Strings(v, key)
+	if !ok {
+		return nil
+	}
+	nodes := v.Items
+	if v.Kind == yamlfile.Scalar {
+		nodes = []*yamlfile.Node{v}
+	}
+	switch key {
+	case "matches", "not_matches", "exactly", "errors":
+		l.ids = append(l.ids, nodes...)
+	case "ships":
+		l.oneOf(nodes, key, []string{"intelligence", "spearphish"})
+	case "actions":
+		l.oneOf(nodes, key, actionNames())
+	}
+	return list
+}
+
+func (l *loader) oneOf(nodes []*yamlfile.Node, what string, options []string) {
+	for _, n := range nodes {
+		l.Choice(n, what, options)
+	}
+}
+
+func actionNames() (names []string) {
+	for _, a := range rules.Actions() {
+		names = append(names, a.Name)
+	}
+	return names
 }
 
 func differ(what, want, got string) string {

@@ -16,6 +16,8 @@ func TestMistakesInTestFilesHavePlaces(t *testing.T) {
 		{"both", "cases:\n  - { name: a, mail: x.eml, raw: y }", "needs either mail or raw"},
 		{"unknown type", "cases:\n  - { name: a, raw: x, expect: { indicators: { URI: x } } }", "unknown indicator type URI"},
 		{"unknown disposition", "cases:\n  - { name: a, raw: x, expect: { disposition: lost } }", "disposition"},
+		{"unknown way to ship", "cases:\n  - { name: a, raw: x, expect: { ships: [spearfish] } }", "did you mean spearphish?"},
+		{"unknown action", "cases:\n  - { name: a, raw: x, expect: { actions: tags } }", "did you mean tag?"},
 		{"no time", "cases:\n  - { name: a, raw: x, at: noon }", `at: "noon" is no time`},
 		{"twice the same name", "cases:\n  - { name: a, raw: x }\n  - { name: a, raw: x }", `two cases are named "a"`},
 		{"mail beside messages", "cases:\n  - { name: a, raw: x, messages: [ { raw: y } ] }", "belongs to a message"},

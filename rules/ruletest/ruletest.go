@@ -48,6 +48,25 @@ type File struct {
 	Rules   []string // paths of the rule files under test
 	Mailbox Mailbox
 	Cases   []Case
+
+	ids []*yamlfile.Node // of rules that cases speak of
+}
+
+// Check tells the ids that cases speak of and no rule has: `not_matches` of a
+// misspelt rule would be met for ever.
+func (f *File) Check(set *rules.Set) (diags yamlfile.Diagnostics) {
+	var known []string
+	for _, r := range set.Rules() {
+		known = append(known, r.ID)
+	}
+	for _, n := range f.ids {
+		if !slices.Contains(known, n.Text) {
+			d := n.Errorf("there is no rule %s", n.Text)
+			d.Suggest(n.Text, known)
+			diags = append(diags, d)
+		}
+	}
+	return diags.Sorted()
 }
 
 // Case is one test.

@@ -105,7 +105,11 @@ func (r *reader) config(n *yamlfile.Node) *Config {
 	if !ok {
 		return cfg
 	}
-	r.Need(f, "the configuration", "sources", "rules", "sinks")
+	for _, k := range []string{"sources", "rules", "sinks"} {
+		if r.Need(f, "the configuration", k) && len(f.Get(k).Items) == 0 && f.Get(k).Kind != yamlfile.Scalar {
+			r.Add(f.Get(k).Errorf("%s is empty", k))
+		}
+	}
 	if n := f.Get("instance"); n != nil {
 		cfg.Instance, _ = r.Filled(n, "instance")
 	}

@@ -60,6 +60,8 @@ func TestEveryMistakeIsToldAtItsPlace(t *testing.T) {
 		{"misspelt key", base("instnace: x"), "c.yaml:4:1: unknown key instnace"},
 		{"misspelt key hint", base("instnace: x"), "did you mean instance?"},
 		{"missing parts", "instance: x", "sources"},
+		{"no sinks", "sources: [ { files: { path: c } } ]\nrules: r.yaml\nsinks: []", "c.yaml:3:8: sinks is empty"},
+		{"nothing behind sources", "sources:\nrules: r.yaml\nsinks: [ { jsonl: { path: o } } ]", "sources is empty"},
 		{"secret in the file", base("secrets: { pw: hunter2 }"), "secrets.pw is written into the configuration"},
 		{"secret of no kind", base("secrets: { pw: {} }"), "needs either env or file"},
 		{"size without unit name", base("limits: { message: 5 parsecs }"), `"5 parsecs" is no size`},
