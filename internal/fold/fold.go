@@ -66,18 +66,8 @@ func HasPrefix(s, p string) bool {
 
 // HasSuffix says whether s ends with p.
 func HasSuffix(s, p string) bool {
-	for len(p) > 0 {
-		if len(s) == 0 {
-			return false
-		}
-		a, n := utf8.DecodeLastRuneInString(s)
-		b, m := utf8.DecodeLastRuneInString(p)
-		if a != b && Rune(a) != Rune(b) {
-			return false
-		}
-		s, p = s[:len(s)-n], p[:len(p)-m]
-	}
-	return true
+	_, ok := suffix(s, p)
+	return ok
 }
 
 // Contains says whether p stands in s.
@@ -122,6 +112,23 @@ func prefix(s, p string) (int, bool) {
 		i, j = i+n, j+m
 	}
 	return i, true
+}
+
+// suffix says whether s ends with p and how many bytes of s that takes.
+func suffix(s, p string) (int, bool) {
+	whole := len(s)
+	for len(p) > 0 {
+		if len(s) == 0 {
+			return 0, false
+		}
+		a, n := utf8.DecodeLastRuneInString(s)
+		b, m := utf8.DecodeLastRuneInString(p)
+		if a != b && Rune(a) != Rune(b) {
+			return 0, false
+		}
+		s, p = s[:len(s)-n], p[:len(p)-m]
+	}
+	return whole - len(s), true
 }
 
 // upper maps ASCII to its canonical form.

@@ -107,10 +107,21 @@ func FuzzNeedleFindsWhatFoldedTextsContain(f *testing.F) {
 	f.Add("PASSwort: \u212a\u017f", "wORT")
 	f.Add("a\xff\xffb", "\xff")
 	f.Add("aaab", "aab")
+	f.Add("zzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzy", "zzzzzzzzzzzzzzzzy")
+	f.Add("vVvvV priſVe KiVs kIvs", "kivs")
+	f.Add("xâvâªv", "âvKV")
 	f.Fuzz(func(t *testing.T, s, p string) {
 		got := fold.Contains(s, p)
 		if want := strings.Contains(fold.Fold(s), fold.Fold(p)); got != want {
 			t.Errorf("Contains(%q, %q) = %v, folded texts say %v", s, p, got, want)
+		}
+		// The first place is the same, in runes: a letter and its other case may differ in bytes.
+		if at := fold.Index(s, p); at >= 0 {
+			folded := fold.Fold(s)
+			want := utf8.RuneCountInString(folded[:strings.Index(folded, fold.Fold(p))])
+			if got := utf8.RuneCountInString(s[:at]); got != want {
+				t.Errorf("Index(%q, %q) is at rune %d, in folded texts at %d", s, p, got, want)
+			}
 		}
 		if fold.HasPrefix(s, p) != strings.HasPrefix(fold.Fold(s), fold.Fold(p)) {
 			t.Errorf("HasPrefix(%q, %q) disagrees with folded texts", s, p)
