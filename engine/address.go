@@ -103,9 +103,10 @@ type Headers struct {
 type Field struct{ Name, Value string }
 
 // Get returns the decoded value of the first field of that name, "" if none.
+// Names are ASCII (RFC 5322 section 2.2), so equal ones are equally long.
 func (h *Headers) Get(name string) string {
 	for i := range h.Fields {
-		if strings.EqualFold(h.Fields[i].Name, name) {
+		if f := h.Fields[i].Name; len(f) == len(name) && strings.EqualFold(f, name) {
 			return h.Fields[i].Value
 		}
 	}

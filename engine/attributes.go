@@ -51,7 +51,7 @@ var facts = []fact{
 // caps of an item, and the key by which its event is found again.
 func eventAttributes(out *Outcome, it *Item, key string) []AttributeRecord {
 	m := it.Message
-	var all []AttributeRecord
+	all := make([]AttributeRecord, 0, len(facts)+len(m.Headers.Hops)+2*len(m.Attachments)+8)
 	add := func(name string, values ...string) {
 		for _, v := range values {
 			all = append(all, AttributeRecord{name, cut(v, maxAttribute)})

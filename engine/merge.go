@@ -18,7 +18,7 @@ type merger struct {
 type identity struct{ typ, value string }
 
 type merged struct {
-	ind     *Indicator
+	ind     Indicator
 	flags   Flags
 	kept    bool // stood somewhere outside the cut
 	derived bool // so far only derived
@@ -34,7 +34,7 @@ func (m *merger) add(extractor string, found []Finding) {
 				m.item.Defects = append(m.item.Defects, LimitDefect(DefectFindings, extractor, "more than %d indicators", m.max))
 				return
 			}
-			g = &merged{ind: &Indicator{Type: f.Type, Value: f.Value, Original: f.Original, Contexts: []string{}, Parts: []string{}, Extractors: []string{}}, derived: true}
+			g = &merged{ind: Indicator{Type: f.Type, Value: f.Value, Original: f.Original, Contexts: []string{}, Parts: []string{}, Extractors: []string{}}, derived: true}
 			m.index[key] = g
 			m.order = append(m.order, g)
 		}
@@ -43,7 +43,7 @@ func (m *merger) add(extractor string, found []Finding) {
 }
 
 func (g *merged) add(extractor string, f *Finding, cut bool) {
-	ind := g.ind
+	ind := &g.ind
 	if !cut {
 		if !g.kept {
 			ind.Original = f.Original
@@ -72,9 +72,9 @@ func (m *merger) result() (kept, trimmed []*Indicator) {
 	for _, g := range m.order {
 		g.finish()
 		if g.kept {
-			kept = append(kept, g.ind)
+			kept = append(kept, &g.ind)
 		} else {
-			trimmed = append(trimmed, g.ind)
+			trimmed = append(trimmed, &g.ind)
 		}
 	}
 	slices.SortFunc(kept, compareIndicators)
@@ -83,7 +83,7 @@ func (m *merger) result() (kept, trimmed []*Indicator) {
 }
 
 func (g *merged) finish() {
-	ind := g.ind
+	ind := &g.ind
 	var seen uint16
 	for _, s := range ind.Spots {
 		seen |= 1 << s.Context

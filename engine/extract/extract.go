@@ -41,7 +41,10 @@ type Config struct {
 }
 
 // Extractor is the built-in extractor. It is safe for concurrent use.
-type Extractor struct{ cfg Config }
+type Extractor struct {
+	cfg  Config
+	info engine.ExtractorInfo
+}
 
 var _ engine.Extractor = (*Extractor)(nil)
 
@@ -56,13 +59,12 @@ func New(cfg Config) *Extractor {
 	if cfg.MaxText <= 0 {
 		cfg.MaxText = 8 << 20
 	}
-	return &Extractor{cfg}
+	return &Extractor{cfg, engine.ExtractorInfo{Name: cfg.Name, Version: "1", Types: slices.Clone(types), Default: true}}
 }
 
-// Info implements engine.Extractor.
-func (x *Extractor) Info() engine.ExtractorInfo {
-	return engine.ExtractorInfo{Name: x.cfg.Name, Version: "1", Types: slices.Clone(types), Default: true}
-}
+// Info implements engine.Extractor. It is asked several times for each message
+// and always gives the same list of types.
+func (x *Extractor) Info() engine.ExtractorInfo { return x.info }
 
 // Wants implements engine.Extractor: every kind of part that Extract knows.
 func (x *Extractor) Wants(part engine.PartInfo) bool {
