@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"runtime/debug"
 	"slices"
@@ -28,7 +29,7 @@ func (p *processing) extract(it *Item) {
 	for _, x := range chosen {
 		found, err := runExtractor(p.ctx, x, it.Message, parts, it.Decision.Extract.Config)
 		if err != nil {
-			it.Defects = append(it.Defects, Defect{Code: DefectExtractor, Part: x.Info().Name, Detail: err.Error()})
+			it.Defects = append(it.Defects, Defect{Code: trouble(err), Part: x.Info().Name, Detail: err.Error()})
 		}
 		m.add(x.Info().Name, found)
 	}
@@ -38,6 +39,15 @@ func (p *processing) extract(it *Item) {
 			ind.Domain = p.engine.cfg.DomainOf(ind.Type, ind.Value)
 		}
 	}
+}
+
+// trouble tells an extractor that reached a cap, whose findings so far count,
+// from one that failed.
+func trouble(err error) string {
+	if errors.Is(err, ErrLimit) {
+		return DefectFindings
+	}
+	return DefectExtractor
 }
 
 // choose lists the extractors in the order of the configuration; `only` wins.

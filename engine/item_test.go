@@ -280,3 +280,36 @@ func jsonOf(t *testing.T, v any) string {
 	}
 	return string(b)
 }
+
+// TestABrokenArchiveIsTheReason wants the defect that the source told, where a
+// mail without bytes stands for a container that could not be read.
+func TestABrokenArchiveIsTheReason(t *testing.T) {
+	msg := message("", "")
+	msg.Defects = []engine.Defect{
+		{Code: engine.DefectEmpty, Detail: "the message has no bytes"},
+		{Code: engine.DefectEntry, Part: "mails.zip", Detail: "zip: not a valid zip file"},
+	}
+	out := process(t, engine.Defaults{}, msg, engine.PhaseMessage, nil)
+	if want := "broken-archive-entry at mails.zip: zip: not a valid zip file"; out.Disposition != engine.Quarantined || out.Reason != want {
+		t.Errorf("got %s, %q, want quarantined, %q", out.Disposition, out.Reason, want)
+	}
+}
+
+// capped is an extractor that found something and then reached its cap.
+type capped struct{ enginetest.Words }
+
+func (c capped) Extract(ctx context.Context, in engine.Input) ([]engine.Finding, error) {
+	found, _ := c.Words.Extract(ctx, in)
+	return found, fmt.Errorf("extract: %w", engine.ErrLimit)
+}
+
+// TestAnExtractorAtItsCapHasNotFailed wants what it found, and another defect
+// than for one that failed.
+func TestAnExtractorAtItsCapHasNotFailed(t *testing.T) {
+	out := process(t, engine.Defaults{}, message("s", "ioc-1"), engine.PhaseMessage, nil, func(cfg *engine.Config) {
+		cfg.Extractors = []engine.Extractor{capped{}}
+	})
+	if len(out.Defects) != 1 || out.Defects[0].Code != engine.DefectFindings || len(out.Items[0].Indicators) != 1 {
+		t.Errorf("defects %v, %d indicators, want %s and 1", out.Defects, len(out.Items[0].Indicators), engine.DefectFindings)
+	}
+}

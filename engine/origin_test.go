@@ -25,17 +25,3 @@ func TestKeysOfOriginsReadAsPathsAndDiffer(t *testing.T) {
 		})
 	}
 }
-
-// TestABrokenArchiveIsTheReason wants the defect that the source told, where a
-// mail without bytes stands for a container that could not be read.
-func TestABrokenArchiveIsTheReason(t *testing.T) {
-	msg := message("", "")
-	msg.Defects = []engine.Defect{
-		{Code: engine.DefectEmpty, Detail: "the message has no bytes"},
-		{Code: engine.DefectEntry, Part: "mails.zip", Detail: "zip: not a valid zip file"},
-	}
-	out := process(t, engine.Defaults{}, msg, engine.PhaseMessage, nil)
-	if want := "broken-archive-entry at mails.zip: zip: not a valid zip file"; out.Disposition != engine.Quarantined || out.Reason != want {
-		t.Errorf("got %s, %q, want quarantined, %q", out.Disposition, out.Reason, want)
-	}
-}

@@ -3,8 +3,10 @@ package main
 import (
 	"context"
 	"encoding/xml"
+	"errors"
 	"flag"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -141,6 +143,9 @@ func (t *tester) cases(ctx context.Context, a *app, set *rules.Set, file *rulete
 			continue
 		}
 		res, err := ruletest.Run(ctx, env, set, file, c)
+		if errors.Is(err, fs.ErrNotExist) {
+			return a.usage("test", "%v", err) // a mail that the case names
+		}
 		if err != nil {
 			return a.fail(err)
 		}
