@@ -66,7 +66,7 @@ func (b *builder) decodeText(path, charset string, raw []byte) string {
 
 // metaCharset finds the charset that an HTML document declares about itself.
 func metaCharset(raw []byte) string {
-	head := bytes.ToLower(raw[:min(len(raw), 4096)])
+	head := lowerASCII(raw[:min(len(raw), 4096)])
 	i := bytes.Index(head, []byte("charset="))
 	if i < 0 {
 		return ""

@@ -327,7 +327,7 @@ func appendQ(dst []byte, s string) (out []byte, faulty bool) {
 
 // cleanLine keeps a value on one line.
 func cleanLine(s string) string {
-	if strings.IndexAny(s, "\r\n\x00") < 0 {
+	if strings.IndexByte(s, '\n') < 0 && strings.IndexByte(s, '\r') < 0 && strings.IndexByte(s, 0) < 0 {
 		return strings.TrimSpace(s)
 	}
 	s = strings.Map(func(r rune) rune {

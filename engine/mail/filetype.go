@@ -242,7 +242,7 @@ func textType(p *engine.Part, head []byte) string {
 	if len(text) == 0 || bytes.IndexByte(text[:min(len(text), 1024)], 0) >= 0 {
 		return ""
 	}
-	lower := bytes.ToLower(text[:min(len(text), 2048)])
+	lower := lowerASCII(text[:min(len(text), 2048)])
 	ext := p.FileExtension
 	switch {
 	case bytes.HasPrefix(lower, []byte("begin:vcalendar")):
@@ -273,6 +273,19 @@ func textType(p *engine.Part, head []byte) string {
 		return "txt"
 	}
 	return ""
+}
+
+// lowerASCII is bytes.ToLower for marks that are ASCII: it leaves other bytes
+// alone, which may be of any charset.
+func lowerASCII(b []byte) []byte {
+	out := make([]byte, len(b))
+	for i, c := range b {
+		if 'A' <= c && c <= 'Z' {
+			c += 'a' - 'A'
+		}
+		out[i] = c
+	}
+	return out
 }
 
 func keyOf(ext string) string {
@@ -317,8 +330,9 @@ func isMailHead(head []byte) bool {
 			return known >= 2
 		}
 		name, _, _ := bytes.Cut(line, []byte(":"))
+		name = bytes.TrimSpace(name)
 		for _, f := range mailFields {
-			if strings.EqualFold(string(bytes.TrimSpace(name)), f) {
+			if len(name) == len(f) && strings.EqualFold(string(name), f) {
 				known++
 				break
 			}

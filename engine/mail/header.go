@@ -10,6 +10,12 @@ import (
 // rawField is one header field as it was sent, folds and all.
 type rawField struct{ name, value string }
 
+// is compares names without regard to case. They are ASCII, so that those of
+// another length are others; a mail has dozens of fields and is asked for dozens.
+func (f *rawField) is(name string) bool {
+	return len(f.name) == len(name) && strings.EqualFold(f.name, name)
+}
+
 // Caps that no honest sender reaches; Limits holds the ones worth configuring.
 const (
 	partHeader = 64 << 10 // bytes of the header of a section that is not the root
@@ -231,7 +237,7 @@ func startsField(s string) bool {
 // fieldValue returns the first field of that name, unfolded, not decoded.
 func fieldValue(fields []rawField, name string) string {
 	for i := range fields {
-		if strings.EqualFold(fields[i].name, name) {
+		if fields[i].is(name) {
 			return unfold(fields[i].value)
 		}
 	}

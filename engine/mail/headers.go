@@ -37,8 +37,8 @@ func (b *builder) headers() {
 // clients forgive.
 func (b *builder) addressField(name string) []engine.Address {
 	var out []engine.Address
-	for _, f := range b.root.fields {
-		if strings.EqualFold(f.name, name) {
+	for i := range b.root.fields {
+		if f := &b.root.fields[i]; f.is(name) {
 			out = append(out, b.words.at(name).addresses(f.value)...)
 		}
 	}

@@ -106,9 +106,9 @@ func isHopKey(s string) bool {
 func hopToken(s string) (tok string, comment bool, rest string) {
 	s = strings.TrimLeft(s, " \t")
 	if s == "" || s[0] != '(' {
-		end := strings.IndexAny(s, " \t(")
-		if end < 0 {
-			end = len(s)
+		end := 0
+		for end < len(s) && s[end] != ' ' && s[end] != '\t' && s[end] != '(' {
+			end++
 		}
 		return s[:end], false, s[end:]
 	}
