@@ -8,13 +8,11 @@ import (
 
 // scanner cuts a document into tokens by the rules of WHATWG HTML section
 // 13.2.5, as html.Tokenizer does, and a test holds it to that. It exists
-// because the document is in memory already: tokens are parts of it, nothing is
-// copied, what is between two brackets is looked for, not read byte by byte,
-// and attributes are found on the way to the end of their tag.
+// because the document is in memory already: tokens are parts of it, so that
+// nothing is copied, and attributes are found on the way to the end of their tag.
 type scanner struct {
 	in         string
 	start, end int // of the current token
-	kind       token
 
 	name    string // of a tag, as written
 	attrs   []attr // of a start tag, all of them, in order
@@ -46,11 +44,6 @@ func (s *scanner) part(at span) string { return s.in[at.from:at.to] }
 // next goes on to the next token. A tag that never ends is the end.
 func (s *scanner) next() token {
 	s.start = s.end
-	s.kind = s.read()
-	return s.kind
-}
-
-func (s *scanner) read() token {
 	if s.raw != "" && s.rawText() {
 		return textToken
 	}
@@ -249,37 +242,15 @@ var ends = [256]uint8{
 	'/': endsName | endsKey, '=': endsKey,
 }
 
-// rawElement returns the name of an element whose content has no tags, ""
-// for others.
+// rawElements are the elements whose content has no tags.
+var rawElements = [...]string{"iframe", "noembed", "noframes", "noscript", "plaintext", "script", "style", "textarea", "title", "xmp"}
+
+// rawElement returns the raw element of that name, "" for others.
 func rawElement(name string) string {
-	if len(name) < len("xmp") || len(name) > len("plaintext") {
-		return ""
-	}
-	var low [len("plaintext")]byte
-	for i := range len(name) {
-		low[i] = name[i] | 0x20
-	}
-	switch string(low[:len(name)]) {
-	case "iframe":
-		return "iframe"
-	case "noembed":
-		return "noembed"
-	case "noframes":
-		return "noframes"
-	case "noscript":
-		return "noscript"
-	case "plaintext":
-		return "plaintext"
-	case "script":
-		return "script"
-	case "style":
-		return "style"
-	case "textarea":
-		return "textarea"
-	case "title":
-		return "title"
-	case "xmp":
-		return "xmp"
+	for _, raw := range rawElements {
+		if len(name) == len(raw) && strings.EqualFold(name, raw) {
+			return raw
+		}
 	}
 	return ""
 }
