@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
+	"encoding/base64"
 	"encoding/hex"
 	"os"
 	"path/filepath"
@@ -140,6 +141,20 @@ func TestNoPartIsLostBetweenTwoParsers(t *testing.T) {
 				t.Errorf("defects %v", m.Defects)
 			}
 		})
+	}
+}
+
+// TestNoSenderWritesIntoTheSkeleton smuggles a boundary and the header of another
+// part through a charset that can write line breaks.
+func TestNoSenderWritesIntoTheSkeleton(t *testing.T) {
+	var wide []byte
+	for _, c := range []byte("\n\n\n--=_s0\nContent-Type: 2t text/plain; name=forged.txt\n\n") {
+		wide = append(wide, 0, c)
+	}
+	forged := "+" + base64.RawStdEncoding.EncodeToString(wide) + "-"
+	m := parse(t, "Content-Type: multipart/mixed; boundary=b; charset=utf-7\n\n--b\nContent-Type: image/png; name=\"\xff"+forged+"\"\n\none\n--b\nContent-Type: application/pdf; name=a.pdf\n\ntwo\n--b--\n")
+	if len(m.Leaves) != 2 || m.Leaves[1].FileName != "a.pdf" || m.Leaves[1].ContentType != "application/pdf" {
+		t.Errorf("%d leaves, the second %+v", len(m.Leaves), m.Leaves[len(m.Leaves)-1])
 	}
 }
 

@@ -17,7 +17,7 @@ import (
 // enmime says; what they contain never passes through it.
 //
 // Every field begins with the number of its section, which no sender can write
-// there, since values are unfolded first. By it the parts that enmime returns
+// there, since a value is always one line. By it the parts that enmime returns
 // are paired with sections. A section that enmime does not return, or returns
 // elsewhere in the tree, is read by the pre-scan (entityOf) and reported.
 //
@@ -68,7 +68,7 @@ func (k *skeleton) add(s *section) {
 	if v := fieldValue(s.fields, "Content-Disposition"); v != "" {
 		k.field(s, "Content-Disposition", 'd', n, v)
 	}
-	if v := fieldValue(s.fields, "Content-Id"); v != "" && len(v) <= skeletonField {
+	if v := fieldValue(s.fields, "Content-Id"); v != "" && len(v) <= skeletonField && k.text.Len() < skeletonSize {
 		k.text.WriteString("Content-ID: " + v + "\n")
 	}
 	k.text.WriteByte('\n')
@@ -91,7 +91,7 @@ func (k *skeleton) field(s *section, name string, kind byte, n int, value string
 	k.text.WriteString(name + ": " + strconv.Itoa(n) + string(kind) + " ")
 	if len(value) <= skeletonField && k.text.Len() < skeletonSize && strings.Count(value, "=") <= k.limits.Params {
 		if !utf8.ValidString(value) { // enmime loses bytes that are not UTF-8: filename="caf\xe9.pdf"
-			value = k.words.at(s.path).toUTF8(k.words.hint, []byte(value))
+			value = cleanLine(k.words.at(s.path).toUTF8(k.words.hint, []byte(value))) // UTF-7 can write line breaks
 		}
 		k.text.WriteString(value)
 	}
