@@ -128,10 +128,25 @@ func addAttachment(add func(PartInfo, string, *Page), a *Part) {
 		add(info, a.FileName, nil)
 	}
 	info.Kind = "attachment"
-	add(info, a.Text, nil)
+	add(info, a.Text, linksOf(a))
 	for _, c := range a.Children {
 		addAttachment(add, c)
 	}
+}
+
+// linksOf hands the links of an attached page over; they have no place in its
+// text. Those of other texts are the text itself.
+func linksOf(a *Part) *Page {
+	if len(a.Links) == 0 || a.FileType != "html" && a.ContentType != "text/html" {
+		return nil
+	}
+	p := &Page{InnerText: a.Text}
+	for _, l := range a.Links {
+		unplaced := *l
+		unplaced.Span = Span{}
+		p.Links = append(p.Links, &unplaced)
+	}
+	return p
 }
 
 func headerText(h *Headers) string {

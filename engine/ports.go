@@ -153,7 +153,7 @@ type Input struct {
 type InputPart struct {
 	PartInfo
 	Text string
-	Page *Page // the projection of an HTML part; nil for the other kinds
+	Page *Page // the projection of an HTML part, or the links of an attachment; else nil
 }
 
 // Unpacker opens an attachment: decrypts, unpacks, reads its text. It fills the

@@ -263,8 +263,14 @@ func writeSummary(w io.Writer, s engine.Summary) {
 		name string
 		n    int
 	}{
-		{"shipped", s.Shipped}, {"nothing to ship", s.Nothing}, {"skipped", s.Skipped}, {"parked", s.Parked}, {"quarantined", s.Quarantined},
-		{"handled before", s.Repeated}, {"left for the next run", s.Deferred}, {"not acknowledged", s.Unacked},
+		{"shipped", s.Shipped},
+		{"nothing to ship", s.Nothing},
+		{"skipped", s.Skipped},
+		{"parked", s.Parked},
+		{"quarantined", s.Quarantined},
+		{"handled before", s.Repeated},
+		{"left for the next run", s.Deferred},
+		{"not acknowledged", s.Unacked},
 	} {
 		if row.n > 0 {
 			t.Row(row.name, row.n)

@@ -55,7 +55,7 @@ func domainOf(kind, value string) engine.Domain {
 	case "FQDN":
 		return names.ParseHost(value)
 	case "URL":
-		u, _ := names.ParseURL(value)
+		u, _ := names.SplitURL(value)
 		return u.Domain
 	case "Email Address":
 		e, _ := names.ParseEmail(value)

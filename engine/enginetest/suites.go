@@ -231,8 +231,10 @@ func SampleBatches() []engine.Batch {
 			Events: []engine.EventRecord{event}, Files: []engine.FileRecord{file}, Indicators: []engine.IndicatorRecord{ind, own},
 			Objects: []engine.ObjectRecord{{Key: "adversary\x1fAPT-X", Type: "adversary", Name: "APT-X"}},
 			Relations: []engine.Relation{
-				{From: e, To: engine.Ref{Kind: "file", Key: file.Key}}, {From: e, To: engine.Ref{Kind: "indicator", Key: ind.Key}},
-				{From: e, To: engine.Ref{Kind: "indicator", Key: own.Key}}, {From: e, To: engine.Ref{Kind: "object", Key: "adversary\x1fAPT-X"}},
+				{From: e, To: engine.Ref{Kind: "file", Key: file.Key}},
+				{From: e, To: engine.Ref{Kind: "indicator", Key: ind.Key}},
+				{From: e, To: engine.Ref{Kind: "indicator", Key: own.Key}},
+				{From: e, To: engine.Ref{Kind: "object", Key: "adversary\x1fAPT-X"}},
 				{From: engine.Ref{Kind: "file", Key: file.Key}, To: engine.Ref{Kind: "indicator", Key: ind.Key}},
 			},
 			Matches: []engine.MatchRecord{{Rule: "lure", Phase: "message", Result: "match"}},

@@ -128,6 +128,9 @@ func (s *scanner) read(p *engine.InputPart, maxText int) (cut bool) {
 		s.context = contextOf(p.Kind)
 		s.text = text
 		s.scan()
+		if p.Page != nil { // an attached page: its text is what it shows
+			s.links(p.Page.Links)
+		}
 	}
 	return cut || len(s.out) >= s.max
 }

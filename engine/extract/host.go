@@ -243,10 +243,7 @@ func (s *scanner) versionContext(i, j int) bool {
 		return true
 	}
 	from, _ := s.span(i, i+1)
-	if versionWords[strings.ToLower(s.wordBefore(from))] {
-		return true
-	}
-	return false
+	return versionWords[strings.ToLower(s.wordBefore(from))]
 }
 
 // cidr reports a network in prefix notation.

@@ -19,12 +19,7 @@ func (s *scanner) page(p *engine.Page, maxText int) (cut bool) {
 		s.text, cut = s.text[:maxText], true
 	}
 	s.scan()
-	for _, l := range p.Links {
-		if len(s.out) >= s.max {
-			return true
-		}
-		s.link(l)
-	}
+	s.links(p.Links)
 	for i := range p.Refs {
 		if len(s.out) >= s.max {
 			return true
@@ -33,6 +28,16 @@ func (s *scanner) page(p *engine.Page, maxText int) (cut bool) {
 	}
 	s.scripts(p.Raw[:min(len(p.Raw), maxText)])
 	return cut
+}
+
+// links reports where links lead, within the cap.
+func (s *scanner) links(list []*engine.Link) {
+	for _, l := range list {
+		if len(s.out) >= s.max {
+			return
+		}
+		s.link(l)
+	}
 }
 
 // scripts reads the addresses in script elements, which the projection leaves

@@ -160,7 +160,7 @@ func commentOf(s string) string {
 
 // unquoteName removes the quotes of a quoted-string, also around a part of it.
 func unquoteName(s string) string {
-	if strings.IndexAny(s, `"\`) < 0 {
+	if !strings.ContainsAny(s, `"\`) {
 		return s
 	}
 	b := make([]byte, 0, len(s))

@@ -30,9 +30,7 @@ type localeWords struct {
 	want                                             time.Time
 }
 
-var (
-	local = time.Date(2022, 6, 1, 9, 39, 0, 0, time.UTC)
-)
+var local = time.Date(2022, 6, 1, 9, 39, 0, 0, time.UTC)
 
 const (
 	gmailLayout = `See below.

@@ -87,11 +87,23 @@ func TestSubjectMarks(t *testing.T) {
 		raw, base      string
 		reply, forward bool
 	}{
-		{"Re: a", "a", true, false}, {"RE : a", "a", true, false}, {"AW: WG: a", "a", true, false}, {"Fwd: Re: a", "a", false, true},
-		{"Re[2]: a", "a", true, false}, {"Re^3: a", "a", true, false}, {"TR : a", "a", false, true}, {"回复：a", "a", true, false},
-		{"转发: a", "a", false, true}, {"Ynt: İlt: a", "a", true, false}, {"SV: VB: a", "a", true, false}, {"a (fwd)", "a", false, true},
-		{"[External] Re: a", "[External] Re: a", false, false}, {"Reminder: a", "Reminder: a", false, false}, {"Note: Re: a", "Note: Re: a", false, false},
-		{"", "", false, false}, {"Re:", "", true, false},
+		{"Re: a", "a", true, false},
+		{"RE : a", "a", true, false},
+		{"AW: WG: a", "a", true, false},
+		{"Fwd: Re: a", "a", false, true},
+		{"Re[2]: a", "a", true, false},
+		{"Re^3: a", "a", true, false},
+		{"TR : a", "a", false, true},
+		{"回复：a", "a", true, false},
+		{"转发: a", "a", false, true},
+		{"Ynt: İlt: a", "a", true, false},
+		{"SV: VB: a", "a", true, false},
+		{"a (fwd)", "a", false, true},
+		{"[External] Re: a", "[External] Re: a", false, false},
+		{"Reminder: a", "Reminder: a", false, false},
+		{"Note: Re: a", "Note: Re: a", false, false},
+		{"", "", false, false},
+		{"Re:", "", true, false},
 	} {
 		t.Run(tc.raw, func(t *testing.T) {
 			s := parse(t, "Subject: "+tc.raw+"\n\n").Subject
@@ -166,12 +178,18 @@ func TestReceivedHops(t *testing.T) {
 		name, raw string
 		want      engine.Hop
 	}{
-		{"postfix", "from mail.a.example (mail.a.example [192.0.2.1])\r\n\tby mx.b.example (Postfix) with ESMTPS id 4abc\r\n\tfor <u@b.example>; Wed, 1 Jun 2022 09:39:00 +0200 (CEST)",
-			engine.Hop{From: "mail.a.example", IP: "192.0.2.1", By: "mx.b.example", With: "ESMTPS", ID: "4abc", For: "u@b.example", Date: local.Add(-2 * time.Hour)}},
-		{"exchange", "from DS0PR19MB7296.namprd19.prod.outlook.com (2603:10b6:8:11f::13) by MN0PR19MB6312.namprd19.prod.outlook.com with HTTPS; Wed, 1 Jun 2022 09:39:00 +0000",
-			engine.Hop{From: "DS0PR19MB7296.namprd19.prod.outlook.com", IP: "2603:10b6:8:11f::13", By: "MN0PR19MB6312.namprd19.prod.outlook.com", With: "HTTPS", Date: local}},
-		{"literal", "from [10.1.2.3] (helo=x) by y with esmtp (Exim 4.9)\n id 1abc; Wed, 1 Jun 2022 09:39:00 GMT",
-			engine.Hop{From: "10.1.2.3", IP: "10.1.2.3", By: "y", With: "esmtp", ID: "1abc", Date: local}},
+		{
+			"postfix", "from mail.a.example (mail.a.example [192.0.2.1])\r\n\tby mx.b.example (Postfix) with ESMTPS id 4abc\r\n\tfor <u@b.example>; Wed, 1 Jun 2022 09:39:00 +0200 (CEST)",
+			engine.Hop{From: "mail.a.example", IP: "192.0.2.1", By: "mx.b.example", With: "ESMTPS", ID: "4abc", For: "u@b.example", Date: local.Add(-2 * time.Hour)},
+		},
+		{
+			"exchange", "from DS0PR19MB7296.namprd19.prod.outlook.com (2603:10b6:8:11f::13) by MN0PR19MB6312.namprd19.prod.outlook.com with HTTPS; Wed, 1 Jun 2022 09:39:00 +0000",
+			engine.Hop{From: "DS0PR19MB7296.namprd19.prod.outlook.com", IP: "2603:10b6:8:11f::13", By: "MN0PR19MB6312.namprd19.prod.outlook.com", With: "HTTPS", Date: local},
+		},
+		{
+			"literal", "from [10.1.2.3] (helo=x) by y with esmtp (Exim 4.9)\n id 1abc; Wed, 1 Jun 2022 09:39:00 GMT",
+			engine.Hop{From: "10.1.2.3", IP: "10.1.2.3", By: "y", With: "esmtp", ID: "1abc", Date: local},
+		},
 		{"IPv6 literal", "from x ([IPv6:2001:db8::1]) by y; 1 Jun 2022 09:39:00 -0000", engine.Hop{From: "x", IP: "2001:db8::1", By: "y", Date: local}},
 		{"by only", "by 2002:a05:6a10 with SMTP id abc; Wed, 1 Jun 2022 02:39:00 -0700 (PDT)", engine.Hop{By: "2002:a05:6a10", With: "SMTP", ID: "abc", Date: local}},
 		{"qmail", "(qmail 123 invoked by uid 0); 1 Jun 2022 09:39:00 -0000", engine.Hop{Date: local}},
@@ -197,24 +215,44 @@ func TestSenderAuthentication(t *testing.T) {
 		want       engine.Auth
 	}{
 		{"none", from, engine.Auth{}},
-		{"untrusted", from + "Authentication-Results: mx.other.example; spf=pass smtp.mailfrom=x@corp.example.com; dkim=fail (bad) header.d=evil.example; dmarc=pass header.from=mail.corp.example.com\n",
-			engine.Auth{SPF: engine.AuthResult{Result: "pass", Domain: "corp.example.com", Aligned: true}, DKIM: engine.AuthResult{Result: "fail", Domain: "evil.example"},
-				DMARC: engine.AuthResult{Result: "pass", Domain: "mail.corp.example.com", Aligned: true}}},
-		{"trusted one is chosen", from + "Authentication-Results: evil.example; dmarc=pass header.from=x.example\nAuthentication-Results: mx.corp.example 1; dmarc=fail header.from=x.example\n",
-			engine.Auth{DMARC: engine.AuthResult{Result: "fail", Domain: "x.example"}, Trusted: true}},
-		{"one field per method", from + "Authentication-Results: mx.corp.example; dmarc=pass header.from=mail.corp.example.com\nAuthentication-Results: mx.corp.example; dkim=pass header.d=corp.example.com\nAuthentication-Results: mx.corp.example; dmarc=fail header.from=x.example; spf=fail smtp.helo=x.example\nAuthentication-Results: other.example; arc=pass\n",
-			engine.Auth{DMARC: engine.AuthResult{Result: "pass", Domain: "mail.corp.example.com", Aligned: true}, DKIM: engine.AuthResult{Result: "pass", Domain: "corp.example.com", Aligned: true},
-				SPF: engine.AuthResult{Result: "fail", Domain: "x.example"}, Trusted: true}},
-		{"exchange without a server", from + "Authentication-Results: spf=pass (sender IP is 192.0.2.1)\n smtp.mailfrom=b.example; dkim=none (message not signed)\n header.d=none;dmarc=fail action=none header.from=corp.example.com;\n",
-			engine.Auth{SPF: engine.AuthResult{Result: "pass", Domain: "b.example"}, DKIM: engine.AuthResult{Result: "none"}, DMARC: engine.AuthResult{Result: "fail", Domain: "corp.example.com", Aligned: true}}},
-		{"aligned signature wins", from + "Authentication-Results: m; dkim=pass header.d=esp.example; dkim=fail header.d=corp.example.com; dkim=pass header.i=@corp.example.com\n",
-			engine.Auth{DKIM: engine.AuthResult{Result: "pass", Domain: "corp.example.com", Aligned: true}}},
-		{"semicolon in a comment", from + "Authentication-Results: m; spf=softfail (a; b=c) smtp.mailfrom=x.example; arc=pass\n",
-			engine.Auth{SPF: engine.AuthResult{Result: "softfail", Domain: "x.example"}, ARC: engine.AuthResult{Result: "pass"}}},
-		{"Received-SPF", from + "Received-SPF: Fail (protection.outlook.com: domain of x.example does not designate) client-ip=192.0.2.1;\n",
-			engine.Auth{SPF: engine.AuthResult{Result: "fail", Domain: "x.example"}}},
-		{"words of old", from + "Authentication-Results: m; spf=hardfail smtp.mail=x@x.example; dkim=bestguesspass; dmarc=weird\n",
-			engine.Auth{SPF: engine.AuthResult{Result: "fail", Domain: "x.example"}, DKIM: engine.AuthResult{Result: "none"}, DMARC: engine.AuthResult{Result: "unknown"}}},
+		{
+			"untrusted", from + "Authentication-Results: mx.other.example; spf=pass smtp.mailfrom=x@corp.example.com; dkim=fail (bad) header.d=evil.example; dmarc=pass header.from=mail.corp.example.com\n",
+			engine.Auth{
+				SPF: engine.AuthResult{Result: "pass", Domain: "corp.example.com", Aligned: true}, DKIM: engine.AuthResult{Result: "fail", Domain: "evil.example"},
+				DMARC: engine.AuthResult{Result: "pass", Domain: "mail.corp.example.com", Aligned: true},
+			},
+		},
+		{
+			"trusted one is chosen", from + "Authentication-Results: evil.example; dmarc=pass header.from=x.example\nAuthentication-Results: mx.corp.example 1; dmarc=fail header.from=x.example\n",
+			engine.Auth{DMARC: engine.AuthResult{Result: "fail", Domain: "x.example"}, Trusted: true},
+		},
+		{
+			"one field per method", from + "Authentication-Results: mx.corp.example; dmarc=pass header.from=mail.corp.example.com\nAuthentication-Results: mx.corp.example; dkim=pass header.d=corp.example.com\nAuthentication-Results: mx.corp.example; dmarc=fail header.from=x.example; spf=fail smtp.helo=x.example\nAuthentication-Results: other.example; arc=pass\n",
+			engine.Auth{
+				DMARC: engine.AuthResult{Result: "pass", Domain: "mail.corp.example.com", Aligned: true}, DKIM: engine.AuthResult{Result: "pass", Domain: "corp.example.com", Aligned: true},
+				SPF: engine.AuthResult{Result: "fail", Domain: "x.example"}, Trusted: true,
+			},
+		},
+		{
+			"exchange without a server", from + "Authentication-Results: spf=pass (sender IP is 192.0.2.1)\n smtp.mailfrom=b.example; dkim=none (message not signed)\n header.d=none;dmarc=fail action=none header.from=corp.example.com;\n",
+			engine.Auth{SPF: engine.AuthResult{Result: "pass", Domain: "b.example"}, DKIM: engine.AuthResult{Result: "none"}, DMARC: engine.AuthResult{Result: "fail", Domain: "corp.example.com", Aligned: true}},
+		},
+		{
+			"aligned signature wins", from + "Authentication-Results: m; dkim=pass header.d=esp.example; dkim=fail header.d=corp.example.com; dkim=pass header.i=@corp.example.com\n",
+			engine.Auth{DKIM: engine.AuthResult{Result: "pass", Domain: "corp.example.com", Aligned: true}},
+		},
+		{
+			"semicolon in a comment", from + "Authentication-Results: m; spf=softfail (a; b=c) smtp.mailfrom=x.example; arc=pass\n",
+			engine.Auth{SPF: engine.AuthResult{Result: "softfail", Domain: "x.example"}, ARC: engine.AuthResult{Result: "pass"}},
+		},
+		{
+			"Received-SPF", from + "Received-SPF: Fail (protection.outlook.com: domain of x.example does not designate) client-ip=192.0.2.1;\n",
+			engine.Auth{SPF: engine.AuthResult{Result: "fail", Domain: "x.example"}},
+		},
+		{
+			"words of old", from + "Authentication-Results: m; spf=hardfail smtp.mail=x@x.example; dkim=bestguesspass; dmarc=weird\n",
+			engine.Auth{SPF: engine.AuthResult{Result: "fail", Domain: "x.example"}, DKIM: engine.AuthResult{Result: "none"}, DMARC: engine.AuthResult{Result: "unknown"}},
+		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			p := mail.New(mail.Config{TrustedAuthServers: []string{"MX.corp.example"}})
@@ -257,9 +295,12 @@ func TestAutoRepliesAndBounces(t *testing.T) {
 
 func TestDirection(t *testing.T) {
 	for _, tc := range []struct{ head, want string }{
-		{"From: a@x.example\nTo: b@own.example\n", "inbound"}, {"From: a@own.example\nTo: b@x.example\n", "outbound"},
-		{"From: a@sub.own.example\nTo: b@own.example\nCc: c@own.example\n", "internal"}, {"From: a@own.example\nCc: b@notown.example\n", "outbound"},
-		{"From: a@notown.example\nTo: b@x.example\n", "inbound"}, {"Subject: x\n", "unknown"},
+		{"From: a@x.example\nTo: b@own.example\n", "inbound"},
+		{"From: a@own.example\nTo: b@x.example\n", "outbound"},
+		{"From: a@sub.own.example\nTo: b@own.example\nCc: c@own.example\n", "internal"},
+		{"From: a@own.example\nCc: b@notown.example\n", "outbound"},
+		{"From: a@notown.example\nTo: b@x.example\n", "inbound"},
+		{"Subject: x\n", "unknown"},
 	} {
 		p := mail.New(mail.Config{OwnDomains: []string{"Own.example"}})
 		m, err := p.Parse(context.Background(), engine.Bytes(tc.head+"\n"), engine.Origin{})

@@ -207,5 +207,5 @@ func (r *reader) body(start, end int64) (io.Reader, error) {
 		return nil, fmt.Errorf("read message: %w", err)
 	}
 	r.off = end
-	return io.LimitReader(r.r, end-start), nil
+	return io.LimitReader(r.src.unix(r.r), end-start), nil
 }

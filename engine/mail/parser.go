@@ -80,6 +80,29 @@ type source struct {
 	blob engine.Blob // else
 	size int64
 	root *section
+
+	bareCR bool // lines of a streamed message end in CR alone
+}
+
+// unix makes LFs of the line ends of a streamed message, one for one.
+func (s *source) unix(r io.Reader) io.Reader {
+	if s.bareCR {
+		return crReader{r}
+	}
+	return r
+}
+
+// crReader turns every CR into an LF.
+type crReader struct{ io.Reader }
+
+func (c crReader) Read(p []byte) (int, error) {
+	n, err := c.Reader.Read(p)
+	for i, b := range p[:n] {
+		if b == '\r' {
+			p[i] = '\n'
+		}
+	}
+	return n, err
 }
 
 // load scans the structure and, if nobody did, digests the message in the same
@@ -112,14 +135,21 @@ func (b *builder) loadStream(src *source) error {
 		return err
 	}
 	defer r.Close()
-	if b.msg.Meta.SHA256 != "" {
-		return b.scanStream(src, r)
-	}
-	h := sha256.New()
-	if err := b.scanStream(src, io.TeeReader(r, h)); err != nil {
+	head := make([]byte, window)
+	n, err := io.ReadFull(r, head)
+	if err != nil && err != io.ErrUnexpectedEOF && err != io.EOF {
 		return err
 	}
-	_, err = io.Copy(h, r) // what lies beyond the cap
+	src.bareCR = endsInCR(head[:n])
+	whole := io.MultiReader(bytes.NewReader(head[:n]), r)
+	if b.msg.Meta.SHA256 != "" {
+		return b.scanStream(src, src.unix(whole))
+	}
+	h := sha256.New()
+	if err := b.scanStream(src, src.unix(io.TeeReader(whole, h))); err != nil {
+		return err
+	}
+	_, err = io.Copy(h, whole) // what lies beyond the cap
 	b.msg.Meta.SHA256 = hex.EncodeToString(h.Sum(nil))
 	return err
 }
@@ -142,9 +172,14 @@ func digest(b []byte) string {
 
 // unixLines turns a message whose only line ends are bare CRs into one with LFs.
 func unixLines(raw []byte) []byte {
-	head := raw[:min(len(raw), window)]
-	if bytes.IndexByte(head, '\n') >= 0 || bytes.Count(head, []byte{'\r'}) < 2 {
+	if !endsInCR(raw[:min(len(raw), window)]) {
 		return raw
 	}
 	return bytes.ReplaceAll(raw, []byte{'\r'}, []byte{'\n'})
+}
+
+// endsInCR tells from the start of a message whether its only line ends are
+// bare CRs.
+func endsInCR(head []byte) bool {
+	return bytes.IndexByte(head, '\n') < 0 && bytes.Count(head, []byte{'\r'}) >= 2
 }

@@ -34,7 +34,6 @@ type scanner struct {
 	limits  engine.Limits
 	defects *defects
 	parts   int        // sections made so far
-	header  int        // bytes of the headers kept so far
 	open    []*section // multiparts whose end has not been seen, outermost first
 	leaf    *section   // section whose body is being read; nil in a preamble or epilogue
 }

@@ -47,7 +47,7 @@ var Table = map[string]Package{
 	"internal/htmltext":                 {NoLeaf: true, Modules: []string{"golang.org/x/net/html"}},
 	"internal/blobdir":                  {NoLeaf: true},
 	"internal/fold":                     {NoLeaf: true},
-	"internal/htmlpath":                 {NoLeaf: true, Modules: []string{"golang.org/x/net/html"}}, // a tree, where htmltext is one pass: the one exception
+	"internal/htmlpath":                 {NoLeaf: true, Modules: []string{"golang.org/x/net/html"}}, // the one exception: htmltext is a pass, htmlpath a tree
 	"internal/yamlfile":                 {NoLeaf: true, Modules: []string{"go.yaml.in/yaml/v3"}},
 	"internal/sqlitedb":                 {NoLeaf: true, Modules: []string{"modernc.org/sqlite"}},
 	"cmd/tqmailrules":                   {Project: []string{"*"}},

@@ -109,7 +109,7 @@ func FuzzNeedleFindsWhatFoldedTextsContain(f *testing.F) {
 	f.Add("aaab", "aab")
 	f.Add("zzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzy", "zzzzzzzzzzzzzzzzy")
 	f.Add("vVvvV priſVe KiVs kIvs", "kivs")
-	f.Add("xâvâªv", "âvKV")
+	f.Add("xâ\u0080vâ\u0084ªv", "âvKV")
 	f.Fuzz(func(t *testing.T, s, p string) {
 		got := fold.Contains(s, p)
 		if want := strings.Contains(fold.Fold(s), fold.Fold(p)); got != want {

@@ -181,6 +181,7 @@ type (
 func (c both) holds(f *finder, n *element, i int) bool {
 	return c.a.holds(f, n, i) && c.b.holds(f, n, i)
 }
+
 func (c either) holds(f *finder, n *element, i int) bool {
 	return c.a.holds(f, n, i) || c.b.holds(f, n, i)
 }

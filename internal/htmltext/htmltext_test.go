@@ -126,8 +126,10 @@ func TestLinks(t *testing.T) {
 		{"mismatched", `<a href="http://evil.com/">https://paypal.com/login</a>`, []facts{{"https://paypal.com/login", "http://evil.com/", "https://paypal.com/login", true, true}}},
 		{"host as text", `<a href="http://evil.com/">www.paypal.com</a>`, []facts{{"www.paypal.com", "http://evil.com/", "http://www.paypal.com/", true, true}}},
 		{"same registrable domain", `<a href="http://click.paypal.com/">paypal.com</a>`, []facts{{"paypal.com", "http://click.paypal.com/", "http://paypal.com/", false, true}}},
-		{"behind a protection service", `<a href="https://eur01.safelinks.protection.outlook.com/?url=https%3A%2F%2Fpaypal.com%2Fx&amp;data=1">paypal.com</a>`,
-			[]facts{{"paypal.com", "https://eur01.safelinks.protection.outlook.com/?url=https%3A%2F%2Fpaypal.com%2Fx&data=1", "http://paypal.com/", false, true}}},
+		{
+			"behind a protection service", `<a href="https://eur01.safelinks.protection.outlook.com/?url=https%3A%2F%2Fpaypal.com%2Fx&amp;data=1">paypal.com</a>`,
+			[]facts{{"paypal.com", "https://eur01.safelinks.protection.outlook.com/?url=https%3A%2F%2Fpaypal.com%2Fx&data=1", "http://paypal.com/", false, true}},
+		},
 		{"nested", `<a href="http://a.com/">one<a href="http://b.com/">two</a>`, []facts{{"one", "http://a.com/", "", false, true}, {"two", "http://b.com/", "", false, true}}},
 		{"never closed", `<a href="http://a.com/">one <b>two`, []facts{{"one two", "http://a.com/", "", false, true}}},
 		{"hidden", `<div style="display:none"><a href="http://a.com/">x</a></div>`, []facts{{"", "http://a.com/", "", false, false}}},

@@ -138,7 +138,7 @@ func owner(u engine.URL) string {
 // line breaks inside.
 func clean(href string) string {
 	href = strings.TrimFunc(href, func(r rune) bool { return r <= ' ' })
-	if strings.IndexAny(href, "\t\r\n") < 0 {
+	if !strings.ContainsAny(href, "\t\r\n") {
 		return href
 	}
 	return strings.NewReplacer("\t", "", "\r", "", "\n", "").Replace(href)

@@ -161,7 +161,8 @@ func TestDiagnosticShowsTheLine(t *testing.T) {
 		want string
 	}{
 		{
-			"everything", yamlfile.Diagnostic{Pos: yamlfile.Pos{File: "r.yaml", Line: 3, Col: 9}, Message: "unknown word", Text: "  when: lenght", Expected: "a word", Hint: "did you mean length?", Related: []yamlfile.Related{{Pos: yamlfile.Pos{File: "r.yaml", Line: 1, Col: 1}, Message: "here too"}}},
+			"everything",
+			yamlfile.Diagnostic{Pos: yamlfile.Pos{File: "r.yaml", Line: 3, Col: 9}, Message: "unknown word", Text: "  when: lenght", Expected: "a word", Hint: "did you mean length?", Related: []yamlfile.Related{{Pos: yamlfile.Pos{File: "r.yaml", Line: 1, Col: 1}, Message: "here too"}}},
 			"r.yaml:3:9: unknown word\n  | when: lenght\n  | ......^\n  expected: a word\n  see: r.yaml:1:1: here too\n  hint: did you mean length?",
 		},
 		{"tab before", yamlfile.Diagnostic{Pos: yamlfile.Pos{File: "r", Line: 1, Col: 4}, Message: "m", Text: "a\tbX"}, "r:1:4: m\n  | a    bX\n  | ......^"},
@@ -211,8 +212,20 @@ func TestDiagnosticJSON(t *testing.T) {
 func TestNearest(t *testing.T) {
 	fields := []string{"file_name", "file_type", "file_extension", "size", "sha1", "sha256", "md5", "encrypted", "is_inline", "root_domain", "domain", "text", "to", "cc"}
 	tests := []struct{ name, want string }{
-		{"encryptd", "encrypted"}, {"encrpyted", "encrypted"}, {"Encrypted", "encrypted"}, {"fil_name", "file_name"}, {"filename", "file_name"},
-		{"file-type", "file_type"}, {"sha265", "sha256"}, {"domain_root", "root_domain"}, {"txet", "text"}, {"siez", "size"}, {"inline", "is_inline"}, {"zzzzzz", ""}, {"", ""}, {"ot", "to"},
+		{"encryptd", "encrypted"},
+		{"encrpyted", "encrypted"},
+		{"Encrypted", "encrypted"},
+		{"fil_name", "file_name"},
+		{"filename", "file_name"},
+		{"file-type", "file_type"},
+		{"sha265", "sha256"},
+		{"domain_root", "root_domain"},
+		{"txet", "text"},
+		{"siez", "size"},
+		{"inline", "is_inline"},
+		{"zzzzzz", ""},
+		{"", ""},
+		{"ot", "to"},
 	}
 	for _, tt := range tests {
 		got, ok := yamlfile.Nearest(tt.name, fields)
