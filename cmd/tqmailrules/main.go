@@ -19,7 +19,7 @@ import (
 // Little lives longer than one mail, so collecting later costs some tens of
 // megabytes and saves a tenth of the time; above softLimit it collects as usual.
 const (
-	gcPercent = 400
+	gcPercent = 800
 	softLimit = 256 << 20
 )
 
