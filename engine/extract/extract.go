@@ -85,7 +85,7 @@ func (x *Extractor) Extract(ctx context.Context, in engine.Input) ([]engine.Find
 		if err := ctx.Err(); err != nil {
 			return out, err
 		}
-		s := scanner{part: in.Parts[i].ID, out: out, max: len(out) + x.cfg.MaxFindings}
+		s := scanner{part: in.Parts[i].ID, out: out, first: len(out), max: x.cfg.MaxFindings}
 		if s.read(&in.Parts[i], x.cfg.MaxText) && limit == nil {
 			limit = fmt.Errorf("extract part %q: %w: more than %d findings or %d bytes of text",
 				in.Parts[i].ID, engine.ErrLimit, x.cfg.MaxFindings, x.cfg.MaxText)
@@ -132,7 +132,7 @@ func (s *scanner) read(p *engine.InputPart, maxText int) (cut bool) {
 			s.links(p.Page.Links)
 		}
 	}
-	return cut || len(s.out) >= s.max
+	return cut || s.full()
 }
 
 func contextOf(kind string) engine.Context {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"slices"
 	"strings"
@@ -127,7 +128,7 @@ func TestLimitsAreToldAndKeepWhatWasFound(t *testing.T) {
 	part := func(text string) engine.Input {
 		return engine.Input{Parts: []engine.InputPart{{PartInfo: engine.PartInfo{ID: "1", Kind: "text"}, Text: text}}}
 	}
-	found, err := x.Extract(context.Background(), part(strings.Repeat("a.example.com ", 50)))
+	found, err := x.Extract(context.Background(), part("a.example.com b.example.com c.example.com d.example.com e.example.com f.example.com g.example.com"))
 	if !errors.Is(err, engine.ErrLimit) || len(found) < 5 || len(found) > 8 {
 		t.Errorf("%d findings, error %v", len(found), err)
 	}
@@ -304,5 +305,26 @@ func TestExtractorKeepsTheContract(t *testing.T) {
 	enginetest.TestExtractor(t, extract.New(extract.Config{}), samples)
 	if len(extract.FindText(report)) == 0 {
 		t.Error("the samples hold nothing")
+	}
+}
+
+// TestRepetitionsDoNotFillTheCap hides one URL behind many copies of another.
+func TestRepetitionsDoNotFillTheCap(t *testing.T) {
+	x := extract.New(extract.Config{MaxFindings: 100})
+	text := strings.Repeat("http://again-and-again.icu/ ", 10_000) + "http://the-one.icu/"
+	found, err := x.Extract(t.Context(), engine.Input{Parts: []engine.InputPart{{PartInfo: engine.PartInfo{ID: "p", Kind: "text"}, Text: text}}})
+	if err != nil {
+		t.Errorf("the cap fired: %v", err)
+	}
+	if !slices.ContainsFunc(found, func(f engine.Finding) bool { return f.Value == "http://the-one.icu/" }) {
+		t.Errorf("not among %d findings", len(found))
+	}
+	var distinct strings.Builder
+	for i := range 1000 {
+		fmt.Fprintf(&distinct, "http://host-%d.icu/ ", i)
+	}
+	found, err = x.Extract(t.Context(), engine.Input{Parts: []engine.InputPart{{PartInfo: engine.PartInfo{ID: "p", Kind: "text"}, Text: distinct.String()}}})
+	if !errors.Is(err, engine.ErrLimit) || len(found) > 110 {
+		t.Errorf("%d findings, %v; want the cap", len(found), err)
 	}
 }

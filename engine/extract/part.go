@@ -21,7 +21,7 @@ func (s *scanner) page(p *engine.Page, maxText int) (cut bool) {
 	s.scan()
 	s.links(p.Links)
 	for i := range p.Refs {
-		if len(s.out) >= s.max {
+		if s.full() {
 			return true
 		}
 		s.reference(p.Refs[i].URL)
@@ -33,7 +33,7 @@ func (s *scanner) page(p *engine.Page, maxText int) (cut bool) {
 // links reports where links lead, within the cap.
 func (s *scanner) links(list []*engine.Link) {
 	for _, l := range list {
-		if len(s.out) >= s.max {
+		if s.full() {
 			return
 		}
 		s.link(l)
@@ -44,7 +44,7 @@ func (s *scanner) links(list []*engine.Link) {
 // out: a page that sends its reader on says so there.
 func (s *scanner) scripts(raw string) {
 	s.context, s.hidden = engine.InRef, nil
-	for len(s.out) < s.max {
+	for !s.full() {
 		i := indexScript(raw)
 		if i < 0 {
 			return
@@ -219,7 +219,7 @@ func (s *scanner) unplace(from int) {
 // header reads a header block, one field a line.
 func (s *scanner) header(block string) {
 	s.context = engine.InHeader
-	for base := 0; base < len(block) && len(s.out) < s.max; {
+	for base := 0; base < len(block) && !s.full(); {
 		line := block[base:]
 		if i := strings.IndexByte(line, '\n'); i >= 0 {
 			line = line[:i]

@@ -1,6 +1,7 @@
 package extract
 
 import (
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -18,9 +19,11 @@ type scanner struct {
 	flags   engine.Flags // of every finding of this text
 	inData  bool         // reading a document inside a data URL
 
-	text string
-	out  []engine.Finding
-	max  int
+	text   string
+	out    []engine.Finding
+	first  int  // findings of other parts that out holds
+	max    int  // findings of this part
+	capped bool // there are as many
 
 	// The word in hand. When it was refanged, word is buf and at maps its bytes
 	// to offsets of text; else word is a piece of text that starts at start.
@@ -41,7 +44,7 @@ type scanner struct {
 func (s *scanner) scan() {
 	t := s.text
 	s.tried = 0
-	for i := 0; i < len(t) && len(s.out) < s.max; {
+	for i := 0; i < len(t) && !s.full(); {
 		for i < len(t) && class[t[i]] == space {
 			i++
 		}
@@ -249,6 +252,30 @@ func (s *scanner) emitSpan(typ, value string, from, to int, flags engine.Flags) 
 		Spot: engine.Spot{Part: s.part, Context: s.contextAt(from, to), Header: s.field, Span: engine.Span{Start: s.base + from, End: s.base + to}},
 	})
 	return &s.out[len(s.out)-1]
+}
+
+// full tells whether the cap is reached. Repetitions do not fill it: they are
+// dropped first, all but one of each kind of place, so that a thousand copies of
+// one URL do not hide another. A set of findings that stays half full counts as
+// full; so the dropping costs no more than the finding.
+func (s *scanner) full() bool {
+	if s.capped || len(s.out)-s.first < s.max {
+		return s.capped
+	}
+	type key struct {
+		typ, value string
+		context    engine.Context
+	}
+	seen := make(map[key]bool, s.max/2)
+	fresh := slices.DeleteFunc(s.out[s.first:], func(f engine.Finding) bool {
+		k := key{f.Type, f.Value, f.Spot.Context}
+		again := seen[k]
+		seen[k] = true
+		return again
+	})
+	s.out = s.out[:s.first+len(fresh)]
+	s.capped = len(fresh) > s.max/2
+	return s.capped
 }
 
 // grow doubles the space of the findings.
