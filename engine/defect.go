@@ -24,7 +24,6 @@ func (d Defect) String() string {
 // Codes of defects. Adapters may add their own with a prefix and a dash.
 const (
 	DefectEmpty          = "empty-message"
-	DefectTruncated      = "truncated-message"
 	DefectNotMail        = "not-a-mail"
 	DefectMessageSize    = "cap-message-size"
 	DefectHeaderSize     = "cap-header-size"
@@ -47,8 +46,6 @@ const (
 	DefectDate           = "bad-date"
 	DefectName           = "unsafe-file-name"
 	DefectExtractor      = "extractor-failed"
-	DefectNotExecuted    = "not-executed"
-	DefectUnopened       = "attachment-not-opened"
 	DefectEvaluate       = "condition-failed"
 	DefectEntry          = "broken-archive-entry"
 	DefectUnknownExtract = "unknown-extractor"

@@ -50,15 +50,13 @@ const (
 	Opaque                         // a redirector whose target cannot be known offline
 	Mismatch                       // the link showed another host
 	Homograph                      // mixes scripts so as to look like another name
-	Listed                         // on an allow-list of the configuration
 	Derived                        // follows from another finding: host of a URL, domain of an address
 	Unlisted                       // host under no listed public suffix
 	UserInfo                       // URL with user information before the host
-	FromMessage                    // fact of the mail itself: its subject, sender, attachment digest
 	CheckedValue                   // carries a checksum that was verified
 )
 
-var flagNames = []string{"defanged", "private", "reserved", "wrapped", "opaque_redirect", "mismatch", "homograph", "listed", "derived", "unlisted", "userinfo", "message", "checked"}
+var flagNames = []string{"defanged", "private", "reserved", "wrapped", "opaque_redirect", "mismatch", "homograph", "derived", "unlisted", "userinfo", "checked"}
 
 // Names lists the set flags in a fixed order.
 func (f Flags) Names() []string {
@@ -135,17 +133,7 @@ var IndicatorTypes = []IndicatorType{
 	{"yara", "yara"},
 }
 
-// TypeByShort returns the rule name of a short type name, the name itself if unknown.
-func TypeByShort(short string) string {
-	for _, t := range IndicatorTypes {
-		if t.Short == short {
-			return t.Name
-		}
-	}
-	return short
-}
-
-// ShortByType is the inverse of TypeByShort.
+// ShortByType returns the short name of a type, the name itself if unknown.
 func ShortByType(name string) string {
 	for _, t := range IndicatorTypes {
 		if t.Name == name {

@@ -23,9 +23,9 @@ import "time"
 // engine and its adapters only.
 //
 // A Message is total: no pointer in it is nil and a fact that is not there is
-// the zero value. Once parsed, it changes in two places only: the unpacker
-// fills the content fields of a Part, and Engine sets Pair, Mailbox.Type and
-// Meta.Carrier before the first evaluation.
+// the zero value. Once parsed, it changes in three places only: the unpacker
+// fills the content fields of a Part; Engine sets Pair, Mailbox.Type and
+// Meta.Carrier before the first evaluation; and trims shorten Body.Text after it.
 type Message struct {
 	Meta        Meta       `expr:"message"`
 	Mailbox     Mailbox    `expr:"mailbox"`

@@ -193,7 +193,7 @@ var fieldDocs = map[string]string{
 	"indicator.original":   "as it first stood in the mail",
 	"indicator.contexts":   "in what kinds of places it stood: text, hidden, link, reference, header, subject, name, attachment, url",
 	"indicator.parts":      "in which parts it stood",
-	"indicator.flags":      "defanged, private, reserved, wrapped, mismatch, homograph, listed, ...",
+	"indicator.flags":      "defanged, private, reserved, wrapped, opaque_redirect, mismatch, homograph, derived, unlisted, userinfo, checked",
 	"indicator.extractors": "which extractors found it",
 	"indicator.derived":    "stood only inside another indicator",
 	"indicator.domain":     "its host, of a URL, address or host",

@@ -20,7 +20,7 @@ import (
 // resident size.
 func TestLargeAttachmentNeedsLittleMemory(t *testing.T) {
 	if testing.Short() {
-		t.Skip("writes a mail of 270 MB")
+		t.Skip("skipped: writes a mail of 270 MB, and -short is set")
 	}
 	dir := t.TempDir()
 	mail := filepath.Join(dir, "large.eml")

@@ -9,7 +9,6 @@ import (
 	"cmp"
 	"context"
 	"crypto/sha256"
-	"fmt"
 	"slices"
 	"sync"
 	"time"
@@ -284,13 +283,6 @@ func (s *Store) Failed() []FailedBatch {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Clone(s.failed)
-}
-
-// Stats says how much the store holds, in words for a log line.
-func (s *Store) Stats() string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return fmt.Sprintf("ledger %d, parked %d, quarantined %d", len(s.ledger), len(s.parked), len(s.held))
 }
 
 // Close implements engine.Store.
