@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -27,9 +26,12 @@ func (p *processing) extract(it *Item) {
 		it.Defects = append(it.Defects, Defect{Code: DefectUnknownExtract, Part: name, Detail: "no extractor of this name is configured"})
 	}
 	for _, x := range chosen {
-		found, err := runExtractor(p.ctx, x, it.Message, parts, it.Decision.Extract.Config)
-		if err != nil {
-			it.Defects = append(it.Defects, Defect{Code: trouble(err), Part: x.Info().Name, Detail: err.Error()})
+		found, err := p.run(x, it.Message, parts, it.Decision.Extract.Config)
+		if errors.Is(err, ErrTemporary) {
+			p.incomplete = errors.Join(p.incomplete, fmt.Errorf("extractor %s: %w", x.Info().Name, err))
+		} else if err != nil {
+			code, capped := trouble(err)
+			it.Defects = append(it.Defects, Defect{Code: code, Part: x.Info().Name, Detail: err.Error(), Cap: capped})
 		}
 		m.add(x.Info().Name, found)
 	}
@@ -41,13 +43,17 @@ func (p *processing) extract(it *Item) {
 	}
 }
 
-// trouble tells an extractor that reached a cap, whose findings so far count,
-// from one that failed.
-func trouble(err error) string {
-	if errors.Is(err, ErrLimit) {
-		return DefectFindings
+// trouble names what an extractor's error is: of its own kind, a cap behind
+// which nothing was looked at, or a plain failure.
+func trouble(err error) (code string, capped bool) {
+	var own interface{ DefectCode() string }
+	switch capped = errors.Is(err, ErrLimit); {
+	case errors.As(err, &own):
+		return own.DefectCode(), capped
+	case capped:
+		return DefectFindings, false // what was found up to there counts
 	}
-	return DefectExtractor
+	return DefectExtractor, false
 }
 
 // choose lists the extractors in the order of the configuration; `only` wins.
@@ -72,9 +78,9 @@ func (p *processing) choose(e Extraction) (chosen []Extractor, unknown []string)
 	return chosen, unknown
 }
 
-// runExtractor hands over only the parts that the extractor wants. A panic in
-// it is its error, not the end of the message.
-func runExtractor(ctx context.Context, x Extractor, msg *Message, parts []InputPart, config map[string]json.RawMessage) (found []Finding, err error) {
+// run hands over only the parts that the extractor wants. A panic in it is its
+// error, not the end of the message; where it happened stands in the log.
+func (p *processing) run(x Extractor, msg *Message, parts []InputPart, config map[string]json.RawMessage) (found []Finding, err error) {
 	in := Input{MessageID: msg.Meta.ID, Date: msg.Meta.Received, Config: config[x.Info().Name]}
 	for _, part := range parts {
 		if x.Wants(part.PartInfo) {
@@ -86,31 +92,33 @@ func runExtractor(ctx context.Context, x Extractor, msg *Message, parts []InputP
 	}
 	defer func() {
 		if r := recover(); r != nil {
-			found, err = nil, fmt.Errorf("panic: %v\n%s", r, debug.Stack())
+			p.engine.cfg.Log.Error("panic", "extractor", x.Info().Name, "message", msg.Meta.ID, "stack", string(debug.Stack()))
+			found, err = nil, fmt.Errorf("panic: %v", r)
 		}
 	}()
-	return x.Extract(ctx, in)
+	return x.Extract(p.ctx, in)
 }
 
-// inputParts are the texts of an item, in a fixed order.
+// inputParts are what extractors may see of an item, in a fixed order.
 func inputParts(msg *Message, from []string) []InputPart {
 	wants := func(kind string) bool { return from == nil || slices.Contains(from, kind) }
 	var parts []InputPart
-	add := func(info PartInfo, text string, page *Page) {
-		if text == "" && page == nil {
-			return
+	add := func(p InputPart) {
+		if p.Content == nil {
+			p.Size = len(p.Text)
 		}
-		info.Size = len(text)
-		parts = append(parts, InputPart{PartInfo: info, Text: text, Page: page})
+		if p.Size > 0 || p.Page != nil {
+			parts = append(parts, p)
+		}
 	}
 	if wants("headers") && from != nil {
-		add(PartInfo{ID: PartHeader, Kind: "header"}, headerText(&msg.Headers), nil)
+		add(InputPart{PartInfo: PartInfo{ID: PartHeader, Kind: "header"}, Text: headerText(&msg.Headers)})
 	}
 	if wants("body") {
-		add(PartInfo{ID: PartSubject, Kind: "subject"}, msg.Subject.Subject, nil)
-		add(PartInfo{ID: PartText, Kind: "text", MIME: "text/plain"}, msg.Body.Plain.Raw, nil)
+		add(InputPart{PartInfo: PartInfo{ID: PartSubject, Kind: "subject"}, Text: msg.Subject.Subject})
+		add(InputPart{PartInfo: PartInfo{ID: PartText, Kind: "text", MIME: "text/plain"}, Text: msg.Body.Plain.Raw})
 		if msg.Body.HTML.Raw != "" || msg.Body.HTML.InnerText != "" {
-			add(PartInfo{ID: PartHTML, Kind: "html", MIME: "text/html"}, msg.Body.HTML.Raw, &msg.Body.HTML)
+			add(InputPart{PartInfo: PartInfo{ID: PartHTML, Kind: "html", MIME: "text/html"}, Text: msg.Body.HTML.Raw, Page: &msg.Body.HTML})
 		}
 	}
 	if wants("attachments") {
@@ -121,14 +129,18 @@ func inputParts(msg *Message, from []string) []InputPart {
 	return parts
 }
 
-func addAttachment(add func(PartInfo, string, *Page), a *Part) {
+// addAttachment adds the name, the text and the bytes of an attachment, and
+// those of what is inside it.
+func addAttachment(add func(InputPart), a *Part) {
 	info := PartInfo{ID: a.Path, MIME: a.ContentType, Name: a.FileName, SHA256: a.SHA256}
+	as := func(kind string) PartInfo { info.Kind = kind; return info }
 	if !a.IsInline {
-		info.Kind = "name"
-		add(info, a.FileName, nil)
+		add(InputPart{PartInfo: as("name"), Text: a.FileName})
 	}
-	info.Kind = "attachment"
-	add(info, a.Text, linksOf(a))
+	add(InputPart{PartInfo: as("attachment"), Text: a.Text, Page: linksOf(a)})
+	raw := InputPart{PartInfo: as("raw"), Content: a.Content}
+	raw.Size = a.Size
+	add(raw)
 	for _, c := range a.Children {
 		addAttachment(add, c)
 	}

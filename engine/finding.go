@@ -17,7 +17,9 @@ type Spot struct {
 	Part    string // Input part ID: MIME path, "header", "subject"
 	Context Context
 	Header  string // field name when Context is InHeader
-	Span    Span   // of the part's text; of Page.InnerText for HTML, where a link target takes its link's span
+	// Span is of the part's text; of Page.InnerText for HTML, where a link target
+	// takes its link's span; of the source when Context is InSource.
+	Span Span
 }
 
 // Context says in what kind of place a finding stood.
@@ -33,9 +35,10 @@ const (
 	InName                   // file name of an attachment
 	InContent                // text of an attachment
 	InURL                    // inside another URL: unwrapped, or its host
+	InSource                 // bytes as they stood: the markup of a page, the content of an attachment
 )
 
-var contextNames = [...]string{"text", "hidden", "link", "reference", "header", "subject", "name", "attachment", "url"}
+var contextNames = [...]string{"text", "hidden", "link", "reference", "header", "subject", "name", "attachment", "url", "source"}
 
 func (c Context) String() string { return contextNames[c] }
 

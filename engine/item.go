@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -25,8 +26,8 @@ func (e *Engine) Process(ctx context.Context, d Delivery) (*Outcome, error) {
 	run := &processing{engine: e, ctx: ctx, delivery: d, defaults: e.cfg.Rules.Defaults()}
 	out := &Outcome{Origin: d.Origin, Message: msg, Raw: d.Raw}
 	root := run.item(msg, "")
-	if err := ctx.Err(); err != nil {
-		return nil, err
+	if err := cmp.Or(ctx.Err(), run.incomplete); err != nil {
+		return nil, fmt.Errorf("%s: %w", d.Origin.Name, err)
 	}
 	out.Items = run.items
 	out.Receipt = Receipt{Origin: d.Origin, Route: root.Decision.Route}
@@ -79,6 +80,8 @@ type processing struct {
 	delivery Delivery
 	defaults Defaults
 	items    []*Item
+
+	incomplete error // an extractor could not do its work: nothing of this is final
 }
 
 // item runs the rules on one message and, where it carries others, on those.

@@ -3,6 +3,7 @@ package engine_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"regexp"
 	"strings"
@@ -311,5 +312,62 @@ func TestAnExtractorAtItsCapHasNotFailed(t *testing.T) {
 	})
 	if len(out.Defects) != 1 || out.Defects[0].Code != engine.DefectFindings || len(out.Items[0].Indicators) != 1 {
 		t.Errorf("defects %v, %d indicators, want %s and 1", out.Defects, len(out.Items[0].Indicators), engine.DefectFindings)
+	}
+}
+
+// failing is an extractor that finds nothing and ends with an error.
+type failing struct {
+	enginetest.Words
+	err error
+}
+
+func (f failing) Extract(context.Context, engine.Input) ([]engine.Finding, error) { return nil, f.err }
+
+// coded is an error that knows the code of its defect.
+type coded struct{ error }
+
+func (coded) DefectCode() string { return "extractor-fuel" }
+func (c coded) Unwrap() error    { return c.error }
+
+func TestErrorsOfExtractorsAreDefects(t *testing.T) {
+	tests := []struct {
+		name string
+		err  error
+		want engine.Defect
+	}{
+		{"a failure", errors.New("broken"), engine.Defect{Code: engine.DefectExtractor, Part: "failing", Detail: "broken"}},
+		{"a cap, with what was found before it", engine.ErrLimit, engine.Defect{Code: engine.DefectFindings, Part: "failing", Detail: "limit exceeded"}},
+		{"of a kind of its own", coded{errors.New("used up")}, engine.Defect{Code: "extractor-fuel", Part: "failing", Detail: "used up"}},
+		{"a cap of a kind of its own", coded{engine.ErrLimit}, engine.Defect{Code: "extractor-fuel", Part: "failing", Detail: "limit exceeded", Cap: true}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			with := func(c *engine.Config) {
+				c.Extractors = append(c.Extractors, failing{enginetest.Words{Name: "failing"}, tt.err})
+			}
+			out := process(t, engine.Defaults{}, message("a", "ioc-1"), engine.PhaseMessage, nil, with)
+			if diff := cmp.Diff([]engine.Defect{tt.want}, out.Defects); diff != "" {
+				t.Errorf("defects (-want +got):\n%s", diff)
+			}
+			if len(out.Items[0].Indicators) != 1 {
+				t.Errorf("indicators %v, want that of the other extractor", out.Items[0].Indicators)
+			}
+		})
+	}
+}
+
+// TestWorkLeftUndoneIsNotCommitted: an extractor that cannot work, through no
+// fault of the mail, leaves the mail for the next run.
+func TestWorkLeftUndoneIsNotCommitted(t *testing.T) {
+	e, err := engine.NewProcessor(engine.Config{
+		Parser: enginetest.Parser{}, Rules: enginetest.Rules{},
+		Extractors: []engine.Extractor{enginetest.Words{Name: "words"}, failing{enginetest.Words{Name: "failing"}, fmt.Errorf("switched off: %w", engine.ErrTemporary)}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := enginetest.Mail("1", "a", "ioc-1")
+	if out, err := e.Process(t.Context(), d); !errors.Is(err, engine.ErrTemporary) || out != nil || !strings.Contains(err.Error(), "extractor failing: switched off") {
+		t.Errorf("outcome %v, error %v; want no outcome and a temporary error that names the extractor", out, err)
 	}
 }

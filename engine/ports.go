@@ -115,8 +115,11 @@ type Defaults struct {
 
 // Extractor finds indicators. Info and Wants are cheap and pure; Extract is
 // called from several goroutines, must be deterministic, and must return soon
-// after ctx ends. An error is a defect of the message; findings returned beside
-// it count.
+// after ctx ends. An error is a defect of the message, with the code of its
+// DefectCode method if it has one; findings returned beside it count. An error
+// wrapping ErrTemporary says that the extractor could not do its work through no
+// fault of the mail: nothing of the outcome is committed, and the mail is left
+// for the next run.
 type Extractor interface {
 	Info() ExtractorInfo
 	Wants(part PartInfo) bool
@@ -134,7 +137,7 @@ type ExtractorInfo struct {
 // PartInfo is what an extractor is told of a part before it sees it.
 type PartInfo struct {
 	ID     string // MIME path, "subject", "header"
-	Kind   string // text, html, header, subject, name, attachment
+	Kind   string // text, html, header, subject, name, attachment (its text), raw (its bytes)
 	MIME   string
 	Name   string
 	SHA256 string
@@ -149,11 +152,12 @@ type Input struct {
 	Config    json.RawMessage // from the configuration or the rule; nil when none
 }
 
-// InputPart is one text, decoded to UTF-8.
+// InputPart is one text, decoded to UTF-8, or the bytes of an attachment.
 type InputPart struct {
 	PartInfo
-	Text string
-	Page *Page // the projection of an HTML part, or the links of an attachment; else nil
+	Text    string
+	Page    *Page // the projection of an HTML part, or the links of an attachment; else nil
+	Content Blob  // of kind raw; else nil
 }
 
 // Unpacker opens an attachment: decrypts, unpacks, reads its text. It fills the

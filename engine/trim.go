@@ -31,7 +31,7 @@ func applyTrims(it *Item) {
 // inCut tells whether a spot lies wholly in what was trimmed. One that
 // straddles the edge stays: a trim never mangles an indicator.
 func (it *Item) inCut(s Spot) bool {
-	if s.Context == InHeader || s.Context == InSubject || s.Context == InName || s.Context == InContent {
+	if s.Context == InHeader || s.Context == InSubject || s.Context == InName || s.Context == InContent || s.Context == InSource {
 		return false
 	}
 	cuts := it.cutText

@@ -191,7 +191,7 @@ var fieldDocs = map[string]string{
 	"indicator.type":       "its type: FQDN, URL, IP Address, ...",
 	"indicator.value":      "its value in canonical form",
 	"indicator.original":   "as it first stood in the mail",
-	"indicator.contexts":   "in what kinds of places it stood: text, hidden, link, reference, header, subject, name, attachment, url",
+	"indicator.contexts":   "in what kinds of places it stood: text, hidden, link, reference, header, subject, name, attachment, url, source",
 	"indicator.parts":      "in which parts it stood",
 	"indicator.flags":      "defanged, private, reserved, wrapped, opaque_redirect, mismatch, homograph, derived, unlisted, userinfo, checked",
 	"indicator.extractors": "which extractors found it",

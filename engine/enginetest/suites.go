@@ -112,15 +112,17 @@ func checkExtractor(t *testing.T, x engine.Extractor, info engine.ExtractorInfo,
 	if diff := cmp.Diff(first, second, cmpopts.EquateEmpty()); diff != "" || (err == nil) != (err2 == nil) {
 		t.Errorf("not deterministic: %v, %v\n%s", err, err2, diff)
 	}
-	sizes := map[string]int{}
+	sizes := map[place]int{}
 	for _, p := range in.Parts {
-		sizes[p.ID] = len(p.Text)
+		read, source := len(p.Text), p.Size
 		if p.Page != nil {
-			sizes[p.ID] = len(p.Page.InnerText)
+			read = len(p.Page.InnerText)
 		}
+		sizes[place{p.ID, false}] = max(read, sizes[place{p.ID, false}])
+		sizes[place{p.ID, true}] = max(source, sizes[place{p.ID, true}])
 	}
 	for _, f := range first {
-		size, known := sizes[f.Spot.Part]
+		size, known := sizes[place{f.Spot.Part, f.Spot.Context == engine.InSource}]
 		switch {
 		case f.Type == "" || f.Value == "":
 			t.Errorf("finding without type or value: %+v", f)
@@ -134,6 +136,12 @@ func checkExtractor(t *testing.T, x engine.Extractor, info engine.ExtractorInfo,
 			t.Errorf("span %+v of %q lies outside its part of %d bytes", f.Spot.Span, f.Value, size)
 		}
 	}
+}
+
+// place is a text that spans are counted in: what is read of a part, or its source.
+type place struct {
+	part   string
+	source bool
 }
 
 // SinkState describes what a sink holds, in any form in which equal states are
