@@ -19,7 +19,7 @@ const (
 
 // extract runs the chosen extractors over the item and merges what they find.
 func (p *processing) extract(it *Item) {
-	parts := inputParts(it.Message, it.Decision.Extract.From)
+	parts := InputParts(it.Message, it.Decision.Extract.From)
 	m := merger{index: map[identity]*merged{}, max: p.engine.cfg.Limits.Findings, item: it}
 	chosen, unknown := p.choose(it.Decision.Extract)
 	for _, name := range unknown {
@@ -99,8 +99,10 @@ func (p *processing) run(x Extractor, msg *Message, parts []InputPart, config ma
 	return x.Extract(p.ctx, in)
 }
 
-// inputParts are what extractors may see of an item, in a fixed order.
-func inputParts(msg *Message, from []string) []InputPart {
+// InputParts are what extractors may see of a message, in a fixed order. from
+// lists body, attachments and headers; nil means what is looked at unless a rule
+// says otherwise: body and attachments.
+func InputParts(msg *Message, from []string) []InputPart {
 	wants := func(kind string) bool { return from == nil || slices.Contains(from, kind) }
 	var parts []InputPart
 	add := func(p InputPart) {
