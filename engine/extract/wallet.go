@@ -9,14 +9,21 @@ import (
 
 const base58 = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 
-// validBase58Check verifies a legacy Bitcoin address: 25 bytes of which the
-// last four are the start of the double SHA-256 of the rest, version 0 or 5.
+// validBase58Check verifies a legacy Bitcoin address: version 0 or 5.
 func validBase58Check(s string) bool {
+	version, ok := base58Check(s)
+	return ok && (version == 0 || version == 5)
+}
+
+// base58Check verifies an address in the form that Bitcoin and its kin have: 25
+// bytes, the version first, of which the last four are the start of the double
+// SHA-256 of the rest.
+func base58Check(s string) (version byte, ok bool) {
 	var out [25]byte
 	for i := 0; i < len(s); i++ {
 		carry := strings.IndexByte(base58, s[i])
 		if carry < 0 {
-			return false
+			return 0, false
 		}
 		for k := len(out) - 1; k >= 0; k-- {
 			carry += 58 * int(out[k])
@@ -24,12 +31,12 @@ func validBase58Check(s string) bool {
 			carry >>= 8
 		}
 		if carry != 0 {
-			return false
+			return 0, false
 		}
 	}
 	first := sha256.Sum256(out[:21])
 	second := sha256.Sum256(first[:])
-	return (out[0] == 0 || out[0] == 5) && [4]byte(second[:4]) == [4]byte(out[21:])
+	return out[0], [4]byte(second[:4]) == [4]byte(out[21:])
 }
 
 const bech32Alphabet = "qpzry9x8gf2tvdw0s3jn54khce6mua7l"
