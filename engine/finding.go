@@ -81,13 +81,15 @@ type Indicator struct {
 	Contexts   []string `expr:"contexts"`   // names of Context, in order of Context, each once
 	Parts      []string `expr:"parts"`      // where it stood, each once
 	Flags      []string `expr:"flags"`      // union over the occurrences; `mismatch` and `defanged` if any has it
+	Extractor  string   `expr:"extractor"`  // that found it first, in the order of the configuration
 	Extractors []string `expr:"extractors"` // sorted
 	Derived    bool     `expr:"derived"`    // only ever found inside another indicator
 	Domain     Domain   `expr:"domain"`     // of a URL, address or host
 	Count      int      `expr:"count"`      // occurrences
 
+	Extra map[string]string `expr:"attributes"` // what extractors add: confidence, wrapper, ...
+
 	Spots []Spot
-	Extra map[string]string
 }
 
 // Verdict is what the keep rules say of one indicator.

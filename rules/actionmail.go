@@ -105,6 +105,9 @@ func (l *loader) known(n *yamlfile.Node, name, what string, names []string) {
 	}
 	d := n.Errorf("unknown %s %s", what, name)
 	d.Suggest(name, names)
+	if d.Hint == "" {
+		d.Hint = what + "s are declared in the configuration, which -c names"
+	}
 	l.Add(d)
 }
 
@@ -158,8 +161,26 @@ func readExtract(l *loader, _ *Rule, n *yamlfile.Node) resolver {
 			return nil
 		}
 		e.Config, _ = plainValue(f.Get("config")).(map[string]any)
+		l.checkConfig(f.Get("config"), &e)
 	}
 	return one(e)
+}
+
+// checkConfig asks each extractor that is named about its configuration.
+func (l *loader) checkConfig(n *yamlfile.Node, e *engine.Extract) {
+	if l.opt.CheckConfig == nil {
+		return
+	}
+	raw, err := json.Marshal(e.Config)
+	if err != nil {
+		l.Add(n.Errorf("config: %v", err))
+		return
+	}
+	for _, name := range slices.Concat(e.Use, e.Only) {
+		if err := l.opt.CheckConfig(name, raw); err != nil {
+			l.Add(n.Errorf("config of extractor %s: %v", name, err))
+		}
+	}
 }
 
 // plainValue turns YAML into what JSON can hold.

@@ -2,6 +2,7 @@ package rules
 
 import (
 	"cmp"
+	"encoding/json"
 	"errors"
 	"io"
 	"io/fs"
@@ -27,11 +28,12 @@ type File struct {
 
 // Options is what the rule files are checked against.
 type Options struct {
-	Limits     engine.Limits
-	Secrets    []string                                 // known names of secrets; nil: not checked
-	Extractors []string                                 // known names of extractors; nil: not checked
-	Sinks      []string                                 // known names of sinks; nil: not checked
-	Open       func(path string) (io.ReadCloser, error) // opens list files; nil: the file system
+	Limits      engine.Limits
+	Secrets     []string                                             // known names of secrets; nil: not checked
+	Extractors  []string                                             // known names of extractors; nil: not checked
+	Sinks       []string                                             // known names of sinks; nil: not checked
+	CheckConfig func(extractor string, config json.RawMessage) error // tells what is wrong with an extractor's configuration; nil: not checked
+	Open        func(path string) (io.ReadCloser, error)             // opens list files; nil: the file system
 }
 
 // Load reads rule files as one set. All mistakes of all files are returned at
