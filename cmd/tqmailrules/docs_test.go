@@ -15,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/tqmailrules/tqmailrules/cmd/tqmailrules/internal/settings"
+	"github.com/tqmailrules/tqmailrules/engine/extract"
 	"github.com/tqmailrules/tqmailrules/rules/ruletest"
 )
 
@@ -195,7 +196,7 @@ func TestReferencePagesNameEveryKey(t *testing.T) {
 		page string
 		keys []string
 	}{
-		{"configuration.md", strings.Fields("instance mailbox sources rules extractors secrets sinks store files limits log name own_domains auth_servers path paths dir message header memory text depth nesting parts links findings items fuel workers to verbosity env file")},
+		{"configuration.md", strings.Fields("instance mailbox sources rules extractors cache secrets sinks store files limits log name own_domains auth_servers path paths dir message header memory text depth nesting parts links findings items fuel workers to verbosity env file wasm sha256 key signature config breaker default stack output module deadline fuel_per_mib deadline_per_mib regex flags type value strip transform validator from attributes confidence matches")},
 		{"tests.md", strings.Fields("rules mailbox cases name messages clock golden mail raw folder at expect disposition ships matches not_matches exactly errors tags score actions defects dropped trimmed event events files indicators not_indicators only_indicators related sinks")},
 	}
 	for _, tt := range tests {
@@ -203,6 +204,26 @@ func TestReferencePagesNameEveryKey(t *testing.T) {
 		for _, k := range tt.keys {
 			if !regexp.MustCompile(`\b` + k + `\b`).MatchString(page) {
 				t.Errorf("%s does not name %s", tt.page, k)
+			}
+		}
+	}
+}
+
+// TestSettingsKnowWhatPatternsCanDo holds the words that the configuration takes,
+// and its page, to those that the extractor takes.
+func TestSettingsKnowWhatPatternsCanDo(t *testing.T) {
+	page := read(t, "../../docs/reference/configuration.md")
+	for _, words := range [][2][]string{
+		{settings.Validators, extract.Validators()},
+		{settings.Transforms, extract.Transforms()},
+		{settings.PatternKinds, extract.PatternKinds()},
+	} {
+		if diff := cmp.Diff(words[0], words[1]); diff != "" {
+			t.Errorf("(-settings +extractor):\n%s", diff)
+		}
+		for _, w := range words[0] {
+			if !strings.Contains(page, "`"+w+"`") {
+				t.Errorf("configuration.md does not name %s", w)
 			}
 		}
 	}

@@ -50,7 +50,7 @@ func mod97(s string) int {
 		case isDigit(c):
 			sum = (10*sum + int(c-'0')) % 97
 		case isLetter(c):
-			sum = (100*sum + int(c|0x20-'a') + 10) % 97
+			sum = (100*sum + int((c|0x20)-'a') + 10) % 97
 		default:
 			return -1
 		}
@@ -91,7 +91,7 @@ func validISIN(s string) bool {
 		if c := s[i]; isDigit(c) {
 			digits = append(digits, c)
 		} else {
-			n := c | 0x20 - 'a' + 10
+			n := (c | 0x20) - 'a' + 10
 			digits = append(digits, '0'+n/10, '0'+n%10)
 		}
 	}

@@ -63,7 +63,7 @@ func groupName(s string) (name, rest string, ok bool) {
 
 func groupIndex(expression *regexp.Regexp, name string) (int, error) {
 	if n, err := strconv.Atoi(name); err == nil {
-		if n > expression.NumSubexp() {
+		if n < 0 || n > expression.NumSubexp() {
 			return 0, fmt.Errorf("there is no group %d: the expression has %d", n, expression.NumSubexp())
 		}
 		return n, nil

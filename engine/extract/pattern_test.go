@@ -184,6 +184,7 @@ func TestPatternRefusesWhatIsWrong(t *testing.T) {
 		{"bad expression", func(c *extract.PatternConfig) { c.Regexp = "(" }, "regexp: error parsing regexp: missing closing )"},
 		{"empty match", func(c *extract.PatternConfig) { c.Regexp = "a*" }, "regexp: it matches the empty text"},
 		{"group beyond the last", func(c *extract.PatternConfig) { c.Value = "$3" }, "value: there is no group 3: the expression has 2"},
+		{"group before the first", func(c *extract.PatternConfig) { c.Value = "${-1}" }, "value: there is no group -1"},
 		{"group of another name", func(c *extract.PatternConfig) { c.Value = "${m}" }, `value: there is no group "m"`},
 		{"name that goes on", func(c *extract.PatternConfig) { c.Value = "$1st" }, `value: there is no group "1st"`},
 		{"lonely dollar", func(c *extract.PatternConfig) { c.Value = "5 $" }, "value: a $ without the name of a group; write $$ for the sign"},

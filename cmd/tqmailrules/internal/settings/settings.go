@@ -22,16 +22,18 @@ import (
 
 // Config is a configuration file, checked.
 type Config struct {
-	Instance string
-	Mailbox  Mailbox
-	Sources  []Source
-	Rules    []string // paths or patterns
-	Secrets  map[string]Secret
-	Sinks    []Sink
-	Files    Files
-	Limits   engine.Limits
-	Workers  int // 0 means the number of processors
-	Log      Log
+	Instance   string
+	Mailbox    Mailbox
+	Sources    []Source
+	Rules      []string    // paths or patterns
+	Extractors []Extractor // in the order in which they run
+	Cache      Cache
+	Secrets    map[string]Secret
+	Sinks      []Sink
+	Files      Files
+	Limits     engine.Limits
+	Workers    int // 0 means the number of processors
+	Log        Log
 }
 
 // Mailbox says whose mailbox the sources read.
@@ -77,7 +79,7 @@ var (
 	sinkKinds   = map[string]bool{"sqlite": true, "jsonl": true, "threatq": false, "stix": false}
 )
 
-var topKeys = []string{"instance", "mailbox", "sources", "rules", "extractors", "secrets", "sinks", "store", "files", "limits", "log"}
+var topKeys = []string{"instance", "mailbox", "sources", "rules", "extractors", "cache", "secrets", "sinks", "store", "files", "limits", "log"}
 
 // Parse reads the configuration in data, which came from the file name.
 func Parse(name string, data []byte) (*Config, yamlfile.Diagnostics) {
@@ -116,12 +118,13 @@ func (r *reader) config(n *yamlfile.Node) *Config {
 	cfg.Mailbox = r.mailbox(f.Get("mailbox"))
 	cfg.Sources = r.sources(f.Get("sources"))
 	cfg.Rules = r.paths(f.Get("rules"), "rules")
+	cfg.Extractors = r.extractors(f.Get("extractors"))
+	cfg.Cache = r.cache(f.Get("cache"))
 	cfg.Secrets = r.secrets(f.Get("secrets"))
 	cfg.Sinks = r.sinks(f.Get("sinks"))
 	cfg.Files = r.files(f.Get("files"))
 	r.limits(f.Get("limits"), cfg)
 	r.log(f.Get("log"), &cfg.Log)
-	r.notBuilt(f.Get("extractors"), "extractor modules")
 	r.notBuilt(f.Get("store"), "the durable store")
 	return cfg
 }

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/tqmailrules/tqmailrules/cmd/tqmailrules/internal/settings"
 	"github.com/tqmailrules/tqmailrules/engine"
@@ -47,7 +48,7 @@ func TestConfigurationIsRead(t *testing.T) {
 		Workers: 2,
 		Log:     settings.Log{To: "stdout", Verbosity: 3},
 	}
-	if diff := cmp.Diff(want, got); diff != "" {
+	if diff := cmp.Diff(want, got, cmpopts.IgnoreUnexported(settings.Extractor{})); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -67,7 +68,7 @@ func TestEveryMistakeIsToldAtItsPlace(t *testing.T) {
 		{"size without unit name", base("limits: { message: 5 parsecs }"), `"5 parsecs" is no size`},
 		{"overflowing size", base("limits: { message: 99999999999TiB }"), "is no size"},
 		{"verbosity", base("log: { verbosity: 9 }"), "log.verbosity"},
-		{"kind of another build", base("") + "extractors: []", "not part of this build"},
+		{"part of another build", base("") + "store: { path: state.db }", "not part of this build"},
 		{"unknown sink", "sources: []\nrules: []\nsinks: [ { sqlit: { path: x } } ]", "did you mean sqlite?"},
 		{"two sinks of a name", "sources: []\nrules: []\nsinks: [ { jsonl: { path: x } }, { jsonl: { path: y } } ]", "two sinks are named jsonl"},
 		{"empty file", "", "c.yaml:1"},
@@ -91,6 +92,7 @@ func TestEveryMistakeIsToldAtItsPlace(t *testing.T) {
 func FuzzParse(f *testing.F) {
 	f.Add([]byte(full))
 	f.Add([]byte("secrets: { a: hunter2 }"))
+	f.Add([]byte(minimal + "extractors: [ { name: a, regex: 'a(b', value: $1, type: x }, { name: b, wasm: w, sha256: any, limits: { fuel: 5M }, config: { a: [1, .inf] } } ]"))
 	f.Add([]byte("sources: [ { files: { path: [a, {}] } } ]\nlimits: { message: -1MiB }"))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		cfg, diags := settings.Parse("c.yaml", data)
