@@ -1,0 +1,113 @@
+// Package meter makes a WebAssembly module count its own steps.
+//
+// A host cannot interrupt a module that it has compiled to machine code, except
+// at a price that makes every module many times slower. So the module is
+// rewritten before it is compiled: it keeps what is left of its fuel in a global
+// and calls the host, at [Tick], when that is used up. The host decides there
+// whether it goes on.
+//
+// # What is charged
+//
+// A unit of fuel is one instruction; block, loop, else, end and nop are free. A
+// function is charged the instructions outside its loops when it is entered, a
+// loop those of one round whenever its head is reached, inner loops apart.
+// memory.fill, memory.copy and memory.init cost one unit more for each 8 bytes
+// or part of them, table.fill, table.copy, table.init and table.grow one for each
+// entry, memory.grow 8,192 for each page, all before they are carried out, whether
+// they succeed or trap. What a call charges depends on nothing else, so it is the
+// same on every machine.
+//
+// # Where the count is
+//
+// Machine code keeps globals in memory and locals in registers. A function with a
+// loop that calls nothing takes the count into a local when it is entered, and
+// gives it back before calls and when it is left. The host sees the true count
+// in every call it gets and after every call that returns; after a trap it may
+// see an older one.
+//
+// Such a loop also has its call of Tick outside itself, in a second loop around
+// the first. With the call inside, the compiler would have to keep what the loop
+// changes in memory, in every round, for a call that comes once in a million.
+//
+//	block                      ;; the loop is left through here
+//	  loop                     ;; entered anew after each refill
+//	    block                  ;; the quantum is used up: to its end
+//	      if overdrawn: br 0   ;; never falls in before the first round, but see leafLoop
+//	      loop
+//	        charge; if overdrawn: br 1
+//	        ...
+//	      end
+//	      br 2
+//	    end
+//	    call tick
+//	    br 0
+//	  end
+//	end
+//
+// # Stack
+//
+// A function that calls others takes what its frame needs, by an estimate, from a
+// second global, and traps below zero. Host and compiler have stacks of their own
+// size, which differ; this one is the same everywhere.
+//
+// # What is refused
+//
+// Everything outside WebAssembly 2.0 without threads, and what passes a cap of
+// [Limits], is refused while reading, before anything is allocated for it. Types
+// are not checked: that is the compiler's part. A rewritten module is valid when
+// the module was.
+//
+// Section numbers in this package are those of the WebAssembly Core Specification
+// 2.0, of which chapter 5 describes the format.
+package meter
+
+// Version names the rewriting. Compiled modules are cached under it, so it changes
+// whenever the output does.
+const Version = "1"
+
+// Names of what Rewrite adds.
+const (
+	// Module is where the one added import comes from.
+	Module = "tqx.meter"
+	// Tick is that import, (i64 left) -> (i64 next). It is called when the quantum
+	// is used up, with what is left of it, which is below zero by what was overdrawn.
+	// Its result is what the module has from then on.
+	Tick = "tick"
+	// Fuel is an exported mutable i64: what is left of the quantum. It is 0 at first.
+	Fuel = "tqx.fuel"
+	// Stack is an exported mutable i64: bytes of frames that are free. It is below
+	// zero after a trap if and only if the stack was used up. It is Limits.Stack at first.
+	Stack = "tqx.stack"
+	// Refused is an exported mutable i32: how often memory.grow has answered -1.
+	Refused = "tqx.refused"
+)
+
+// reserved begins the names of exports that only Rewrite may add.
+const reserved = "tqx."
+
+// Rewrite returns the module with its steps counted, or an *Error when it is no
+// module, passes a cap, or needs what a host of this package does not give: an
+// imported memory, table or global, an export whose name begins with "tqx.". The
+// same bytes give the same result. Custom sections are dropped, except for the
+// names of functions, which stack traces show.
+func Rewrite(wasm []byte, l Limits) ([]byte, error) {
+	m, err := decode(wasm, l.orDefault())
+	if err != nil {
+		return nil, err
+	}
+	if err := m.selfContained(); err != nil {
+		return nil, err
+	}
+	return rewrite(m), nil
+}
+
+// Inspect reads what stands in a module, without running or compiling it. It
+// refuses what Rewrite refuses, except for what the module imports and exports,
+// which it reports.
+func Inspect(wasm []byte, l Limits) (*Info, error) {
+	m, err := decode(wasm, l.orDefault())
+	if err != nil {
+		return nil, err
+	}
+	return m.info(), nil
+}
