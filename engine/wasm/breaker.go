@@ -1,0 +1,62 @@
+package wasm
+
+import (
+	"context"
+	"fmt"
+	"sync"
+
+	"github.com/tqmailrules/tqmailrules/engine"
+)
+
+// Breaker switches an extractor off for the rest of a run after n failures in a
+// row, so that a broken module does not cost its whole budget on every mail. From
+// then on its error wraps engine.ErrTemporary: mails are left for the next run and
+// not shipped without its findings, so what is shipped never depends on the order
+// of mails. It is for the engine's run only, and safe for concurrent use.
+type Breaker struct {
+	engine.Extractor
+	n    int
+	trip func(reason error)
+
+	mu     sync.Mutex
+	failed int   // in a row
+	off    error // why it is off; nil while it is on
+}
+
+var _ engine.Extractor = (*Breaker)(nil)
+
+// NewBreaker wraps an extractor. trip is called once, when it is switched off.
+func NewBreaker(x engine.Extractor, n int, trip func(reason error)) *Breaker {
+	return &Breaker{Extractor: x, n: n, trip: trip}
+}
+
+// Extract implements engine.Extractor.
+func (b *Breaker) Extract(ctx context.Context, in engine.Input) ([]engine.Finding, error) {
+	if err := b.isOff(); err != nil {
+		return nil, err
+	}
+	found, err := b.Extractor.Extract(ctx, in)
+	if ctx.Err() == nil {
+		b.count(err)
+	}
+	return found, err
+}
+
+func (b *Breaker) isOff() error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.off
+}
+
+func (b *Breaker) count(err error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if err == nil {
+		b.failed = 0
+		return
+	}
+	if b.failed++; b.failed == b.n {
+		b.off = fmt.Errorf("%w: switched off for this run after %d failures in a row, the last: %v", engine.ErrTemporary, b.n, err)
+		b.trip(b.off)
+	}
+}

@@ -1,0 +1,118 @@
+package wasm
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/tetratelabs/wazero"
+	"github.com/tetratelabs/wazero/api"
+	"github.com/tetratelabs/wazero/experimental"
+
+	"github.com/tqmailrules/tqmailrules/engine/wasm/meter"
+)
+
+// wazeroVersion names the version in go.mod; machine code is cached under it.
+const wazeroVersion = "v1.12.0"
+
+// runner is a runtime of wazero with what modules may import from it.
+type runner struct {
+	wazero.Runtime
+	memories *memories
+}
+
+func (h *Host) newRunner(ctx context.Context, cache wazero.CompilationCache) (*runner, error) {
+	config := wazero.NewRuntimeConfig().WithCoreFeatures(api.CoreFeaturesV2)
+	if cache != nil {
+		config = config.WithCompilationCache(cache)
+	}
+	r := &runner{wazero.NewRuntimeWithConfig(ctx, config), &memories{}}
+	return r, exportHostModules(ctx, r.Runtime)
+}
+
+func (r *runner) close(ctx context.Context) error {
+	err := r.Close(ctx)
+	r.memories.close()
+	return err
+}
+
+// compiled is a module in machine code.
+type compiled struct {
+	wazero.CompiledModule
+	on *runner
+}
+
+func (c *compiled) instantiate(ctx context.Context, config wazero.ModuleConfig) (api.Module, error) {
+	return c.on.InstantiateModule(experimental.WithMemoryAllocator(ctx, c.on.memories), c.CompiledModule, config)
+}
+
+// compile rewrites a module and translates it to machine code, or takes that from
+// the cache. A cache that fails (a broken file, a full disk) costs time only: the
+// module is compiled without it, and the cache emptied.
+func (h *Host) compile(ctx context.Context, module []byte, limits Limits) (*compiled, error) {
+	metered, err := meter.Rewrite(module, limits.caps())
+	if err != nil {
+		return nil, refused("%v", err)
+	}
+	code, err := h.cached.CompileModule(ctx, metered)
+	if err == nil {
+		return &compiled{code, h.cached}, nil
+	}
+	if h.cfg.Cache == "" {
+		return nil, refused("compile: %s", firstLine(err.Error()))
+	}
+	plain, plainErr := h.plain(ctx)
+	if plainErr != nil {
+		return nil, plainErr
+	}
+	code, plainErr = plain.CompileModule(ctx, metered)
+	if plainErr != nil {
+		return nil, refused("compile: %s", firstLine(plainErr.Error()))
+	}
+	h.cfg.Log.Warn("module cache failed and is emptied", "err", err)
+	os.RemoveAll(cacheFolder(h.cfg.Cache))
+	return &compiled{code, plain}, nil
+}
+
+// plain is a runner without a cache, made when it is needed.
+func (h *Host) plain(ctx context.Context) (*runner, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.uncached != nil {
+		return h.uncached, nil
+	}
+	r, err := h.newRunner(ctx, nil)
+	h.uncached = r
+	return r, err
+}
+
+// cacheFolder is where this version of the host keeps its machine code. wazero
+// names files by the digest of the rewritten module, writes them whole, and moves
+// them into place, so several processes may share the folder.
+func cacheFolder(dir string) string {
+	return filepath.Join(dir, "meter"+meter.Version+"-wazero-"+wazeroVersion)
+}
+
+// openCache makes the folder if it is not there, and refuses one that others may
+// write to or read.
+func openCache(dir string) (wazero.CompilationCache, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, err
+	}
+	info, err := os.Lstat(dir)
+	switch {
+	case err != nil:
+		return nil, err
+	case !info.IsDir():
+		return nil, fmt.Errorf("%s is no folder", dir)
+	}
+	if err := private(info); err != nil {
+		return nil, fmt.Errorf("%s %w", dir, err)
+	}
+	sub := cacheFolder(dir)
+	if err := os.MkdirAll(sub, 0o700); err != nil {
+		return nil, err
+	}
+	return wazero.NewCompilationCacheWithDir(sub)
+}
