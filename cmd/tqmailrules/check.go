@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/tqmailrules/tqmailrules/cmd/tqmailrules/internal/settings"
 	"github.com/tqmailrules/tqmailrules/cmd/tqmailrules/internal/ui"
 	"github.com/tqmailrules/tqmailrules/internal/yamlfile"
 	"github.com/tqmailrules/tqmailrules/rules"
@@ -37,8 +38,8 @@ type check struct {
 	json, list bool
 }
 
-func (c *check) run(_ context.Context, a *app, args []string) exit {
-	set, diags, code := c.load(a, args)
+func (c *check) run(ctx context.Context, a *app, args []string) exit {
+	set, diags, code := c.load(ctx, a, args)
 	if code != exitOK {
 		return code
 	}
@@ -59,27 +60,20 @@ func (c *check) run(_ context.Context, a *app, args []string) exit {
 
 // load reads the configuration, if any, and its rules; every diagnostic of both
 // comes back together.
-func (c *check) load(a *app, args []string) (*rules.Set, yamlfile.Diagnostics, exit) {
-	opt := rules.Options{Extractors: extractorNames()}
-	var diags yamlfile.Diagnostics
-	if c.config != "" {
-		cfg, found, err := readConfig(c.config)
-		if err != nil {
-			return nil, nil, a.usage("check", "%v", err)
-		}
-		diags = found
-		if cfg != nil {
-			opt = ruleOptions(cfg, true)
-			args = append(args, cfg.Rules...)
-		}
+func (c *check) load(ctx context.Context, a *app, args []string) (*rules.Set, yamlfile.Diagnostics, exit) {
+	cfg, f, diags, code := c.configured(ctx, a)
+	if code != exitOK {
+		return nil, nil, code
 	}
+	defer f.close()
+	args = append(args, cfg.Rules...)
 	if len(args) == 0 {
 		if len(diags.Errors()) > 0 {
 			return nil, diags, exitOK
 		}
 		return nil, nil, a.usage("check", "no rule files given")
 	}
-	set, more, err := loadRules(args, opt)
+	set, more, err := loadRules(args, ruleOptions(cfg, f, c.config != ""))
 	if err != nil {
 		return nil, nil, a.usage("check", "%v", err)
 	}
@@ -87,6 +81,26 @@ func (c *check) load(a *app, args []string) (*rules.Set, yamlfile.Diagnostics, e
 		more = append(more, set.Expired(a.now())...)
 	}
 	return set, append(diags, more...), exitOK
+}
+
+// configured reads the configuration, if there is one, and loads its extractors, as
+// far as that goes.
+func (c *check) configured(ctx context.Context, a *app) (*settings.Config, *finders, yamlfile.Diagnostics, exit) {
+	if c.config == "" {
+		return &settings.Config{}, builtin(), nil, exitOK
+	}
+	cfg, diags, err := readConfig(c.config)
+	if err != nil {
+		return nil, nil, nil, a.usage("check", "%v", err)
+	}
+	if cfg == nil {
+		return &settings.Config{}, builtin(), diags, exitOK
+	}
+	f, more, err := a.finders(ctx, cfg)
+	if err != nil {
+		return nil, nil, nil, a.fail(err)
+	}
+	return cfg, f, append(diags, more...), exitOK
 }
 
 func (c *check) text(a *app, set *rules.Set) {

@@ -8,11 +8,9 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/tqmailrules/tqmailrules/cmd/tqmailrules/internal/settings"
 	"github.com/tqmailrules/tqmailrules/cmd/tqmailrules/internal/ui"
 	"github.com/tqmailrules/tqmailrules/engine"
 	"github.com/tqmailrules/tqmailrules/examples"
-	"github.com/tqmailrules/tqmailrules/rules"
 )
 
 var demoCommand = command{
@@ -53,22 +51,18 @@ func (a *app) demo(ctx context.Context, dir string) exit {
 		return a.fail(err)
 	}
 	rc := rulesAndConfig{config: config}
-	set, cfg, code := rc.load(a, "demo")
+	l, code := rc.load(ctx, a, "demo")
 	if code != exitOK {
 		return code
 	}
+	defer l.close()
 	fmt.Fprintf(a.out, "$ tqmailrules run -c %s\n", config)
-	sum, err := a.demoRun(ctx, cfg, set)
+	sum, _, err := a.work(ctx, l)
 	if err != nil {
 		return a.fail(err)
 	}
 	writeSummary(a.out, sum)
 	return worst(a.demoTables(ctx, filepath.Join(dir, "results.db"), config), demoStatus(sum))
-}
-
-func (a *app) demoRun(ctx context.Context, cfg *settings.Config, set *rules.Set) (engine.Summary, error) {
-	sum, _, err := a.work(ctx, cfg, set)
-	return sum, err
 }
 
 // demoStatus is fine with quarantined mail: one of the examples is no mail.

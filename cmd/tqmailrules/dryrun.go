@@ -7,11 +7,9 @@ import (
 	"sync"
 
 	"github.com/tqmailrules/tqmailrules/cmd/tqmailrules/internal/report"
-	"github.com/tqmailrules/tqmailrules/cmd/tqmailrules/internal/settings"
 	"github.com/tqmailrules/tqmailrules/cmd/tqmailrules/internal/ui"
 	"github.com/tqmailrules/tqmailrules/engine"
 	"github.com/tqmailrules/tqmailrules/engine/store/mem"
-	"github.com/tqmailrules/tqmailrules/rules"
 )
 
 var dryRunCommand = command{
@@ -53,19 +51,20 @@ func (d *dryRun) run(ctx context.Context, a *app, corpus []string) exit {
 	if d.atEnd != "expire" && d.atEnd != "pending" {
 		return a.usage("dry-run", "--at-end is expire or pending, not %q", d.atEnd)
 	}
-	set, cfg, code := d.rc.load(a, "dry-run")
+	l, code := d.rc.load(ctx, a, "dry-run")
 	if code != exitOK {
 		return code
 	}
+	defer l.close()
 	if len(corpus) == 0 {
-		for _, s := range cfg.Sources {
+		for _, s := range l.cfg.Sources {
 			corpus = append(corpus, s.Paths...)
 		}
 	}
 	if len(corpus) == 0 {
 		return a.usage("dry-run", "no corpus given")
 	}
-	src, err := a.openCorpus(corpus, cfg)
+	src, err := a.openCorpus(corpus, l.cfg)
 	if err != nil {
 		return a.usage("dry-run", "%v", err)
 	}
@@ -74,7 +73,7 @@ func (d *dryRun) run(ctx context.Context, a *app, corpus []string) exit {
 	if err != nil {
 		return a.fail(err)
 	}
-	sum, runErr := d.over(ctx, a, set, cfg, src, out, func() int { return len(src.Skipped()) })
+	sum, runErr := d.over(ctx, a, l, src, out, func() int { return len(src.Skipped()) })
 	if err := closeOut(); err != nil && runErr == nil {
 		runErr = err
 	}
@@ -86,18 +85,18 @@ func (d *dryRun) run(ctx context.Context, a *app, corpus []string) exit {
 
 // over runs the loop with a memory store, recording sinks and a clock that
 // stands still.
-func (d *dryRun) over(ctx context.Context, a *app, set *rules.Set, cfg *settings.Config, src engine.Source, out report.Writer, skipped func() int) (engine.Summary, error) {
+func (d *dryRun) over(ctx context.Context, a *app, l *loaded, src engine.Source, out report.Writer, skipped func() int) (engine.Summary, error) {
 	clock := &engine.StillClock{}
 	progress := ui.NewProgress(a.err, a.now())
 	defer progress.Clear()
-	counter := report.NewCounter(ruleCounts(set))
+	counter := report.NewCounter(ruleCounts(l.set))
 	var writeErr error
 	start := a.now()
 	e, err := engine.New(engine.Config{
 		Source: &progressed{Source: src, app: a, p: progress},
-		Parser: parserFor(cfg), Rules: set, Extractors: extractors(), Limits: cfg.Limits, DomainOf: domainOf,
-		Store: mem.New(), Sinks: recordingSinks(cfg, set), Clock: clock, Backlog: 256,
-		Workers: workersOr(max(d.workers, cfg.Workers)),
+		Parser: parserFor(l.cfg), Rules: l.set, Extractors: l.finders.all, Limits: l.cfg.Limits, DomainOf: domainOf,
+		Store: mem.New(), Sinks: recordingSinks(l.cfg, l.set), Clock: clock, Backlog: 256,
+		Workers: workersOr(max(d.workers, l.cfg.Workers)),
 		AtEnd: func() {
 			if d.atEnd == "expire" {
 				clock.Set(engine.EndOfTime)

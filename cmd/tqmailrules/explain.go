@@ -7,7 +7,6 @@ import (
 	"io"
 	"slices"
 
-	"github.com/tqmailrules/tqmailrules/cmd/tqmailrules/internal/settings"
 	"github.com/tqmailrules/tqmailrules/cmd/tqmailrules/internal/ui"
 	"github.com/tqmailrules/tqmailrules/engine"
 	"github.com/tqmailrules/tqmailrules/internal/yamlfile"
@@ -62,19 +61,20 @@ type explained struct {
 }
 
 func (e *explain) run(ctx context.Context, a *app, args []string) exit {
-	set, cfg, code := e.rc.load(a, "explain")
+	l, code := e.rc.load(ctx, a, "explain")
 	if code != exitOK {
 		return code
 	}
+	defer l.close()
 	if len(args) == 0 {
 		return a.usage("explain", "no mail given")
 	}
 	for _, id := range args[1:] {
-		if !hasRule(set, id) {
-			return a.unknownRule(set, id)
+		if !hasRule(l.set, id) {
+			return a.unknownRule(l.set, id)
 		}
 	}
-	src, err := a.openCorpus(args[:1], cfg)
+	src, err := a.openCorpus(args[:1], l.cfg)
 	if err != nil {
 		return a.usage("explain", "%v", err)
 	}
@@ -85,7 +85,7 @@ func (e *explain) run(ctx context.Context, a *app, args []string) exit {
 			return exitOK
 		}
 		if err == nil {
-			err = e.mail(ctx, a, set, cfg, d, args[1:])
+			err = e.mail(ctx, a, l, d, args[1:])
 		}
 		if err != nil {
 			return a.fail(err)
@@ -114,9 +114,9 @@ func (a *app) unknownRule(set *rules.Set, id string) exit {
 	return exitAuthor
 }
 
-func (e *explain) mail(ctx context.Context, a *app, set *rules.Set, cfg *settings.Config, d engine.Delivery, ids []string) error {
+func (e *explain) mail(ctx context.Context, a *app, l *loaded, d engine.Delivery, ids []string) error {
 	p, err := engine.NewProcessor(engine.Config{
-		Parser: parserFor(cfg), Rules: set, Extractors: extractors(), Limits: cfg.Limits, DomainOf: domainOf, Sinks: recordingSinks(cfg, set),
+		Parser: parserFor(l.cfg), Rules: l.set, Extractors: l.finders.all, Limits: l.cfg.Limits, DomainOf: domainOf, Sinks: recordingSinks(l.cfg, l.set),
 	})
 	if err != nil {
 		return err
@@ -127,9 +127,9 @@ func (e *explain) mail(ctx context.Context, a *app, set *rules.Set, cfg *setting
 	}
 	all := []explained{}
 	for _, it := range out.Items {
-		for _, r := range set.Rules() {
+		for _, r := range l.set.Rules() {
 			if len(ids) == 0 || slices.Contains(ids, r.ID) {
-				all = append(all, explainRule(set, out, it, r)...)
+				all = append(all, explainRule(l.set, out, it, r)...)
 			}
 		}
 	}

@@ -46,13 +46,13 @@ func TestDamagedMailIsHandled(t *testing.T) {
 
 func deskProcessor(t *testing.T) *engine.Engine {
 	t.Helper()
-	set, diags, err := loadRules([]string{"../../examples/rules/desk"}, rules.Options{Extractors: extractorNames()})
+	set, diags, err := loadRules([]string{"../../examples/rules/desk"}, rules.Options{Extractors: []string{builtinName}})
 	if err != nil || len(diags.Errors()) > 0 {
 		t.Fatal(err, diags)
 	}
 	cfg := &settings.Config{Mailbox: settings.Mailbox{OwnDomains: []string{"nordhafen.example"}, AuthServers: []string{"mx.nordhafen.example"}}}
 	p, err := engine.NewProcessor(engine.Config{
-		Parser: parserFor(cfg), Rules: set, Extractors: extractors(), DomainOf: domainOf, Sinks: recordingSinks(cfg, set),
+		Parser: parserFor(cfg), Rules: set, Extractors: builtin().all, DomainOf: domainOf, Sinks: recordingSinks(cfg, set),
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 
 	"github.com/tqmailrules/tqmailrules/cmd/tqmailrules/internal/settings"
 	"github.com/tqmailrules/tqmailrules/cmd/tqmailrules/internal/ui"
@@ -53,14 +54,15 @@ func (r *runner) run(ctx context.Context, a *app, args []string) exit {
 		return a.usage("run", "give the configuration with -c, and nothing else")
 	}
 	rc := rulesAndConfig{config: r.config}
-	set, cfg, code := rc.load(a, "run")
+	l, code := rc.load(ctx, a, "run")
 	if code != exitOK {
 		return code
 	}
-	if code := a.refuseUnexecuted(set); code != exitOK {
+	defer l.close()
+	if code := a.refuseUnexecuted(l.set); code != exitOK {
 		return code
 	}
-	sum, quarantined, err := a.work(ctx, cfg, set)
+	sum, quarantined, err := a.work(ctx, l)
 	if err != nil {
 		a.fail(err)
 	}
@@ -92,7 +94,8 @@ func (a *app) refuseUnexecuted(set *rules.Set) exit {
 }
 
 // work wires the engine and runs it to the end of the sources.
-func (a *app) work(ctx context.Context, cfg *settings.Config, set *rules.Set) (sum engine.Summary, held []mem.Quarantine, err error) {
+func (a *app) work(ctx context.Context, l *loaded) (sum engine.Summary, held []mem.Quarantine, err error) {
+	cfg := l.cfg
 	secrets, err := a.secrets(cfg)
 	if err != nil {
 		return sum, nil, err
@@ -112,10 +115,15 @@ func (a *app) work(ctx context.Context, cfg *settings.Config, set *rules.Set) (s
 	}
 	progress := ui.NewProgress(a.err, a.now())
 	defer progress.Clear()
+	watching, stop := context.WithCancel(ctx)
+	var watcher sync.WaitGroup
+	defer watcher.Wait()
+	defer stop()
+	watcher.Go(func() { l.finders.watch(watching, log) })
 	store := mem.New()
 	e, err := engine.New(engine.Config{
 		Source: &progressed{Source: &sequence{sources: sources}, app: a, p: progress},
-		Parser: parserFor(cfg), Rules: set, Extractors: extractors(), Limits: cfg.Limits, DomainOf: domainOf,
+		Parser: parserFor(cfg), Rules: l.set, Extractors: l.finders.guarded(log), Limits: cfg.Limits, DomainOf: domainOf,
 		Store: store, Sinks: sinks, Workers: workersOr(cfg.Workers), Backlog: 256,
 		Run: cfg.Instance + " " + a.now().UTC().Format("20060102T150405.000000000"), Log: log,
 		Observe: func(o *engine.Outcome) {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/xml"
 	"errors"
@@ -39,13 +40,15 @@ examples:
 		fs.BoolVar(&t.json, "json", false, "write results as JSON")
 		fs.StringVar(&t.junit, "junit", "", "write JUnit XML to `file` as well")
 		fs.BoolVar(&t.verbose, "v", false, "name cases that pass too")
+		fs.StringVar(&t.config, "c", "", "`configuration` to take extractors from, for test files that name none")
 		fs.IntVar(&t.cover, "min-cover", 0, "fail when fewer than this `percent` of the rules match in some case")
 		return t.run
 	},
 }
 
 type tester struct {
-	only, junit           string
+	loaded                map[string]*loaded // by configuration; "" is none
+	only, junit, config   string
 	update, json, verbose bool
 	cover                 int
 }
@@ -72,6 +75,12 @@ func (t *tester) run(ctx context.Context, a *app, args []string) exit {
 		return a.usage("test", "%v", err)
 	}
 	all := tested{Results: []ruletest.Result{}, Never: []string{}}
+	t.loaded = map[string]*loaded{}
+	defer func() {
+		for _, l := range t.loaded {
+			l.close()
+		}
+	}()
 	code := exitOK
 	for _, p := range paths {
 		code = worst(code, t.file(ctx, a, p, &all))
@@ -120,7 +129,12 @@ func (t *tester) file(ctx context.Context, a *app, path string, all *tested) exi
 	if code := a.diagnose(diags); code != exitOK {
 		return code
 	}
-	set, diags, err := loadRules(file.Rules, rules.Options{Extractors: extractorNames()})
+	l, code := t.configured(ctx, a, cmp.Or(file.Config, t.config))
+	if code != exitOK {
+		return code
+	}
+	opt := ruleOptions(l.cfg, l.finders, false)
+	set, diags, err := loadRules(file.Rules, opt)
 	if err != nil {
 		return a.usage("test", "%s: %v", path, err)
 	}
@@ -130,11 +144,26 @@ func (t *tester) file(ctx context.Context, a *app, path string, all *tested) exi
 	if code := a.diagnose(file.Check(set)); code != exitOK {
 		return code
 	}
-	return t.cases(ctx, a, set, file, all)
+	return t.cases(ctx, a, set, l.finders, file, all)
 }
 
-func (t *tester) cases(ctx context.Context, a *app, set *rules.Set, file *ruletest.File, all *tested) exit {
-	env := t.env()
+// configured loads the extractors of a configuration, once for all test files.
+func (t *tester) configured(ctx context.Context, a *app, path string) (*loaded, exit) {
+	if l, ok := t.loaded[path]; ok {
+		return l, exitOK
+	}
+	l := &loaded{cfg: &settings.Config{}, finders: builtin()}
+	if path != "" {
+		if code := l.configure(ctx, a, "test", path); code != exitOK {
+			return nil, code
+		}
+	}
+	t.loaded[path] = l
+	return l, exitOK
+}
+
+func (t *tester) cases(ctx context.Context, a *app, set *rules.Set, f *finders, file *ruletest.File, all *tested) exit {
+	env := t.env(f)
 	env.Sinks = set.Sinks()
 	var results []ruletest.Result
 	for i := range file.Cases {
@@ -162,12 +191,12 @@ func (t *tester) cases(ctx context.Context, a *app, set *rules.Set, file *rulete
 	return exitOK
 }
 
-func (t *tester) env() ruletest.Env {
+func (t *tester) env(f *finders) ruletest.Env {
 	env := ruletest.Env{
 		Parser: func(m ruletest.Mailbox) engine.Parser {
 			return parserFor(&settings.Config{Mailbox: settings.Mailbox(m)})
 		},
-		Extractors: extractors(), DomainOf: domainOf,
+		Extractors: f.all, DomainOf: domainOf,
 		Store:    func() engine.Store { return mem.New() },
 		ReadFile: os.ReadFile,
 	}

@@ -46,7 +46,7 @@ type build struct {
 func thisBuild() build {
 	return build{
 		Version: versionText(), Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH,
-		Sources: []string{"files"}, Sinks: []string{"jsonl", "sqlite"}, Extractors: extractorNames(), Planned: plannedKinds(),
+		Sources: []string{"files"}, Sinks: []string{"jsonl", "sqlite"}, Extractors: []string{builtinName, "wasm", "regex"}, Planned: plannedKinds(),
 	}
 }
 

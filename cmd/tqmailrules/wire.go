@@ -10,7 +10,6 @@ import (
 	"github.com/tqmailrules/tqmailrules/cmd/tqmailrules/internal/settings"
 	"github.com/tqmailrules/tqmailrules/cmd/tqmailrules/internal/ui"
 	"github.com/tqmailrules/tqmailrules/engine"
-	"github.com/tqmailrules/tqmailrules/engine/extract"
 	"github.com/tqmailrules/tqmailrules/engine/mail"
 	"github.com/tqmailrules/tqmailrules/engine/source/files"
 	"github.com/tqmailrules/tqmailrules/internal/names"
@@ -35,18 +34,6 @@ func plannedKinds() (kinds []string) {
 	}
 	slices.Sort(kinds)
 	return kinds
-}
-
-// extractors are those of this build, in the order in which they run.
-func extractors() []engine.Extractor {
-	return []engine.Extractor{extract.New(extract.Config{})}
-}
-
-func extractorNames() (all []string) {
-	for _, x := range extractors() {
-		all = append(all, x.Info().Name)
-	}
-	return all
 }
 
 // domainOf takes the host of an indicator apart.
@@ -89,41 +76,75 @@ type rulesAndConfig struct {
 	config string
 }
 
-// load returns status exitOK when set and cfg can be used; it has said
-// everything otherwise. Without a configuration cfg holds defaults.
-func (rc *rulesAndConfig) load(a *app, name string) (*rules.Set, *settings.Config, exit) {
-	cfg := &settings.Config{Instance: "default"}
+// loaded is what a command works with. Close it.
+type loaded struct {
+	set     *rules.Set
+	cfg     *settings.Config // defaults when there is no configuration
+	finders *finders
+}
+
+func (l *loaded) close() { l.finders.close() }
+
+// load reads the configuration, its extractors and the rules. Unless the status is
+// exitOK it has said everything, and there is nothing to close.
+func (rc *rulesAndConfig) load(ctx context.Context, a *app, name string) (*loaded, exit) {
+	l := &loaded{cfg: &settings.Config{Instance: "default"}, finders: builtin()}
 	if rc.config != "" {
-		got, diags, err := readConfig(rc.config)
-		if err != nil {
-			return nil, nil, a.usage(name, "%v", err)
+		if code := l.configure(ctx, a, name, rc.config); code != exitOK {
+			return nil, code
 		}
-		if code := a.diagnose(diags); code != exitOK {
-			return nil, nil, code
-		}
-		cfg = got
 	}
 	paths := rc.rules
 	if len(paths) == 0 {
-		paths = cfg.Rules
+		paths = l.cfg.Rules
 	}
-	if len(paths) == 0 {
-		return nil, nil, a.usage(name, "no rules: give --rules FILE, or -c CONFIG")
+	code := l.rules(a, name, paths, rc.config != "")
+	if code != exitOK {
+		l.close()
 	}
-	set, diags, err := loadRules(paths, ruleOptions(cfg, rc.config != ""))
-	if err != nil {
-		return nil, nil, a.usage(name, "%v", err)
-	}
-	if code := a.diagnose(diags); code != exitOK {
-		return nil, nil, code
-	}
-	return set, cfg, exitOK
+	return l, code
 }
 
-// ruleOptions lets rule files be checked against the configuration, when there
-// is one.
-func ruleOptions(cfg *settings.Config, configured bool) rules.Options {
-	opt := rules.Options{Limits: cfg.Limits, Extractors: extractorNames()}
+// configure reads a configuration and loads its extractors.
+func (l *loaded) configure(ctx context.Context, a *app, name, path string) exit {
+	cfg, diags, err := readConfig(path)
+	if err != nil {
+		return a.usage(name, "%v", err)
+	}
+	if code := a.diagnose(diags); code != exitOK {
+		return code
+	}
+	f, diags, err := a.finders(ctx, cfg)
+	if err != nil {
+		return a.fail(err)
+	}
+	if code := a.diagnose(diags.Sorted()); code != exitOK {
+		f.close()
+		return code
+	}
+	l.cfg, l.finders = cfg, f
+	return exitOK
+}
+
+func (l *loaded) rules(a *app, name string, paths []string, configured bool) exit {
+	if len(paths) == 0 {
+		return a.usage(name, "no rules: give --rules FILE, or -c CONFIG")
+	}
+	set, diags, err := loadRules(paths, ruleOptions(l.cfg, l.finders, configured))
+	if err != nil {
+		return a.usage(name, "%v", err)
+	}
+	l.set = set
+	return a.diagnose(diags)
+}
+
+// ruleOptions lets rule files be checked against the extractors and, when there is
+// one, the configuration.
+func ruleOptions(cfg *settings.Config, f *finders, configured bool) rules.Options {
+	opt := rules.Options{Limits: cfg.Limits, Extractors: []string{builtinName}, CheckConfig: f.checkConfig}
+	for _, x := range cfg.Extractors {
+		opt.Extractors = append(opt.Extractors, x.Name)
+	}
 	if !configured {
 		return opt
 	}

@@ -35,7 +35,7 @@ type loader struct {
 
 func (l *loader) file(name string, n *yamlfile.Node) *File {
 	f := &File{Name: name}
-	fields, ok := l.Fields(n, "a test file", []string{"rules", "mailbox", "cases"})
+	fields, ok := l.Fields(n, "a test file", []string{"rules", "config", "mailbox", "cases"})
 	if !ok {
 		return f
 	}
@@ -43,6 +43,9 @@ func (l *loader) file(name string, n *yamlfile.Node) *File {
 	f.Rules = []string{strings.TrimSuffix(name, ".test.yaml") + ".yaml"}
 	if r := fields.Get("rules"); r != nil {
 		f.Rules = l.paths(r, "rules")
+	}
+	if p, ok := l.Filled(fields.Get("config"), "config"); ok {
+		f.Config = l.path(p)
 	}
 	if m := l.mailbox(fields.Get("mailbox")); m != nil {
 		f.Mailbox = *m

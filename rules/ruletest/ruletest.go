@@ -46,6 +46,7 @@ type Mailbox struct {
 type File struct {
 	Name    string
 	Rules   []string // paths of the rule files under test
+	Config  string   // path of the configuration that declares their extractors; "" for none
 	Mailbox Mailbox
 	Cases   []Case
 

@@ -1,0 +1,267 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"time"
+
+	"github.com/tqmailrules/tqmailrules/cmd/tqmailrules/internal/settings"
+	"github.com/tqmailrules/tqmailrules/engine"
+	"github.com/tqmailrules/tqmailrules/engine/extract"
+	"github.com/tqmailrules/tqmailrules/engine/wasm"
+	"github.com/tqmailrules/tqmailrules/internal/yamlfile"
+)
+
+// finders are the extractors of a configuration, in the order in which they run:
+// the built-in one, then those declared, modules and patterns alike.
+type finders struct {
+	all     []engine.Extractor
+	modules []*loadedModule
+	host    *wasm.Host // nil when no module is declared
+}
+
+// loadedModule is a module and the entry that declares it.
+type loadedModule struct {
+	entry settings.Extractor
+	live  *wasm.Live
+	seen  stamp
+}
+
+// stamp tells whether a file is still the one that was read.
+type stamp struct {
+	size    int64
+	changed time.Time
+}
+
+// defaultBreaker is how many failures in a row switch a module off for a run.
+const defaultBreaker = 20
+
+// builtinName is what rules call the built-in extractor.
+const builtinName = "builtin"
+
+// builtin are the finders without any configuration.
+func builtin() *finders {
+	return &finders{all: []engine.Extractor{extract.New(extract.Config{})}}
+}
+
+// finders loads what a configuration declares. Whatever is wrong with an entry is
+// a diagnostic at its place; an error is one of the environment.
+func (a *app) finders(ctx context.Context, cfg *settings.Config) (*finders, yamlfile.Diagnostics, error) {
+	f := builtin()
+	var diags yamlfile.Diagnostics
+	for _, entry := range cfg.Extractors {
+		x, diag, err := a.finder(ctx, f, cfg, entry)
+		if err != nil {
+			return nil, nil, errors.Join(err, f.close())
+		}
+		if diag != nil {
+			diags = append(diags, *diag)
+			continue
+		}
+		f.all = append(f.all, x)
+	}
+	return f, diags, nil
+}
+
+func (a *app) finder(ctx context.Context, f *finders, cfg *settings.Config, entry settings.Extractor) (engine.Extractor, *yamlfile.Diagnostic, error) {
+	if entry.Kind == "regex" {
+		x, err := patternOf(entry)
+		return x, diagnosis(entry, "regex", err), nil
+	}
+	if f.host == nil {
+		host, err := a.moduleHost(ctx, cfg.Cache)
+		if err != nil {
+			return nil, nil, err
+		}
+		f.host = host
+	}
+	m := &loadedModule{entry: entry}
+	x, key, err := m.load(ctx, f.host)
+	if err != nil {
+		return nil, diagnosis(entry, key, err), nil
+	}
+	m.live = wasm.NewLive(x)
+	f.modules = append(f.modules, m)
+	return m.live, nil, nil
+}
+
+// diagnosis points at the key of an entry; nil when nothing is wrong.
+func diagnosis(entry settings.Extractor, key string, err error) *yamlfile.Diagnostic {
+	if err == nil {
+		return nil
+	}
+	d := entry.Errorf(key, "extractor %s: %v", entry.Name, err)
+	if key == "sha256" {
+		d.Hint = "it is not the file that was pinned; tqmailrules ext inspect " + entry.Module.Path + " shows what it is"
+	}
+	return &d
+}
+
+func patternOf(entry settings.Extractor) (engine.Extractor, error) {
+	p := entry.Pattern
+	return extract.NewPattern(extract.PatternConfig{
+		Name: entry.Name, Regexp: p.Regexp, Type: p.Type, Value: p.Value, Strip: p.Strip, Transform: p.Transform, Validator: p.Validator,
+		From: p.From, Attributes: p.Attributes, Confidence: p.Confidence, Matches: p.Matches, Default: entry.Default,
+	})
+}
+
+// moduleHost makes the host of modules. The cache that nobody asked for is done
+// without when it cannot be had.
+func (a *app) moduleHost(ctx context.Context, cache settings.Cache) (*wasm.Host, error) {
+	cfg := wasm.HostConfig{Cache: cache.Dir, Stock: 2 * runtime.GOMAXPROCS(0), Canon: extract.Canonical}
+	if cache.Off || cfg.Cache != "" {
+		return wasm.NewHost(ctx, cfg)
+	}
+	if dir, err := os.UserCacheDir(); err == nil {
+		cfg.Cache = filepath.Join(dir, "tqmailrules", "modules")
+	}
+	host, err := wasm.NewHost(ctx, cfg)
+	if err != nil {
+		cfg.Cache = ""
+		host, err = wasm.NewHost(ctx, cfg)
+	}
+	return host, err
+}
+
+// load reads the file and makes an extractor of it. With an error it says which
+// key of the entry is to blame.
+func (m *loadedModule) load(ctx context.Context, host *wasm.Host) (x *wasm.Extractor, key string, err error) {
+	declared := m.entry.Module
+	data, seen, err := readModule(declared.Path)
+	if err != nil {
+		return nil, "wasm", err
+	}
+	m.seen = seen
+	if digest := wasm.Digest(data); declared.SHA256 != "" && declared.SHA256 != settings.AnyDigest && digest != declared.SHA256 {
+		return nil, "sha256", errors.New(declared.Path + " has the digest " + digest)
+	}
+	if declared.Key != nil {
+		signature, err := os.ReadFile(declared.Signature)
+		if err == nil {
+			err = wasm.Verify(declared.Key, data, signature)
+		}
+		if err != nil {
+			return nil, "key", err
+		}
+	}
+	limits := limitsOf(declared.Limits)
+	if err := limits.Check(); err != nil {
+		return nil, "limits", err
+	}
+	x, err = host.Load(ctx, wasm.Config{Name: m.entry.Name, Module: data, Config: declared.Config, Limits: limits, Default: m.entry.Default})
+	return x, "wasm", err
+}
+
+func limitsOf(l settings.ModuleLimits) wasm.Limits {
+	return wasm.Limits{
+		Module: l.Module, Memory: l.Memory, Stack: l.Stack, Output: l.Output, Log: l.Log, Fuel: l.Fuel, FuelPerMiB: l.FuelPerMiB,
+		Deadline: l.Deadline, DeadlinePerMiB: l.DeadlinePerMiB, Findings: int64(l.Findings),
+	}
+}
+
+// maxModuleFile is a little more than any limit on modules allows.
+const maxModuleFile = 65 << 20
+
+// readModule reads a file, as far as one may be a module, and when it was changed.
+func readModule(path string) ([]byte, stamp, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, stamp{}, err
+	}
+	defer file.Close()
+	info, err := file.Stat()
+	if err != nil {
+		return nil, stamp{}, err
+	}
+	data, err := io.ReadAll(io.LimitReader(file, maxModuleFile))
+	return data, stamp{info.Size(), info.ModTime()}, err
+}
+
+func (f *finders) close() error {
+	if f.host == nil {
+		return nil
+	}
+	return f.host.Close()
+}
+
+// checkConfig holds the configuration that a rule gives an extractor to the
+// extractor's schema. Of one that could not be loaded nothing is known.
+func (f *finders) checkConfig(name string, config json.RawMessage) error {
+	for _, m := range f.modules {
+		if m.entry.Name == name {
+			return m.live.Current().CheckConfig(config)
+		}
+	}
+	if slices.ContainsFunc(f.all, func(x engine.Extractor) bool { return x.Info().Name == name }) {
+		return errors.New("it takes none")
+	}
+	return nil
+}
+
+// guarded are the extractors for a run: modules that fail again and again are
+// switched off.
+func (f *finders) guarded(log *slog.Logger) []engine.Extractor {
+	all := slices.Clone(f.all)
+	for i, x := range all {
+		for _, m := range f.modules {
+			if x == engine.Extractor(m.live) {
+				all[i] = wasm.NewBreaker(x, cmp.Or(m.entry.Module.Breaker, defaultBreaker), func(reason error) {
+					log.Error("extractor", "extractor", m.entry.Name, "err", reason)
+				})
+			}
+		}
+	}
+	return all
+}
+
+// look is how often a run looks whether its modules have changed.
+const look = time.Second
+
+// watch loads modules again whose files change, until ctx ends. What cannot be
+// loaded is told once, and the run goes on with what it has.
+func (f *finders) watch(ctx context.Context, log *slog.Logger) {
+	tick := time.NewTicker(look)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		for _, m := range f.modules {
+			m.refresh(ctx, f.host, log)
+		}
+	}
+}
+
+// refresh compiles what has changed, then puts it in place.
+func (m *loadedModule) refresh(ctx context.Context, host *wasm.Host, log *slog.Logger) {
+	now := stamp{}
+	info, err := os.Stat(m.entry.Module.Path)
+	if err == nil {
+		now = stamp{info.Size(), info.ModTime()}
+	}
+	if now == m.seen {
+		return
+	}
+	m.seen = now
+	if err == nil {
+		var x *wasm.Extractor
+		if x, _, err = m.load(ctx, host); err == nil {
+			err = m.live.Swap(x)
+			log.Info("extractor replaced", "extractor", m.entry.Name, "sha256", x.Digest(), "err", err)
+			return
+		}
+	}
+	if ctx.Err() == nil {
+		log.Warn("extractor changed and is kept as it was loaded", "extractor", m.entry.Name, "err", err)
+	}
+}
