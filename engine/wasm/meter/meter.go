@@ -31,10 +31,10 @@
 //
 //	block                      ;; the loop is left through here
 //	  loop                     ;; entered anew after each refill
-//	    block                  ;; the quantum is used up: to its end
-//	      if overdrawn: br 0   ;; never falls in before the first round, but see leafLoop
-//	      loop
-//	        charge; if overdrawn: br 1
+//	    block                  ;; left when the quantum is used up
+//	      too little for a round: br 0
+//	      loop                 ;; the original
+//	        charge a round; too little: br 1
 //	        ...
 //	      end
 //	      br 2

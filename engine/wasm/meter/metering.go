@@ -37,9 +37,10 @@ type metering struct {
 
 // label is a block of the original.
 type label struct {
-	level int // labels that were open before it
-	leaf  bool
-	cost  int64 // of a leaf's round
+	level   int  // labels that were open before it
+	carries bool // a branch to it takes operands along
+	leaf    bool
+	cost    int64 // of a leaf's round
 }
 
 func (m *metering) function(b *body) []byte {
@@ -50,7 +51,7 @@ func (m *metering) function(b *body) []byte {
 		m.depth++
 	}
 	m.entry()
-	m.open = append(m.open[:0], label{level: m.depth - 1})
+	m.open = append(m.open[:0], label{level: m.depth - 1, carries: len(b.signature.Results) > 0})
 	m.instructions()
 	m.exit()
 	return m.builder.out
@@ -224,7 +225,8 @@ func (m *metering) skip(in *instruction) {
 func (m *metering) step(in *instruction) {
 	switch in.op {
 	case opBlock, opIf:
-		m.enter(label{level: m.depth}, 1)
+		_, results := m.arity(in.block)
+		m.enter(label{level: m.depth, carries: results > 0}, 1)
 	case opLoop:
 		m.loop(in)
 	case opEnd:
@@ -252,7 +254,7 @@ func (m *metering) loop(in *instruction) {
 		m.leafLoop(in, l)
 		return
 	}
-	m.enter(label{level: m.depth}, 1)
+	m.enter(label{level: m.depth, carries: l.params}, 1)
 	if l.cost == 0 {
 		return
 	}
@@ -290,7 +292,7 @@ func (m *metering) round(l loop, depth uint32) {
 	m.with(opLocalTee, m.spare)
 	m.i64(0)
 	m.op(opI64LtS)
-	m.with(opBrIf, depth)
+	m.leaveIf(depth)
 }
 
 // leave ends a block. After a leaf comes its refill: the loop charges its round
@@ -329,16 +331,39 @@ func (m *metering) jump(in *instruction) {
 		for _, depth := range in.targets {
 			m.u32(m.to(depth))
 		}
+	case opBrIf:
+		m.skip(in)
+		m.branchIf(in)
 	default:
 		m.skip(in)
-		m.with(in.op, m.to(in.index))
+		m.with(opBr, m.to(in.index))
 	}
+}
+
+// branchIf writes a br_if as an if around a br where it can. The compiler makes one
+// jump of a comparison and an if; for a br_if to a place that is reached in several
+// ways, as the head of a loop is, it puts the outcome into a register first.
+func (m *metering) branchIf(in *instruction) {
+	if m.target(in.index).carries {
+		m.with(opBrIf, m.to(in.index))
+		return
+	}
+	m.leaveIf(m.to(in.index))
+}
+
+// leaveIf branches to a depth when the operand is not zero.
+func (m *metering) leaveIf(depth uint32) {
+	m.block(opIf, blockEmpty)
+	m.with(opBr, depth+1)
+	m.op(opEnd)
 }
 
 // to is the depth here of a label that had a depth in the original.
 func (m *metering) to(depth uint32) uint32 {
-	return uint32(m.depth - 1 - m.open[len(m.open)-1-int(depth)].level)
+	return uint32(m.depth - 1 - m.target(depth).level)
 }
+
+func (m *metering) target(depth uint32) *label { return &m.open[len(m.open)-1-int(depth)] }
 
 // call renumbers, and sees to it that the global is right during calls.
 func (m *metering) call(in *instruction) {
