@@ -38,7 +38,7 @@ type app struct {
 
 // command is one subcommand.
 type command struct {
-	name    string
+	name    string // of two words when it is of a group: "ext build"
 	args    string // synopsis of what follows the name
 	summary string
 	long    string // help, with examples
@@ -49,26 +49,36 @@ type command struct {
 func commands() []command {
 	return []command{
 		checkCommand, dryRunCommand, runCommand, testCommand, explainCommand, inspectCommand, indicatorsCommand,
-		queryCommand, demoCommand, schemaCommand, completionCommand(), versionCommand,
+		queryCommand, demoCommand,
+		extNewCommand, extBuildCommand, extTestCommand, extRunCommand, extInspectCommand,
+		extPackCommand, extKeygenCommand, extSignCommand, extVerifyCommand,
+		schemaCommand, completionCommand(), versionCommand,
 	}
 }
 
+// groups are the first words of commands of two words, with what help says of
+// them all.
+var groups = map[string]string{"ext": "write, build, test, run and sign extractor modules"}
+
 // main runs the command that args name.
 func (a *app) main(ctx context.Context, args []string) exit {
-	if len(args) == 0 || slices.Contains([]string{"help", "-h", "--help", "-help"}, args[0]) {
+	if len(args) == 0 || isHelp(args[0]) {
 		return a.help(args)
 	}
 	if args[0] == "--version" || args[0] == "-version" {
 		args = append([]string{versionCommand.name}, args[1:]...)
 	}
-	c, ok := find(args[0])
+	if groups[args[0]] != "" && (len(args) == 1 || isHelp(args[1])) {
+		return a.help([]string{"help", args[0]})
+	}
+	c, args, ok := find(args)
 	if !ok {
-		return a.unknownCommand(args[0])
+		return a.unknownCommand(args)
 	}
 	fs := flag.NewFlagSet(c.name, flag.ContinueOnError)
 	fs.SetOutput(io.Discard)
 	run := c.flags(fs)
-	rest, err := parseFlags(fs, args[1:])
+	rest, err := parseFlags(fs, args)
 	out := &written{Writer: a.out}
 	a.out = out
 	switch {
@@ -98,7 +108,15 @@ func (w *written) Write(b []byte) (int, error) {
 	return n, err
 }
 
-func (a *app) unknownCommand(name string) exit {
+func isHelp(word string) bool {
+	return slices.Contains([]string{"help", "-h", "--help", "-help"}, word)
+}
+
+func (a *app) unknownCommand(args []string) exit {
+	name := args[0]
+	if groups[name] != "" && len(args) > 1 {
+		name += " " + args[1]
+	}
 	fmt.Fprintf(a.err, "tqmailrules: unknown command %q\n", name)
 	if near, ok := yamlfile.Nearest(name, commandNames()); ok {
 		fmt.Fprintf(a.err, "  hint: did you mean %s?\n", near)
@@ -124,13 +142,19 @@ func parseFlags(fs *flag.FlagSet, args []string) (rest []string, err error) {
 	}
 }
 
-func find(name string) (command, bool) {
-	all := commands()
-	i := slices.IndexFunc(all, func(c command) bool { return c.name == name })
-	if i < 0 {
-		return command{}, false
+// find returns the command that the first word or two of args name, and what
+// follows them; all of args when there is none.
+func find(args []string) (c command, rest []string, ok bool) {
+	words := 1
+	if groups[args[0]] != "" {
+		words = min(2, len(args))
 	}
-	return all[i], true
+	all := commands()
+	i := slices.IndexFunc(all, func(c command) bool { return c.name == strings.Join(args[:words], " ") })
+	if i < 0 {
+		return command{}, args, false
+	}
+	return all[i], args[words:], true
 }
 
 func commandNames() (all []string) {
@@ -141,22 +165,47 @@ func commandNames() (all []string) {
 }
 
 func (a *app) help(args []string) exit {
-	if len(args) > 1 {
-		c, ok := find(args[1])
+	switch {
+	case len(args) == 2 && groups[args[1]] != "":
+		a.groupHelp(args[1])
+		return exitOK
+	case len(args) > 1:
+		c, _, ok := find(args[1:])
 		if !ok {
-			return a.unknownCommand(args[1])
+			return a.unknownCommand(args[1:])
 		}
 		a.commandHelp(c)
 		return exitOK
 	}
 	fmt.Fprint(a.out, "tqmailrules: a rules engine for security mailboxes\n\nusage: tqmailrules COMMAND [flags] [arguments]\n\n")
 	var t ui.Table
+	told := map[string]bool{}
 	for _, c := range commands() {
-		t.Row(c.name, c.summary)
+		group, _, two := strings.Cut(c.name, " ")
+		switch {
+		case !two:
+			t.Row(c.name, c.summary)
+		case !told[group]:
+			told[group] = true
+			t.Row(group, groups[group])
+		}
 	}
 	t.Write(a.out, "  ")
 	fmt.Fprint(a.out, "\ntqmailrules help COMMAND tells more about one.\nexit status: 0 fine, 1 a test failed, 2 rules or usage are wrong, 3 mail quarantined, 4 environment\n")
 	return exitOK
+}
+
+// groupHelp lists the commands of a group.
+func (a *app) groupHelp(group string) {
+	fmt.Fprintf(a.out, "usage: tqmailrules %s COMMAND [flags] [arguments]\n\n%s:\n\n", group, groups[group])
+	var t ui.Table
+	for _, c := range commands() {
+		if strings.HasPrefix(c.name, group+" ") {
+			t.Row(c.name, c.summary)
+		}
+	}
+	t.Write(a.out, "  ")
+	fmt.Fprintf(a.out, "\ntqmailrules help %s COMMAND tells more about one.\n", group)
 }
 
 func (a *app) commandHelp(c command) {

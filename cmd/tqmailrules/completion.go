@@ -4,6 +4,8 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 )
 
@@ -46,18 +48,44 @@ func flagsOf(c command) (all []string) {
 
 func bashCompletion() string {
 	var b strings.Builder
-	b.WriteString("_tqmailrules() {\n  local cur=${COMP_WORDS[COMP_CWORD]}\n  if [ \"$COMP_CWORD\" -eq 1 ]; then\n")
-	fmt.Fprintf(&b, "    COMPREPLY=($(compgen -W %q -- \"$cur\")); return\n  fi\n  case ${COMP_WORDS[1]} in\n", strings.Join(append(commandNames(), "help"), " "))
-	fmt.Fprintf(&b, "    help) COMPREPLY=($(compgen -W %q -- \"$cur\")) ;;\n", strings.Join(commandNames(), " "))
+	b.WriteString("_tqmailrules() {\n  local cur=${COMP_WORDS[COMP_CWORD]} command=${COMP_WORDS[1]}\n  if [ \"$COMP_CWORD\" -eq 1 ]; then\n")
+	fmt.Fprintf(&b, "    COMPREPLY=($(compgen -W %q -- \"$cur\")); return\n  fi\n", strings.Join(append(firstWords(), "help"), " "))
+	for _, g := range slices.Sorted(maps.Keys(groups)) {
+		fmt.Fprintf(&b, "  if [ \"$command\" = %s ]; then\n    if [ \"$COMP_CWORD\" -eq 2 ]; then\n", g)
+		fmt.Fprintf(&b, "      COMPREPLY=($(compgen -W %q -- \"$cur\")); return\n    fi\n    command=\"%s ${COMP_WORDS[2]}\"\n  fi\n", strings.Join(wordsOf(g), " "), g)
+	}
+	b.WriteString("  case $command in\n")
+	fmt.Fprintf(&b, "    help) COMPREPLY=($(compgen -W %q -- \"$cur\")) ;;\n", strings.Join(firstWords(), " "))
 	fmt.Fprintf(&b, "    completion) COMPREPLY=($(compgen -W \"bash zsh fish\" -- \"$cur\")) ;;\n")
 	for _, c := range commands() {
 		if len(flagsOf(c)) == 0 {
 			continue
 		}
-		fmt.Fprintf(&b, "    %s) [[ $cur == -* ]] && COMPREPLY=($(compgen -W %q -- \"$cur\")) ;;\n", c.name, strings.Join(flagsOf(c), " "))
+		fmt.Fprintf(&b, "    %q) [[ $cur == -* ]] && COMPREPLY=($(compgen -W %q -- \"$cur\")) ;;\n", c.name, strings.Join(flagsOf(c), " "))
 	}
 	b.WriteString("  esac\n}\ncomplete -o default -F _tqmailrules tqmailrules\n")
 	return b.String()
+}
+
+// firstWords are what a command line can begin with.
+func firstWords() (all []string) {
+	for _, name := range commandNames() {
+		word, _, _ := strings.Cut(name, " ")
+		if !slices.Contains(all, word) {
+			all = append(all, word)
+		}
+	}
+	return all
+}
+
+// wordsOf are the second words of a group's commands.
+func wordsOf(group string) (all []string) {
+	for _, name := range commandNames() {
+		if word, ok := strings.CutPrefix(name, group+" "); ok {
+			all = append(all, word)
+		}
+	}
+	return all
 }
 
 func zshCompletion() string {
@@ -66,14 +94,25 @@ func zshCompletion() string {
 
 func fishCompletion() string {
 	var b strings.Builder
+	for _, g := range slices.Sorted(maps.Keys(groups)) {
+		fmt.Fprintf(&b, "complete -c tqmailrules -n __fish_use_subcommand -a %s -d %q\n", g, groups[g])
+	}
 	for _, c := range commands() {
-		fmt.Fprintf(&b, "complete -c tqmailrules -n __fish_use_subcommand -a %s -d %q\n", c.name, c.summary)
+		here, used := "__fish_use_subcommand", "__fish_seen_subcommand_from "+c.name
+		group, word, two := strings.Cut(c.name, " ")
+		if two {
+			here = fmt.Sprintf("'__fish_seen_subcommand_from %s; and not __fish_seen_subcommand_from %s'", group, strings.Join(wordsOf(group), " "))
+			used = fmt.Sprintf("__fish_seen_subcommand_from %s; and __fish_seen_subcommand_from %s", group, word)
+		} else {
+			word, used = c.name, "not __fish_seen_subcommand_from "+strings.Join(slices.Sorted(maps.Keys(groups)), " ")+"; and "+used
+		}
+		fmt.Fprintf(&b, "complete -c tqmailrules -n %s -a %s -d %q\n", here, word, c.summary)
 		for _, f := range flagsOf(c) {
 			kind := "-l " + strings.TrimLeft(f, "-")
 			if !strings.HasPrefix(f, "--") {
 				kind = "-s " + strings.TrimLeft(f, "-")
 			}
-			fmt.Fprintf(&b, "complete -c tqmailrules -n '__fish_seen_subcommand_from %s' %s\n", c.name, kind)
+			fmt.Fprintf(&b, "complete -c tqmailrules -n '%s' %s\n", used, kind)
 		}
 	}
 	return b.String()

@@ -1,0 +1,12 @@
+// Package wasmextractors holds what authors of extractor modules start from: the
+// libraries (sdk) and the projects that `tqmailrules ext new` makes (templates),
+// as files. It holds no code that runs in the program.
+package wasmextractors
+
+import "embed"
+
+// Files are the folders sdk and templates. In templates, @NAME@ stands for the
+// name of the project, and a file name may end in .tmpl, which goes.
+//
+//go:embed sdk templates
+var Files embed.FS
