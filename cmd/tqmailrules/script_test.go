@@ -2,7 +2,9 @@ package main
 
 import (
 	"os"
+	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -21,21 +23,47 @@ func TestMain(m *testing.M) {
 }
 
 // TestScripts runs one script per behaviour of the command line. $EXAMPLES is
-// the folder of example rules. Set TQ_UPDATE to write expected output anew.
+// the folder of example rules, $PROGRAM that of the program. Set TQ_UPDATE to
+// write expected output anew.
 func TestScripts(t *testing.T) {
 	examples, err := filepath.Abs("../../examples/rules")
 	if err != nil {
 		t.Fatal(err)
 	}
+	cache, err := exec.Command("go", "env", "GOCACHE").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	program, err := exec.LookPath("tqmailrules")
+	if err != nil {
+		t.Fatal(err)
+	}
+	goCache := strings.TrimSpace(string(cache)) // so that modules in Go are compiled once
 	testscript.Run(t, testscript.Params{
 		Dir:           "testdata/script",
 		UpdateScripts: os.Getenv("TQ_UPDATE") != "",
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("EXAMPLES", examples)
-			return nil
+			home := filepath.Join(env.WorkDir, "home") // where compilers and modules are cached
+			env.Setenv("HOME", home)
+			env.Setenv("GOCACHE", goCache)
+			env.Setenv("PROGRAM", filepath.Dir(program)) // a PATH without compilers
+			return os.Mkdir(home, 0o700)
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"status": status},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"status": status, "replace": replace},
 	})
+}
+
+// replace changes a text in a file: replace FILE OLD NEW.
+func replace(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 3 {
+		ts.Fatalf("usage: replace file old new")
+	}
+	before := ts.ReadFile(args[0])
+	if !strings.Contains(before, args[1]) {
+		ts.Fatalf("%s does not hold %q", args[0], args[1])
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(strings.Replace(before, args[1], args[2], 1)), 0o666))
 }
 
 // status runs the program and wants an exit status: status 2 check x.yaml.
