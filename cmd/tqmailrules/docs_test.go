@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
@@ -14,8 +15,10 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/tqmailrules/tqmailrules/cmd/tqmailrules/internal/extkit"
 	"github.com/tqmailrules/tqmailrules/cmd/tqmailrules/internal/settings"
 	"github.com/tqmailrules/tqmailrules/engine/extract"
+	"github.com/tqmailrules/tqmailrules/engine/wasm"
 	"github.com/tqmailrules/tqmailrules/rules/ruletest"
 )
 
@@ -227,6 +230,53 @@ func TestSettingsKnowWhatPatternsCanDo(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestExtractorsPageIsTrue holds the page to the commands, their flags, and the
+// keys of what they write.
+func TestExtractorsPageIsTrue(t *testing.T) {
+	page := read(t, "../../docs/reference/extractors.md")
+	want := []string{}
+	for _, c := range commands() {
+		if strings.HasPrefix(c.name, "ext ") {
+			want = append(append(want, "| `"+c.name+" "), flagsOf(c)...)
+		}
+	}
+	for _, v := range []any{kitResult{}, kitMail{}, inspected{}, extkit.Finding{}, wasm.Note{}} {
+		for _, k := range jsonKeys(reflect.TypeOf(v)) {
+			want = append(want, "`"+k+"`")
+		}
+	}
+	for _, lang := range extkit.Languages() {
+		want = append(want, "| `"+lang+"` |")
+	}
+	for _, text := range want {
+		if !strings.Contains(page, text) {
+			t.Errorf("the page does not name %s", text)
+		}
+	}
+	_, golden, _ := strings.Cut(page, "```json golden\n")
+	golden, _, _ = strings.Cut(golden, "```")
+	path := filepath.Join(t.TempDir(), "x.json")
+	if err := os.WriteFile(path, []byte(golden), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if found, _, err := extkit.ReadGolden(path); err != nil || len(found) != 1 {
+		t.Errorf("the golden file of the page: %v, %v", found, err)
+	}
+}
+
+// jsonKeys are the keys of a struct, those of an embedded one included.
+func jsonKeys(typ reflect.Type) (keys []string) {
+	for f := range typ.Fields() {
+		key, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+		if f.Anonymous {
+			keys = append(keys, jsonKeys(f.Type)...)
+		} else if key != "" {
+			keys = append(keys, key)
+		}
+	}
+	return keys
 }
 
 // TestExamplesOfReferencePagesAreRead reads the YAML of the pages.

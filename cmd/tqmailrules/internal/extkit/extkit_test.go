@@ -28,8 +28,13 @@ func TestCompareCountsAndIgnoresOrder(t *testing.T) {
 		{"one too many", []extkit.Finding{a}, []extkit.Finding{a, b}, nil, []extkit.Finding{b}},
 		{"one of two alike is missing", []extkit.Finding{a, a}, []extkit.Finding{a}, []extkit.Finding{a}, nil},
 		{"one of two alike is extra", []extkit.Finding{a}, []extkit.Finding{a, a}, nil, []extkit.Finding{a}},
-		{"an attribute differs", []extkit.Finding{{Value: "a", Attributes: map[string]string{"k": "1"}}}, []extkit.Finding{{Value: "a", Attributes: map[string]string{"k": "2"}}},
-			[]extkit.Finding{{Value: "a", Attributes: map[string]string{"k": "1"}}}, []extkit.Finding{{Value: "a", Attributes: map[string]string{"k": "2"}}}},
+		{
+			"an attribute differs",
+			[]extkit.Finding{{Value: "a", Attributes: map[string]string{"k": "1"}}},
+			[]extkit.Finding{{Value: "a", Attributes: map[string]string{"k": "2"}}},
+			[]extkit.Finding{{Value: "a", Attributes: map[string]string{"k": "1"}}},
+			[]extkit.Finding{{Value: "a", Attributes: map[string]string{"k": "2"}}},
+		},
 		{"no attributes are empty attributes", []extkit.Finding{{Value: "a"}}, []extkit.Finding{{Value: "a", Attributes: map[string]string{}}}, nil, nil},
 	}
 	for _, tt := range tests {
