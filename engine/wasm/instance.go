@@ -38,9 +38,8 @@ func (x *Extractor) fresh(ctx context.Context) (*instance, error) {
 	i.module = module
 	if init := module.ExportedFunction("_initialize"); init != nil && !x.command {
 		if _, err := init.Call(ctx); err != nil {
-			err = i.ended(err)
-			i.close()
-			return nil, err
+			defer i.close()
+			return nil, i.lastWords(i.ended(err))
 		}
 	}
 	return i, nil
@@ -53,6 +52,16 @@ func (i *instance) unstarted(err error) error {
 		return refused("instantiate: %s", firstLine(err.Error()))
 	}
 	return i.ended(err)
+}
+
+// lastWords adds what a module said before it failed to start. No mail was near, so
+// nothing of one can stand there.
+func (i *instance) lastWords(err error) error {
+	var e *Error
+	if lines := i.journal.all(); errors.As(err, &e) && len(lines) > 0 {
+		e.Detail += fmt.Sprintf("; it said: %.200q", lines[0].Text)
+	}
+	return err
 }
 
 func (i *instance) close() { i.module.Close(context.Background()) }

@@ -30,7 +30,7 @@ type session struct {
 	unseen int64 // units since the clock was looked at
 
 	date   time.Time // the clock of the module
-	waited uint64    // nanoseconds by which its monotonic clock has moved
+	waited uint64    // its monotonic clock, in nanoseconds
 	random *rand.ChaCha8
 
 	stdin   []byte
@@ -48,7 +48,7 @@ func sessionOf(ctx context.Context) *session { return ctx.Value(sessionKey{}).(*
 func (s *session) begin(ctx context.Context, fuel int64, deadline time.Duration, date time.Time, seed [sha256.Size]byte) context.Context {
 	s.ctx, s.fuel, s.deadline = ctx, fuel, time.Now().Add(deadline)
 	s.used, s.given, s.stop = 0, 0, nil
-	s.date, s.random = date, rand.NewChaCha8(seed)
+	s.date, s.random, s.waited = date, rand.NewChaCha8(seed), max(s.waited, 1)
 	if s.module != nil {
 		s.setGlobal(meter.Fuel, 0)
 		s.setGlobal(meter.Stack, uint64(s.limits.Stack))
@@ -73,7 +73,7 @@ func (s *session) charge(bytes int64) {
 func (s *session) spend(units int64) {
 	s.used += units
 	if s.used > s.fuel {
-		s.end(&Error{Kind: Fuel, Detail: fmt.Sprintf("more than %d units", s.fuel)})
+		s.end(&Error{Kind: Fuel, Detail: fmt.Sprintf("more than %d units of it", s.fuel)})
 	}
 	if s.unseen += units; s.unseen >= quantum {
 		s.unseen = 0

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"unicode/utf8"
 )
 
@@ -48,13 +49,19 @@ func notJSON(err error) error {
 	var typed *json.UnmarshalTypeError
 	switch {
 	case errors.As(err, &typed) && typed.Field != "":
-		return fmt.Errorf("%s is a JSON %s", typed.Field, typed.Value)
+		return fmt.Errorf("%s is a JSON %s", typed.Field, kindOfValue(typed.Value))
 	case errors.As(err, &typed):
-		return fmt.Errorf("not an object but a JSON %s", typed.Value)
+		return fmt.Errorf("not an object but a JSON %s", kindOfValue(typed.Value))
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return errors.New("not JSON: it ends early")
 	}
 	return fmt.Errorf("not JSON: %w", err)
+}
+
+// kindOfValue is the kind of a JSON value without the value, which may be long.
+func kindOfValue(s string) string {
+	kind, _, _ := strings.Cut(s, " ")
+	return kind
 }
 
 // maxDepth bounds how deep values may lie in each other.

@@ -30,7 +30,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"iter"
 	"log/slog"
+	"runtime"
 	"sync"
 
 	"github.com/tetratelabs/wazero"
@@ -138,6 +140,33 @@ func (h *Host) Load(ctx context.Context, cfg Config) (*Extractor, error) {
 	h.loaded[x] = true
 	h.mu.Unlock()
 	return x, nil
+}
+
+// LoadAll loads several modules, as many at a time as there are processors. Its
+// iterator gives each, in order, with what Load says of it.
+func (h *Host) LoadAll(ctx context.Context, all []Config) iter.Seq2[*Extractor, error] {
+	type answer struct {
+		x   *Extractor
+		err error
+	}
+	answers := make([]answer, len(all))
+	slots := make(chan struct{}, runtime.GOMAXPROCS(0)) // as many as work at a time
+	var loading sync.WaitGroup
+	for i := range all {
+		loading.Go(func() {
+			slots <- struct{}{}
+			defer func() { <-slots }()
+			answers[i].x, answers[i].err = h.Load(ctx, all[i])
+		})
+	}
+	loading.Wait()
+	return func(yield func(*Extractor, error) bool) {
+		for _, a := range answers {
+			if !yield(a.x, a.err) {
+				return
+			}
+		}
+	}
 }
 
 func (h *Host) load(ctx context.Context, cfg Config) (*Extractor, error) {
