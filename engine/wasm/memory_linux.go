@@ -1,7 +1,6 @@
 package wasm
 
 import (
-	"runtime"
 	"sync"
 	"syscall"
 
@@ -10,15 +9,20 @@ import (
 
 // memories gives linear memories address space of their own, for the whole of what
 // a module may ever have: they grow in place, without being copied, and the
-// garbage collector does not see them. A few that stayed small are kept, cleared,
-// for the next instance, since fresh pages cost more than clean ones.
+// garbage collector does not see them. Some are kept, cleared, for the next
+// instance, since fresh pages cost more than clean ones.
 type memories struct {
-	mu   sync.Mutex
-	kept []*mapping
+	mu    sync.Mutex
+	kept  []*mapping
+	bytes uint64 // that those have resident
 }
 
-// keep is the number of bytes up to which clearing is cheaper than mapping anew.
-const keep = 1 << 20
+// Bounds of what is kept: bytes of one, bytes of all, and how many.
+const (
+	keepOne   = 16 << 20
+	keepAll   = 48 << 20
+	keepCount = 64
+)
 
 // Allocate implements experimental.MemoryAllocator.
 func (m *memories) Allocate(_, most uint64) experimental.LinearMemory {
@@ -28,6 +32,7 @@ func (m *memories) Allocate(_, most uint64) experimental.LinearMemory {
 		if uint64(len(k.all)) == most {
 			m.kept[i] = m.kept[len(m.kept)-1]
 			m.kept = m.kept[:len(m.kept)-1]
+			m.bytes -= k.resident
 			return k
 		}
 	}
@@ -44,14 +49,15 @@ func (m *memories) close() {
 	for _, k := range m.kept {
 		syscall.Munmap(k.all)
 	}
-	m.kept = nil
+	m.kept, m.bytes = nil, 0
 }
 
 // mapping is one linear memory.
 type mapping struct {
-	owner *memories
-	all   []byte
-	used  uint64
+	owner    *memories
+	all      []byte
+	used     uint64 // bytes of this instance
+	resident uint64 // bytes of all instances that it has had
 }
 
 // Reallocate implements experimental.LinearMemory: the memory stays where it is.
@@ -65,15 +71,26 @@ func (k *mapping) Reallocate(size uint64) []byte {
 
 // Free implements experimental.LinearMemory.
 func (k *mapping) Free() {
-	m := k.owner
+	k.resident = max(k.resident, k.used)
+	if k.resident <= keepOne {
+		clear(k.all[:k.used])
+		k.used = 0
+		if k.owner.take(k) {
+			return
+		}
+	}
+	syscall.Munmap(k.all)
+	k.all = nil
+}
+
+// take keeps a cleared mapping if there is room for it.
+func (m *memories) take(k *mapping) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if k.used > keep || len(m.kept) >= 4*runtime.GOMAXPROCS(0) {
-		syscall.Munmap(k.all)
-		k.all = nil
-		return
+	if len(m.kept) >= keepCount || m.bytes+k.resident > keepAll {
+		return false
 	}
-	clear(k.all[:k.used])
-	k.used = 0
+	m.bytes += k.resident
 	m.kept = append(m.kept, k)
+	return true
 }
