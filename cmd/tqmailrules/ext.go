@@ -8,14 +8,12 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"strings"
 	"time"
 
 	"github.com/tqmailrules/tqmailrules/cmd/tqmailrules/internal/extkit"
 	"github.com/tqmailrules/tqmailrules/cmd/tqmailrules/internal/ui"
 	"github.com/tqmailrules/tqmailrules/engine"
-	"github.com/tqmailrules/tqmailrules/engine/extract"
 	"github.com/tqmailrules/tqmailrules/engine/wasm"
 )
 
@@ -46,16 +44,6 @@ func writeTrace(w io.Writer, trace string) {
 	for line := range strings.Lines(trace) {
 		fmt.Fprintf(w, "    in %s\n", ui.Line(strings.TrimSpace(line), 160))
 	}
-}
-
-// newKitHost makes the host that runs an author's modules, with the cache of
-// compiled modules or without.
-func newKitHost(ctx context.Context, cached bool) (*wasm.Host, error) {
-	cfg := wasm.HostConfig{Canon: extract.Canonical}
-	if dir, err := os.UserCacheDir(); err == nil && cached {
-		cfg.Cache = filepath.Join(dir, "tqmailrules", "modules")
-	}
-	return wasm.NewHost(ctx, cfg)
 }
 
 // configFlag reads the value of --config: JSON, or @FILE.

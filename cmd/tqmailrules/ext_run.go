@@ -41,7 +41,7 @@ func (r *extRun) run(ctx context.Context, a *app, args []string) exit {
 	if len(args) < 2 {
 		return a.usage("ext run", "give a module and a mail")
 	}
-	x, host, err := r.load(ctx, args[0])
+	x, host, err := r.load(ctx, a, args[0])
 	if err != nil {
 		return a.kitFail("ext run", err)
 	}
@@ -53,7 +53,7 @@ func (r *extRun) run(ctx context.Context, a *app, args []string) exit {
 	return code
 }
 
-func (r *extRun) load(ctx context.Context, path string) (*wasm.Extractor, *wasm.Host, error) {
+func (r *extRun) load(ctx context.Context, a *app, path string) (*wasm.Extractor, *wasm.Host, error) {
 	config, err := configFlag(r.config)
 	if err != nil {
 		return nil, nil, err
@@ -62,7 +62,7 @@ func (r *extRun) load(ctx context.Context, path string) (*wasm.Extractor, *wasm.
 	if err != nil {
 		return nil, nil, err
 	}
-	host, err := newKitHost(ctx, true)
+	host, err := a.moduleHost(ctx, settings.Cache{})
 	if err != nil {
 		return nil, nil, err
 	}

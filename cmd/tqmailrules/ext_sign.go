@@ -69,18 +69,26 @@ func extKeygen(_ context.Context, a *app, args []string) exit {
 	if len(args) != 1 {
 		return a.usage("ext keygen", "give one file")
 	}
-	public, private, err := ed25519.GenerateKey(rand.Reader)
-	if err == nil {
-		err = errors.Join(writeKey(args[0], private.Seed(), 0o600))
-	}
-	if err == nil {
-		err = writeKey(args[0]+".pub", public, 0o644)
-	}
-	if err != nil {
+	if err := newKeys(args[0], args[0]+".pub"); err != nil {
 		return a.kitFail("ext keygen", err)
 	}
 	fmt.Fprintf(a.out, "private key  %s\npublic key   %s\n", filepath.ToSlash(args[0]), filepath.ToSlash(args[0]+".pub"))
 	return exitOK
+}
+
+// newKeys writes both files or, when one is there, neither.
+func newKeys(private, public string) error {
+	if isFile(public) {
+		return &os.PathError{Op: "open", Path: public, Err: os.ErrExist}
+	}
+	pub, key, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		return err
+	}
+	if err := writeKey(private, key.Seed(), 0o600); err != nil {
+		return err
+	}
+	return writeKey(public, pub, 0o644)
 }
 
 // writeKey writes a new file of one line of base64.

@@ -169,7 +169,7 @@ func isFile(path string) bool {
 // load builds the module, or reads it, and loads it. One that was built is not
 // kept in the cache: the next one is another.
 func (t *extTest) load(ctx context.Context, a *app, target, config string) (x *wasm.Extractor, closeHost func(), err error) {
-	settings, err := configFlag(config)
+	given, err := configFlag(config)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -177,11 +177,11 @@ func (t *extTest) load(ctx context.Context, a *app, target, config string) (x *w
 	if err != nil {
 		return nil, nil, err
 	}
-	host, err := newKitHost(ctx, !built)
+	host, err := a.moduleHost(ctx, settings.Cache{Off: built})
 	if err != nil {
 		return nil, nil, err
 	}
-	x, err = host.Load(ctx, wasm.Config{Module: module, Config: settings})
+	x, err = host.Load(ctx, wasm.Config{Module: module, Config: given})
 	if err != nil {
 		return nil, nil, errors.Join(err, host.Close())
 	}

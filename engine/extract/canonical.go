@@ -33,6 +33,32 @@ func Canonical(typ, value string) (string, bool) {
 	return value, true
 }
 
+// FlagsOf are the facts about a value in canonical form on which rules decide,
+// as the built-in extractor finds them: private and reserved addresses, unlisted
+// hosts, look-alikes and the like. typ is as for Canonical. What only a text can
+// tell, such as whether the value was defanged in it, is not among them.
+func FlagsOf(typ, value string) engine.Flags {
+	switch ruleName(typ) {
+	case typeIPv4, typeIPv6:
+		return addressFlags(value)
+	case typeCIDR:
+		address, _, _ := strings.Cut(value, "/")
+		return addressFlags(address)
+	case typeFQDN:
+		d := names.ParseHost(value)
+		return domainFlags(&d)
+	case typeEmail:
+		e, _ := names.ParseEmail(value)
+		return domainFlags(&e.Domain)
+	case typeURL:
+		u, _ := names.SplitURL(value)
+		return urlFlags(&u)
+	case typeBTC, typeETH, typeXMR:
+		return engine.CheckedValue
+	}
+	return 0
+}
+
 // ruleName is the rule name of a type that is given by either of its names.
 func ruleName(typ string) string {
 	for _, t := range engine.IndicatorTypes {

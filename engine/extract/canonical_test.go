@@ -136,7 +136,27 @@ var canonicalSamples = []string{
 	"hxxps://a[.]example[.]com/x, bob[at]example.org, http://0x7f.1/x http://user:pw@evil.example.com:8080/?q=%20 ftp://x.example.net",
 	`C:\Windows\x.exe HKLM\Software\x /etc/passwd \\server\share\x "%APPDATA%\x.dll" file:///C:/x.txt`,
 	"2001:db8::1 1.2.3.4/24 CVE-2024-1234 ASN 64496 T1566.001 TA0001 81f9167a97a45a8d65bbd02bc79c63d3",
-	"rule Loader_x { mutex: \"y z\" User-Agent: z 3:abcdefghij:klmnop bücher.example ｅｘａｍｐｌｅ．com 1BoatSLRHtKNngkdXEeobR76b53LETtpyT",
+	"rule Loader_x { mutex: \"y z\"\nUser-Agent: agent/1 (x)\n3:abcdefghij:klmnop bücher.example ｅｘａｍｐｌｅ．com",
+	"1BoatSLRHtKNngkdXEeobR76b53LETtpyT 0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed",
+}
+
+// TestFlagsOfAValueAreThoseOfTheScanner compares them, but for what only the text
+// around a value tells.
+func TestFlagsOfAValueAreThoseOfTheScanner(t *testing.T) {
+	const ofText = engine.Defanged | engine.Derived | engine.Wrapped | engine.Mismatch
+	seen := engine.Flags(0)
+	for _, text := range append(canonicalSamples, "10.1.2.3 192.168.0.0/16 fe80::1 http://user@evil.example.com/ аррle.example http://x.nosuchsuffix/ http://bit.ly/abc") {
+		for _, f := range extract.FindText(text) {
+			got := extract.FlagsOf(f.Type, f.Value)
+			if want := f.Flags &^ ofText; got != want {
+				t.Errorf("%s %q: flags %v, the scanner's are %v", f.Type, f.Value, got.Names(), want.Names())
+			}
+			seen |= got
+		}
+	}
+	if want := engine.Private | engine.Reserved | engine.Opaque | engine.Unlisted | engine.UserInfo | engine.Homograph | engine.CheckedValue; seen != want {
+		t.Errorf("flags seen: %v, want %v", seen.Names(), want.Names())
+	}
 }
 
 // FuzzCanonical wants a canonical form to be the canonical form of itself.

@@ -286,10 +286,10 @@ func (p *Pattern) finding(text string, match []int) (engine.Finding, bool) {
 		return engine.Finding{}, false
 	}
 	from, to := p.value.span(match)
-	f := engine.Finding{Type: p.info.Types[0], Value: value, Original: strings.ToValidUTF8(text[from:to], "\ufffd")}
+	f := engine.Finding{Type: p.info.Types[0], Value: value, Original: strings.ToValidUTF8(text[from:to], "\ufffd"), Flags: FlagsOf(p.cfg.Type, value)}
 	f.Spot.Span = engine.Span{Start: from, End: to}
 	if p.cfg.Validator != "" && p.cfg.Validator != "none" {
-		f.Flags = engine.CheckedValue
+		f.Flags |= engine.CheckedValue
 	}
 	f.Extra = p.extra(text, match)
 	return f, true

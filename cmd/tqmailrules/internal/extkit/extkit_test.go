@@ -190,6 +190,10 @@ func TestChangedSeesWhatIsSaved(t *testing.T) {
 	if extkit.Look(dir) != was {
 		t.Error("what does not count was seen")
 	}
+	module := filepath.Join(dir, "x.wasm")
+	if before := extkit.Look(module); before == "" {
+		t.Error("a module that is named itself is not seen")
+	}
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	write(filepath.Join(dir, "sub", "b.go"), "two")

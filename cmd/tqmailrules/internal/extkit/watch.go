@@ -15,9 +15,9 @@ const interval = 200 * time.Millisecond
 // Snapshot says in which state the files of some folders are.
 type Snapshot string
 
-// Look takes a snapshot: names, sizes and times of modification. Modules, which
-// are built, node_modules and hidden files do not count. A folder that is not there
-// is empty.
+// Look takes a snapshot: names, sizes and times of modification. In a folder,
+// modules, which are built, node_modules and hidden files do not count. A folder
+// that is not there is empty; a file may stand for itself.
 func Look(dirs ...string) Snapshot {
 	var b strings.Builder
 	for _, dir := range dirs {
@@ -27,7 +27,7 @@ func Look(dirs ...string) Snapshot {
 				return nil // gone meanwhile
 			case path != dir && (strings.HasPrefix(d.Name(), ".") || d.Name() == "node_modules"):
 				return skip(d)
-			case d.IsDir() || filepath.Ext(path) == ".wasm":
+			case d.IsDir() || path != dir && filepath.Ext(path) == ".wasm":
 				return nil
 			}
 			if info, err := d.Info(); err == nil {
