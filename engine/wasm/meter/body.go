@@ -21,6 +21,7 @@ type work struct {
 	bulk     bool   // it has operations whose cost depends on an operand
 	descends bool   // into functions of the module, so that it can recurse
 	frame    int64  // bytes of stack it needs, about
+	branches int    // as Limits.Branches counts them
 }
 
 // loop is a loop by itself, without the loops in it.
@@ -52,7 +53,18 @@ func (m *module) code(r *reader) {
 		part.within(name)
 	}
 	r.err, r.pos = part.err, b.end
+	m.limitBranches(r, at, name, b.branches)
 	m.bodies = append(m.bodies, b)
+}
+
+func (m *module) limitBranches(r *reader, at int, name string, n int) {
+	if n > m.limits.Branches {
+		r.tooMany(at, name+" has", uint64(n), "branches", m.limits.Branches)
+	}
+	m.branchSquares += n * n
+	if most := m.limits.Branches * m.limits.Branches; m.branchSquares > most {
+		r.tooMany(at, "the squares of the functions' branches are", uint64(m.branchSquares), "together", most)
+	}
 }
 
 // localsOf reads the declarations of locals and returns how many places of eight
@@ -99,12 +111,16 @@ type analysis struct {
 	work   work
 	frames []frame
 
+	targets int // of all br_tables
+	moved   int // operands that calls and branches take along
+
 	// For the size of the frame: the compiler keeps a value there that is needed
 	// after a call, and gives each such value a place of its own. An operand that is
 	// on the stack during calls is one value; a local is a new one each time it is set.
 	height  int   // operands on the stack
 	kept    int   // of those, the ones that have a place
 	slots   int64 // places
+	passed  int   // operands of the call that passes most
 	changed int64 // locals set since the last call
 	epoch   int   // counts calls, of all functions
 	setAt   []int // by local: the epoch in which it was last set
@@ -124,7 +140,8 @@ func (a *analysis) read(c *code, signature Signature, slots int64) work {
 	if c.more() {
 		c.fail(c.pos, "there is code after its end")
 	}
-	a.work.frame = frameBase + 8*(slots+a.slots+int64(len(signature.Results)))
+	a.work.frame = frameBase + 8*(slots+a.slots+int64(a.passed)+int64(len(signature.Results)))
+	a.work.branches += a.targets/64 + a.moved/16
 	return a.work
 }
 
@@ -132,7 +149,7 @@ func (a *analysis) begin(c *code, signature Signature) {
 	a.code = c
 	a.work = work{}
 	a.frames = append(a.frames[:0], frame{op: opBlock, loop: -1, results: len(signature.Results)})
-	a.height, a.kept, a.slots, a.changed = 0, 0, 0, 0
+	a.targets, a.moved, a.height, a.kept, a.slots, a.changed, a.passed = 0, 0, 0, 0, 0, 0, 0
 	a.epoch++
 	if c.locals > len(a.setAt) {
 		a.setAt = make([]int, c.locals)
@@ -218,6 +235,7 @@ func (a *analysis) enter(in *instruction) {
 		return
 	}
 	if in.op == opIf {
+		a.work.branches++
 		a.pop(1)
 	}
 	params, results := a.module.arity(in.block)
@@ -225,6 +243,7 @@ func (a *analysis) enter(in *instruction) {
 	f := frame{op: in.op, loop: a.top().loop, height: a.height, params: params, results: results}
 	if in.op == opLoop {
 		f.loop = len(a.work.loops)
+		a.work.branches += 2
 		a.work.loops = append(a.work.loops, loop{params: params > 0})
 	}
 	a.frames = append(a.frames, f)
@@ -249,6 +268,7 @@ func (a *analysis) otherwise(in *instruction) {
 		return
 	}
 	f.op = opElse
+	a.work.branches++
 	a.pop(a.height)
 	a.push(f.params)
 }
@@ -265,16 +285,19 @@ func (a *analysis) leave() {
 
 func (a *analysis) jump(in *instruction) {
 	switch in.op {
-	case opBr, opBrIf:
+	case opBr:
 		a.label(in, in.index)
+	case opBrIf:
+		a.work.branches++
+		a.label(in, in.index)
+		a.pop(1)
+		return
 	case opBrTable:
+		a.work.branches++
+		a.targets += len(in.targets)
 		for _, depth := range in.targets {
 			a.label(in, depth)
 		}
-	}
-	if in.op == opBrIf {
-		a.pop(1)
-		return
 	}
 	a.pop(a.height)
 }
@@ -282,10 +305,23 @@ func (a *analysis) jump(in *instruction) {
 func (a *analysis) label(in *instruction, depth uint32) {
 	if uint64(depth) >= uint64(len(a.frames)) {
 		a.fail(in.start, "there is no label %s", grouped(uint64(depth)))
+		return
 	}
+	a.moved += a.frames[len(a.frames)-1-int(depth)].carried()
+}
+
+// carried is how many operands a branch to the block takes along.
+func (f frame) carried() int {
+	if f.op == opLoop {
+		return f.params
+	}
+	return f.results
 }
 
 func (a *analysis) call(s Signature, descends bool) {
+	moved := len(s.Params) + len(s.Results)
+	a.moved += moved
+	a.passed = max(a.passed, moved)
 	a.pop(len(s.Params))
 	a.note()
 	a.work.descends = a.work.descends || descends

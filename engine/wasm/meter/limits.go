@@ -19,6 +19,13 @@ type Limits struct {
 	BranchTargets int // of one br_table, the default included: 4,096
 	Pages         int // of memory, 64 KiB each: 1,024
 	Stack         int // bytes of frames, before the host says otherwise: 8 MiB
+
+	// Branches is the cap on branches of one function: 7,000. A compiler's time grows
+	// with their square, so the squares of all functions together may be no more than
+	// the square of this. Each if, else, br_if and br_table is a branch, a loop is
+	// two; 64 targets of a br_table make one more, and so do 16 operands that calls
+	// take and return or that branches take along.
+	Branches int
 }
 
 // maxPages is the size of a 32-bit address space in pages.
@@ -41,6 +48,7 @@ func (l Limits) orDefault() Limits {
 		Nesting:       or(l.Nesting, 4_096),
 		BranchTargets: or(l.BranchTargets, 4_096),
 		Pages:         min(or(l.Pages, 1_024), maxPages),
+		Branches:      or(l.Branches, 7_000),
 		Stack:         or(l.Stack, 8<<20),
 	}
 }

@@ -70,9 +70,17 @@ func (m *metering) begin(b *body) {
 	m.spare, m.length = m.left+1, m.left+2
 }
 
+// mostLoops is how many loops a function may have for them to get the form that
+// runs fastest: to compile that takes several times as long, and the time grows
+// with the square.
+const mostLoops = 100
+
 // hasLeaf reports whether the function has a loop that is written in the form for
 // loops that call nothing.
 func (b *body) hasLeaf() bool {
+	if len(b.loops) > mostLoops {
+		return false
+	}
 	for _, l := range b.loops {
 		if l.leaf() {
 			return true
@@ -250,7 +258,7 @@ func (m *metering) enter(l label, labels int) {
 func (m *metering) loop(in *instruction) {
 	l := m.body.loops[m.loops]
 	m.loops++
-	if l.leaf() {
+	if m.cached && l.leaf() {
 		m.leafLoop(in, l)
 		return
 	}

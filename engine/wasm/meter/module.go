@@ -77,6 +77,8 @@ type module struct {
 	elements  int           // entries of all element segments
 	refs      []functionRef // in the order of the file
 	analysis  analysis
+
+	branchSquares int // of all functions that were read
 }
 
 // decode reads a module as far as the rewriter and the caps need it.
