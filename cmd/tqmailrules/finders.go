@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/tqmailrules/tqmailrules/cmd/tqmailrules/internal/settings"
@@ -52,57 +53,86 @@ func builtin() *finders {
 	return &finders{all: []engine.Extractor{extract.New(extract.Config{})}}
 }
 
-// finders loads what a configuration declares. Whatever is wrong with an entry is
-// a diagnostic at its place; an error is one of the environment.
+// finders loads what a configuration declares, modules side by side. Whatever is
+// wrong with an entry is a diagnostic at its place; an error is one of the
+// environment.
 func (a *app) finders(ctx context.Context, cfg *settings.Config) (*finders, yamlfile.Diagnostics, error) {
 	f := builtin()
-	var diags yamlfile.Diagnostics
-	for _, entry := range cfg.Extractors {
-		x, diag, err := a.finder(ctx, f, cfg, entry)
-		if err != nil {
-			return nil, nil, errors.Join(err, f.close())
-		}
-		if diag != nil {
-			diags = append(diags, *diag)
-			continue
-		}
-		f.all = append(f.all, x)
-	}
-	return f, diags, nil
-}
-
-func (a *app) finder(ctx context.Context, f *finders, cfg *settings.Config, entry settings.Extractor) (engine.Extractor, *yamlfile.Diagnostic, error) {
-	if entry.Kind == "regex" {
-		x, err := patternOf(entry)
-		return x, diagnosis(entry, "regex", err), nil
-	}
-	if f.host == nil {
+	if slices.ContainsFunc(cfg.Extractors, isModule) {
 		host, err := a.moduleHost(ctx, cfg.Cache)
 		if err != nil {
 			return nil, nil, err
 		}
 		f.host = host
 	}
-	m := &loadedModule{entry: entry}
-	x, key, err := m.load(ctx, f.host)
-	if err != nil {
-		return nil, diagnosis(entry, key, err), nil
+	modules, diags := f.load(ctx, cfg.Extractors)
+	for _, entry := range cfg.Extractors {
+		switch m := modules[entry.Name]; {
+		case m != nil:
+			f.modules = append(f.modules, m)
+			f.all = append(f.all, m.live)
+		case !isModule(entry):
+			x, err := patternOf(entry)
+			if err != nil {
+				diags = append(diags, diagnosis(entry, "regex", err))
+				continue
+			}
+			f.all = append(f.all, x)
+		}
 	}
-	m.live = wasm.NewLive(x)
-	f.modules = append(f.modules, m)
-	return m.live, nil, nil
+	return f, diags, nil
 }
 
-// diagnosis points at the key of an entry; nil when nothing is wrong.
-func diagnosis(entry settings.Extractor, key string, err error) *yamlfile.Diagnostic {
-	if err == nil {
-		return nil
+func isModule(entry settings.Extractor) bool { return entry.Kind == "wasm" }
+
+// load reads and loads the modules among the entries, by name.
+func (f *finders) load(ctx context.Context, entries []settings.Extractor) (map[string]*loadedModule, yamlfile.Diagnostics) {
+	var read []*loadedModule
+	var configs []wasm.Config
+	var diags yamlfile.Diagnostics
+	for _, entry := range entries {
+		if !isModule(entry) {
+			continue
+		}
+		m := &loadedModule{entry: entry}
+		config, key, err := m.read()
+		if err != nil {
+			diags = append(diags, diagnosis(entry, key, err))
+			continue
+		}
+		read, configs = append(read, m), append(configs, config)
 	}
+	if len(read) == 0 {
+		return nil, diags
+	}
+	loaded, i := map[string]*loadedModule{}, 0
+	for x, err := range f.host.LoadAll(ctx, configs) {
+		if m := read[i]; err != nil {
+			diags = append(diags, diagnosis(m.entry, keyOf(err), err))
+		} else {
+			m.live = wasm.NewLive(x)
+			loaded[m.entry.Name] = m
+		}
+		i++
+	}
+	return loaded, diags
+}
+
+// keyOf is the key of an entry that an error of loading is about.
+func keyOf(err error) string {
+	if strings.HasPrefix(err.Error(), "refused: configuration: ") {
+		return "config"
+	}
+	return "wasm"
+}
+
+// diagnosis points at the key of an entry.
+func diagnosis(entry settings.Extractor, key string, err error) yamlfile.Diagnostic {
 	d := entry.Errorf(key, "extractor %s: %v", entry.Name, err)
 	if key == "sha256" {
 		d.Hint = "it is not the file that was pinned; tqmailrules ext inspect " + entry.Module.Path + " shows what it is"
 	}
-	return &d
+	return d
 }
 
 func patternOf(entry settings.Extractor) (engine.Extractor, error) {
@@ -131,17 +161,17 @@ func (a *app) moduleHost(ctx context.Context, cache settings.Cache) (*wasm.Host,
 	return host, err
 }
 
-// load reads the file and makes an extractor of it. With an error it says which
+// read reads the file and checks it against the entry. With an error it says which
 // key of the entry is to blame.
-func (m *loadedModule) load(ctx context.Context, host *wasm.Host) (x *wasm.Extractor, key string, err error) {
+func (m *loadedModule) read() (cfg wasm.Config, key string, err error) {
 	declared := m.entry.Module
 	data, seen, err := readModule(declared.Path)
 	if err != nil {
-		return nil, "wasm", err
+		return cfg, "wasm", err
 	}
 	m.seen = seen
 	if digest := wasm.Digest(data); declared.SHA256 != "" && declared.SHA256 != settings.AnyDigest && digest != declared.SHA256 {
-		return nil, "sha256", errors.New(declared.Path + " has the digest " + digest)
+		return cfg, "sha256", errors.New(declared.Path + " has the digest " + digest)
 	}
 	if declared.Key != nil {
 		signature, err := os.ReadFile(declared.Signature)
@@ -149,15 +179,12 @@ func (m *loadedModule) load(ctx context.Context, host *wasm.Host) (x *wasm.Extra
 			err = wasm.Verify(declared.Key, data, signature)
 		}
 		if err != nil {
-			return nil, "key", err
+			return cfg, "key", err
 		}
 	}
 	limits := limitsOf(declared.Limits)
-	if err := limits.Check(); err != nil {
-		return nil, "limits", err
-	}
-	x, err = host.Load(ctx, wasm.Config{Name: m.entry.Name, Module: data, Config: declared.Config, Limits: limits, Default: m.entry.Default})
-	return x, "wasm", err
+	cfg = wasm.Config{Name: m.entry.Name, Module: data, Config: declared.Config, Limits: limits, Default: m.entry.Default}
+	return cfg, "limits", limits.Check()
 }
 
 func limitsOf(l settings.ModuleLimits) wasm.Limits {
@@ -254,14 +281,25 @@ func (m *loadedModule) refresh(ctx context.Context, host *wasm.Host, log *slog.L
 	}
 	m.seen = now
 	if err == nil {
-		var x *wasm.Extractor
-		if x, _, err = m.load(ctx, host); err == nil {
-			err = m.live.Swap(x)
-			log.Info("extractor replaced", "extractor", m.entry.Name, "sha256", x.Digest(), "err", err)
-			return
-		}
+		err = m.replace(ctx, host)
+	}
+	if err == nil {
+		log.Info("extractor replaced", "extractor", m.entry.Name, "sha256", m.live.Current().Digest())
+		return
 	}
 	if ctx.Err() == nil {
 		log.Warn("extractor changed and is kept as it was loaded", "extractor", m.entry.Name, "err", err)
 	}
+}
+
+func (m *loadedModule) replace(ctx context.Context, host *wasm.Host) error {
+	cfg, _, err := m.read()
+	if err != nil {
+		return err
+	}
+	x, err := host.Load(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	return m.live.Swap(x)
 }

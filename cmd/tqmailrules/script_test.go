@@ -23,10 +23,11 @@ func TestMain(m *testing.M) {
 }
 
 // TestScripts runs one script per behaviour of the command line. $EXAMPLES is
-// the folder of example rules, $PROGRAM that of the program. Set TQ_UPDATE to
-// write expected output anew.
+// the folder of example rules, $MODULES that of extractor modules, $PROBES that of
+// modules made for tests, $PROGRAM that of the program. Set TQ_UPDATE to write
+// expected output anew.
 func TestScripts(t *testing.T) {
-	examples, err := filepath.Abs("../../examples/rules")
+	root, err := filepath.Abs("../..")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -43,7 +44,9 @@ func TestScripts(t *testing.T) {
 		Dir:           "testdata/script",
 		UpdateScripts: os.Getenv("TQ_UPDATE") != "",
 		Setup: func(env *testscript.Env) error {
-			env.Setenv("EXAMPLES", examples)
+			env.Setenv("EXAMPLES", filepath.Join(root, "examples", "rules"))
+			env.Setenv("MODULES", filepath.Join(root, "wasm-extractors"))
+			env.Setenv("PROBES", filepath.Join(root, "engine", "wasm", "testdata"))
 			home := filepath.Join(env.WorkDir, "home") // where compilers and modules are cached
 			env.Setenv("HOME", home)
 			env.Setenv("GOCACHE", goCache)
