@@ -35,7 +35,7 @@ func TestModulesThatChangeWhileARunGoesOn(t *testing.T) {
 	}{
 		{"it disappears", settings.AnyDigest, func(t *testing.T, path string) { os.Remove(path) }, "1.0.0", "extractor changed and is kept as it was loaded"},
 		{"another one takes its place", settings.AnyDigest, func(t *testing.T, path string) { replaceFile(t, path, module("2.0.0")) }, "2.0.0", `msg="extractor replaced" extractor=probe`},
-		{"another one, and it is pinned", wasm.Digest(module("1.0.0")), func(t *testing.T, path string) { replaceFile(t, path, module("2.0.0")) }, "1.0.0", "has the digest"},
+		{"another one although it is pinned", wasm.Digest(module("1.0.0")), func(t *testing.T, path string) { replaceFile(t, path, module("2.0.0")) }, "1.0.0", "has the digest"},
 		{"it is no module any more", settings.AnyDigest, func(t *testing.T, path string) { replaceFile(t, path, []byte("text")) }, "1.0.0", "refused: at byte 0x0"},
 		{"nothing", settings.AnyDigest, func(*testing.T, string) {}, "1.0.0", ""},
 	}
