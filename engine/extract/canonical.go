@@ -59,6 +59,19 @@ func FlagsOf(typ, value string) engine.Flags {
 	return 0
 }
 
+// disguised tells whether a value of a type that people disguise was written so
+// as not to be clickable.
+func disguised(typ, value string) bool {
+	switch ruleName(typ) {
+	case typeIPv4, typeIPv6, typeCIDR, typeFQDN, typeURL, typeEmail:
+	default:
+		return false
+	}
+	plain := refanged(value)
+	scheme, _, found := strings.Cut(plain, "://")
+	return plain != value || found && canonicalScheme(scheme) != strings.ToLower(scheme)
+}
+
 // ruleName is the rule name of a type that is given by either of its names.
 func ruleName(typ string) string {
 	for _, t := range engine.IndicatorTypes {

@@ -277,21 +277,24 @@ func (r *reading) place(f *engine.Finding, base int) {
 // finding makes what one match stands for; its span is of the text. It is false
 // when the value is refused.
 func (p *Pattern) finding(text string, match []int) (engine.Finding, bool) {
-	value := p.clean(p.value.expand(text, match))
-	if value == "" || len(value) > maxValue || !p.valid(value) {
+	cleaned := p.clean(p.value.expand(text, match))
+	if cleaned == "" || len(cleaned) > maxValue || !p.valid(cleaned) {
 		return engine.Finding{}, false
 	}
-	value, ok := Canonical(p.cfg.Type, value)
+	value, ok := Canonical(p.cfg.Type, cleaned)
 	if !ok {
 		return engine.Finding{}, false
 	}
 	from, to := p.value.span(match)
-	f := engine.Finding{Type: p.info.Types[0], Value: value, Original: strings.ToValidUTF8(text[from:to], "\ufffd"), Flags: FlagsOf(p.cfg.Type, value)}
+	f := engine.Finding{Type: p.info.Types[0], Value: value, Original: strings.ToValidUTF8(text[from:to], "\ufffd"), Extra: p.extra(text, match)}
 	f.Spot.Span = engine.Span{Start: from, End: to}
+	f.Flags = FlagsOf(p.cfg.Type, value)
 	if p.cfg.Validator != "" && p.cfg.Validator != "none" {
 		f.Flags |= engine.CheckedValue
 	}
-	f.Extra = p.extra(text, match)
+	if disguised(p.cfg.Type, cleaned) {
+		f.Flags |= engine.Defanged
+	}
 	return f, true
 }
 

@@ -117,6 +117,31 @@ func TestPatternSaysWhereItsValuesStand(t *testing.T) {
 	}
 }
 
+func TestPatternFlagsWhatItFinds(t *testing.T) {
+	tests := []struct{ name, typ, validator, text, want string }{
+		{"private address", "IP Address", "", "10.1.2.3", "private"},
+		{"defanged host", "FQDN", "", "evil[.]example[.]com", "defanged reserved"},
+		{"plain host", "FQDN", "", "evil.example.com", "reserved"},
+		{"defanged scheme", "URL", "", "hxxp://evil.example.com/", "defanged reserved"},
+		{"plain scheme", "URL", "", "HTTP://evil.example.com/", "reserved"},
+		{"brackets in a text", "String", "", "a[.]b", ""},
+		{"checksum", "String", "luhn", "18", "checked"},
+		{"validator that verifies nothing", "String", "none", "18", ""},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			p := pattern(t, extract.PatternConfig{Regexp: `\S+`, Type: tt.typ, Validator: tt.validator})
+			found, err := p.Extract(t.Context(), textInput(tt.text))
+			if err != nil || len(found) != 1 {
+				t.Fatalf("%d findings, %v", len(found), err)
+			}
+			if got := strings.Join(found[0].Flags.Names(), " "); got != tt.want {
+				t.Errorf("flags %q, want %q", got, tt.want)
+			}
+		})
+	}
+}
+
 func TestPatternWantsTheKindsItWasTold(t *testing.T) {
 	p := pattern(t, extract.PatternConfig{Regexp: `x`, Type: "String", From: []string{"page", "name"}})
 	var got []string

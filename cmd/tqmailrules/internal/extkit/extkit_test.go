@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/tqmailrules/tqmailrules/cmd/tqmailrules/internal/extkit"
 	"github.com/tqmailrules/tqmailrules/engine"
@@ -40,10 +41,10 @@ func TestCompareCountsAndIgnoresOrder(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			missing, extra := extkit.Compare(tt.want, tt.got)
-			if diff := cmp.Diff(tt.missing, missing); diff != "" {
+			if diff := cmp.Diff(tt.missing, missing, cmpopts.EquateEmpty()); diff != "" {
 				t.Errorf("missing (-want +got):\n%s", diff)
 			}
-			if diff := cmp.Diff(tt.extra, extra); diff != "" {
+			if diff := cmp.Diff(tt.extra, extra, cmpopts.EquateEmpty()); diff != "" {
 				t.Errorf("extra (-want +got):\n%s", diff)
 			}
 		})

@@ -101,6 +101,7 @@ func encode(f Finding) (string, error) {
 // Compare tells what of want was not found, and what was found beside it. How
 // often something is there counts, its order does not.
 func Compare(want, got []Finding) (missing, extra []Finding) {
+	missing, extra = []Finding{}, []Finding{}
 	count := map[string]int{}
 	for _, f := range got {
 		count[key(f)]++
