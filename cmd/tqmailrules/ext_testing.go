@@ -79,15 +79,14 @@ func (t *extTest) run(ctx context.Context, a *app, args []string) exit {
 	if !t.watch {
 		return t.once(ctx, a, target)
 	}
-	code := exitOK
 	for {
-		state := extkit.Look(t.watched(target)...)
-		code = t.once(ctx, a, target)
+		before := extkit.Look(t.watched(target)...)
+		code := t.once(ctx, a, target)
 		if ctx.Err() != nil {
 			return code
 		}
 		fmt.Fprintln(a.err, "waiting for a file to be saved; end with ctrl-c")
-		if _, err := extkit.Changed(ctx, state, t.watched(target)...); err != nil {
+		if err := extkit.Changed(ctx, before, t.watched(target)...); err != nil {
 			return code // interrupted, as it is meant to be
 		}
 	}

@@ -45,6 +45,24 @@ func BenchmarkToken(b *testing.B) {
 	}
 }
 
+// BenchmarkPattern reads the text of BenchmarkMail with expressions as desks have them.
+func BenchmarkPattern(b *testing.B) {
+	text := strings.Repeat(strings.Repeat(prose, 5)+report, 10)
+	for name, expression := range map[string]string{"literal": `CASE-(\d{6})`, "class": `\b\d[\d ]{11,22}\d\b`, "fold": `(?i)invoice\s+no\.?\s*(\w+)`} {
+		b.Run(name, func(b *testing.B) {
+			p := pattern(b, extract.PatternConfig{Regexp: expression, Type: "String"})
+			in := textInput(text)
+			b.SetBytes(int64(len(text)))
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := p.Extract(b.Context(), in); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
 func TestTextWithoutIndicatorsCostsNoMemory(t *testing.T) {
 	text := strings.Repeat(prose, 10)
 	if found := extract.FindText(text); len(found) > 0 {

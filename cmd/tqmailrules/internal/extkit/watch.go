@@ -49,19 +49,19 @@ func skip(d fs.DirEntry) error {
 // Changed returns when the folders are no longer as they were, and have stayed as
 // they are for one interval: an editor writes in several steps. It returns the
 // error of ctx when that ends first.
-func Changed(ctx context.Context, was Snapshot, dirs ...string) (Snapshot, error) {
+func Changed(ctx context.Context, was Snapshot, dirs ...string) error {
 	tick := time.NewTicker(interval)
 	defer tick.Stop()
 	last := was
 	for {
 		select {
 		case <-ctx.Done():
-			return was, ctx.Err()
+			return ctx.Err()
 		case <-tick.C:
 		}
 		now := Look(dirs...)
 		if now != was && now == last {
-			return now, nil
+			return nil
 		}
 		last = now
 	}
