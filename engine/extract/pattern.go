@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"regexp"
+	"regexp/syntax"
 	"slices"
 	"strconv"
 	"strings"
@@ -121,11 +122,8 @@ func compilePattern(cfg PatternConfig) (*Pattern, error) {
 		p.valid = validators["none"]
 	}
 	var err error
-	if p.expression, err = regexp.Compile(cfg.Regexp); err != nil {
+	if p.expression, err = compileExpression(cfg.Regexp); err != nil {
 		return nil, fmt.Errorf("regexp: %w", err)
-	}
-	if p.expression.MatchString("") {
-		return nil, errors.New("regexp: it matches the empty text")
 	}
 	if p.value, err = parseTemplate(p.expression, cfg.Value); err != nil {
 		return nil, fmt.Errorf("value: %w", err)
@@ -140,6 +138,29 @@ func compilePattern(cfg PatternConfig) (*Pattern, error) {
 	p.strip = without(cfg.Strip)
 	p.info = engine.ExtractorInfo{Name: cfg.Name, Version: "1", Types: []string{ruleName(cfg.Type)}, Default: cfg.Default}
 	return p, nil
+}
+
+// maxSteps is the largest program of an expression. At worst all of it is tried
+// at every byte of a text.
+const maxSteps = 2000
+
+func compileExpression(expression string) (*regexp.Regexp, error) {
+	tree, err := syntax.Parse(expression, syntax.Perl)
+	if err != nil {
+		return nil, err
+	}
+	program, err := syntax.Compile(tree.Simplify())
+	if err != nil {
+		return nil, err
+	}
+	if n := len(program.Inst); n > maxSteps {
+		return nil, fmt.Errorf("it has %d steps; %d are allowed: shorten its repetitions", n, maxSteps)
+	}
+	compiled, err := regexp.Compile(expression)
+	if err == nil && compiled.MatchString("") {
+		return nil, errors.New("it matches the empty text")
+	}
+	return compiled, err
 }
 
 // without returns what takes the characters of set out of a text.

@@ -207,6 +207,7 @@ func TestPatternRefusesWhatIsWrong(t *testing.T) {
 		{"type in capitals", func(c *extract.PatternConfig) { c.Type = "Kit" }, `type: "Kit" is no indicator type`},
 		{"type too long", func(c *extract.PatternConfig) { c.Type = strings.Repeat("k", 33) }, `is no indicator type`},
 		{"bad expression", func(c *extract.PatternConfig) { c.Regexp = "(" }, "regexp: error parsing regexp: missing closing )"},
+		{"too large", func(c *extract.PatternConfig) { c.Regexp = `\w{1000}\w{1000}` }, "regexp: it has 2002 steps; 2000 are allowed"},
 		{"empty match", func(c *extract.PatternConfig) { c.Regexp = "a*" }, "regexp: it matches the empty text"},
 		{"group beyond the last", func(c *extract.PatternConfig) { c.Value = "$3" }, "value: there is no group 3: the expression has 2"},
 		{"group before the first", func(c *extract.PatternConfig) { c.Value = "${-1}" }, "value: there is no group -1"},
