@@ -1,0 +1,7 @@
+;; want: abi
+;; what: no tqx_alloc
+(module
+  (memory (export "memory") 2)
+  (func (export "tqx_abi_v1"))
+  (func (export "tqx_extract") (param $frame i32) (param $length i32) (result i64)
+    (i64.const 0)))

@@ -1,0 +1,9 @@
+;; want: fuel
+;; what: an endless loop of copies that overlap
+(module
+  (memory (export "memory") 2)
+  (func (export "tqx_abi_v1"))
+  (func (export "tqx_alloc") (param i32) (result i32) (i32.const 65536))
+  (func (export "tqx_extract") (param $frame i32) (param $length i32) (result i64)
+    (loop (memory.copy (i32.const 1) (i32.const 0) (i32.const 131071)) (br 0))
+    (unreachable)))

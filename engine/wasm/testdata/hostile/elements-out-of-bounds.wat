@@ -1,0 +1,11 @@
+;; want: ok
+;; what: an element segment behind its table, of which nothing is written
+(module
+  (memory (export "memory") 2)
+  (func (export "tqx_abi_v1"))
+  (func (export "tqx_alloc") (param i32) (result i32) (i32.const 65536))
+  (table 1 funcref)
+  (elem (i32.const 1) $f)
+  (func $f)
+  (func (export "tqx_extract") (param $frame i32) (param $length i32) (result i64)
+    (i64.const 0)))

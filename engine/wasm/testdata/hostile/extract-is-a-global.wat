@@ -1,0 +1,7 @@
+;; want: abi
+;; what: a global with the name of tqx_extract
+(module
+  (memory (export "memory") 2)
+  (func (export "tqx_abi_v1"))
+  (func (export "tqx_alloc") (param i32) (result i32) (i32.const 65536))
+  (global (export "tqx_extract") i64 (i64.const 0)))

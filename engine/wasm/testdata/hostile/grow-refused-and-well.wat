@@ -1,0 +1,9 @@
+;; want: ok
+;; what: the memory refuses to grow, and the module lives with it
+(module
+  (memory (export "memory") 2 3)
+  (func (export "tqx_abi_v1"))
+  (func (export "tqx_alloc") (param i32) (result i32) (i32.const 65536))
+  (func (export "tqx_extract") (param $frame i32) (param $length i32) (result i64)
+    (drop (memory.grow (i32.const 5)))
+    (i64.const 0)))

@@ -1,0 +1,9 @@
+;; want: refused
+;; what: a function that WASI preview 1 does not have
+(module
+  (import "wasi_snapshot_preview1" "proc_fork" (func (result i32)))
+  (memory (export "memory") 2)
+  (func (export "tqx_abi_v1"))
+  (func (export "tqx_alloc") (param i32) (result i32) (i32.const 65536))
+  (func (export "tqx_extract") (param $frame i32) (param $length i32) (result i64)
+    (i64.const 0)))

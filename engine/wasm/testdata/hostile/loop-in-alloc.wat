@@ -1,0 +1,8 @@
+;; want: fuel
+;; what: tqx_alloc never returns
+(module
+  (memory (export "memory") 2)
+  (func (export "tqx_abi_v1"))
+  (func (export "tqx_alloc") (param i32) (result i32) (loop (br 0)) (unreachable))
+  (func (export "tqx_extract") (param $frame i32) (param $length i32) (result i64)
+    (i64.const 0)))

@@ -1,0 +1,8 @@
+;; want: abi
+;; what: a marker that takes an operand
+(module
+  (memory (export "memory") 2)
+  (func (export "tqx_abi_v1") (param i32))
+  (func (export "tqx_alloc") (param i32) (result i32) (i32.const 65536))
+  (func (export "tqx_extract") (param $frame i32) (param $length i32) (result i64)
+    (i64.const 0)))

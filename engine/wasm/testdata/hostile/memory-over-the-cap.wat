@@ -1,0 +1,8 @@
+;; want: refused
+;; what: a memory of one page more than the cap from the start
+(module
+  (memory (export "memory") 1025)
+  (func (export "tqx_abi_v1"))
+  (func (export "tqx_alloc") (param i32) (result i32) (i32.const 65536))
+  (func (export "tqx_extract") (param $frame i32) (param $length i32) (result i64)
+    (i64.const 0)))

@@ -1,0 +1,9 @@
+;; want: bad_output
+;; what: an array in place of an object
+(module
+  (memory (export "memory") 2)
+  (func (export "tqx_abi_v1"))
+  (func (export "tqx_alloc") (param i32) (result i32) (i32.const 65536))
+  (data (i32.const 1024) "[]")
+  (func (export "tqx_extract") (param $frame i32) (param $length i32) (result i64)
+    (i64.const 0x0000040000000002)))

@@ -1,0 +1,9 @@
+;; want: bad_output
+;; what: an attribute that is a number
+(module
+  (memory (export "memory") 2)
+  (func (export "tqx_abi_v1"))
+  (func (export "tqx_alloc") (param i32) (result i32) (i32.const 65536))
+  (data (i32.const 1024) "{\22indicators\22:[{\22type\22:\22string\22,\22value\22:\22x\22,\22part\22:0,\22attributes\22:{\22a\22:1}}]}")
+  (func (export "tqx_extract") (param $frame i32) (param $length i32) (result i64)
+    (i64.const 0x000004000000004c)))

@@ -1,0 +1,9 @@
+;; want: ok
+;; what: half a surrogate pair in a value, which becomes U+FFFD
+(module
+  (memory (export "memory") 2)
+  (func (export "tqx_abi_v1"))
+  (func (export "tqx_alloc") (param i32) (result i32) (i32.const 65536))
+  (data (i32.const 1024) "{\22indicators\22:[{\22type\22:\22string\22,\22value\22:\22\5cud800\22,\22part\22:0}]}")
+  (func (export "tqx_extract") (param $frame i32) (param $length i32) (result i64)
+    (i64.const 0x000004000000003c)))

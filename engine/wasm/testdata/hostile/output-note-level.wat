@@ -1,0 +1,9 @@
+;; want: bad_output
+;; what: a note of a level that is not there
+(module
+  (memory (export "memory") 2)
+  (func (export "tqx_abi_v1"))
+  (func (export "tqx_alloc") (param i32) (result i32) (i32.const 65536))
+  (data (i32.const 1024) "{\22notes\22:[{\22level\22:\22fatal\22,\22text\22:\22x\22}]}")
+  (func (export "tqx_extract") (param $frame i32) (param $length i32) (result i64)
+    (i64.const 0x0000040000000028)))

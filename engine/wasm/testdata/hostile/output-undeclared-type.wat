@@ -1,0 +1,9 @@
+;; want: bad_output
+;; what: a type that the description does not have
+(module
+  (memory (export "memory") 2)
+  (func (export "tqx_abi_v1"))
+  (func (export "tqx_alloc") (param i32) (result i32) (i32.const 65536))
+  (data (i32.const 1024) "{\22indicators\22:[{\22type\22:\22surprise\22,\22value\22:\22x\22,\22part\22:0}]}")
+  (func (export "tqx_extract") (param $frame i32) (param $length i32) (result i64)
+    (i64.const 0x0000040000000039)))

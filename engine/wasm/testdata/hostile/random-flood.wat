@@ -1,0 +1,10 @@
+;; want: fuel
+;; what: random bytes without end
+(module
+  (import "wasi_snapshot_preview1" "random_get" (func $random_get (param i32 i32) (result i32)))
+  (memory (export "memory") 2)
+  (func (export "tqx_abi_v1"))
+  (func (export "tqx_alloc") (param i32) (result i32) (i32.const 65536))
+  (func (export "tqx_extract") (param $frame i32) (param $length i32) (result i64)
+    (loop (drop (call $random_get (i32.const 0) (i32.const 131072))) (br 0))
+    (unreachable)))

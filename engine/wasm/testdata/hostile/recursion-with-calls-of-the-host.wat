@@ -1,0 +1,11 @@
+;; want: trap
+;; what: a function that calls the host, then itself
+(module
+  (import "tqx" "log" (func $log (param i32 i32 i32)))
+  (memory (export "memory") 2)
+  (func (export "tqx_abi_v1"))
+  (func (export "tqx_alloc") (param i32) (result i32) (i32.const 65536))
+  (func $f (call $log (i32.const 0) (i32.const 0) (i32.const 0)) (call $f) (drop (memory.size)))
+  (func (export "tqx_extract") (param $frame i32) (param $length i32) (result i64)
+    (call $f)
+    (i64.const 0)))

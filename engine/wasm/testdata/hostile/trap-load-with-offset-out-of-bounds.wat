@@ -1,0 +1,8 @@
+;; want: trap
+;; what: a load whose address and offset overflow 32 bits
+(module
+  (memory (export "memory") 2)
+  (func (export "tqx_abi_v1"))
+  (func (export "tqx_alloc") (param i32) (result i32) (i32.const 65536))
+  (func (export "tqx_extract") (param $frame i32) (param $length i32) (result i64)
+    (i64.load offset=0xffffffff (i32.const -1))))
