@@ -15,18 +15,26 @@ type body struct {
 
 // work is what a function does, as far as metering asks.
 type work struct {
-	cost     int64  // of the instructions outside loops
-	loops    []loop // in the order of their heads
-	calls    bool   // anything: a function, the host, or a bulk operation
-	bulk     bool   // it has operations whose cost depends on an operand
-	descends bool   // into functions of the module, so that it can recurse
-	frame    int64  // bytes of stack it needs, about
-	branches int    // as Limits.Branches counts them
+	cost     int64     // of what is charged when the function is entered
+	straight int64     // of all instructions outside loops
+	loops    []loop    // in the order of their heads
+	detours  []stretch // in the order of the file
+	calls    bool      // anything: a function, the host, or a bulk operation
+	bulk     bool      // it has operations whose cost depends on an operand
+	descends bool      // into functions of the module, so that it can recurse
+	frame    int64     // bytes of stack it needs, about
+	branches int       // as Limits.Branches counts them
+}
+
+// stretch is code that is charged as one, at a place in the file.
+type stretch struct {
+	at   int
+	cost int64
 }
 
 // loop is a loop by itself, without the loops in it.
 type loop struct {
-	cost   int64 // of one round
+	cost   int64 // of what is charged for each round
 	calls  bool  // anything, in loops inside it too
 	params bool  // it takes operands
 }
@@ -99,6 +107,8 @@ func width(t ValueType) int64 {
 // frame is a block that is open while code is read. The function itself is one.
 type frame struct {
 	op      op
+	before  int // the stretch that the block begins in
+	open    int // detours that were not settled when it began
 	loop    int // the innermost loop it is in or is, by number; -1 is none
 	height  int // of the operands below it
 	params  int
@@ -110,6 +120,13 @@ type analysis struct {
 	*code
 	work   work
 	frames []frame
+
+	// For the costs: what is counted now, by its number in all. Number 0 is charged
+	// when the function is entered, others are those of loops, or detours that may yet
+	// turn out to be too short to be charged by themselves.
+	now  int
+	all  []counted
+	open []int // detours that are not settled, in the order in which they began
 
 	targets int // of all br_tables
 	moved   int // operands that calls and branches take along
@@ -126,6 +143,17 @@ type analysis struct {
 	setAt   []int // by local: the epoch in which it was last set
 }
 
+// counted is a stretch while its instructions are counted.
+type counted struct {
+	stretch
+	before int // what comes before it on every way to it
+	loop   int // by number; -1 when it is none
+}
+
+// shortest is how many instructions a detour must have to be charged by itself. A
+// shorter one is charged with what comes before it, as if it were always taken.
+const shortest = 16
+
 // frameBase is what a frame needs beside its values: addresses and saved registers.
 const frameBase = 64
 
@@ -140,6 +168,7 @@ func (a *analysis) read(c *code, signature Signature, slots int64) work {
 	if c.more() {
 		c.fail(c.pos, "there is code after its end")
 	}
+	a.charges()
 	a.work.frame = frameBase + 8*(slots+a.slots+int64(a.passed)+int64(len(signature.Results)))
 	a.work.branches += a.targets/64 + a.moved/16
 	return a.work
@@ -149,6 +178,7 @@ func (a *analysis) begin(c *code, signature Signature) {
 	a.code = c
 	a.work = work{}
 	a.frames = append(a.frames[:0], frame{op: opBlock, loop: -1, results: len(signature.Results)})
+	a.now, a.open, a.all = 0, a.open[:0], append(a.all[:0], counted{before: -1, loop: -1})
 	a.targets, a.moved, a.height, a.kept, a.slots, a.changed, a.passed = 0, 0, 0, 0, 0, 0, 0
 	a.epoch++
 	if c.locals > len(a.setAt) {
@@ -204,11 +234,46 @@ func (a *analysis) count(o op) {
 	if free(o) {
 		return
 	}
-	if l := a.loop(); l != nil {
-		l.cost++
-		return
+	a.all[a.now].cost++
+	if a.loop() == nil {
+		a.work.straight++
 	}
-	a.work.cost++
+}
+
+// detour begins a stretch that need not be come to from the one before it.
+func (a *analysis) detour(before int) {
+	a.open = append(a.open, len(a.all))
+	a.begins(before, -1)
+}
+
+func (a *analysis) begins(before, loop int) {
+	a.now = len(a.all)
+	a.all = append(a.all, counted{stretch{at: a.pos}, before, loop})
+}
+
+// settle ends the detours that began in a block, the last first, so that those that
+// are too short alone may be long enough together.
+func (a *analysis) settle(f *frame) {
+	for i := len(a.open) - 1; i >= f.open; i-- {
+		if d := &a.all[a.open[i]]; d.cost < shortest {
+			a.all[d.before].cost += d.cost
+			d.cost = 0
+		}
+	}
+	a.open = a.open[:f.open]
+}
+
+// charges puts down what was counted.
+func (a *analysis) charges() {
+	a.work.cost = a.all[0].cost
+	for _, s := range a.all[1:] {
+		switch {
+		case s.loop >= 0:
+			a.work.loops[s.loop].cost = max(s.cost, 1)
+		case s.cost > 0:
+			a.work.detours = append(a.work.detours, s.stretch)
+		}
+	}
 }
 
 func (a *analysis) loop() *loop {
@@ -240,9 +305,13 @@ func (a *analysis) enter(in *instruction) {
 	}
 	params, results := a.module.arity(in.block)
 	a.pop(params)
-	f := frame{op: in.op, loop: a.top().loop, height: a.height, params: params, results: results}
-	if in.op == opLoop {
+	f := frame{op: in.op, before: a.now, open: len(a.open), loop: a.top().loop, height: a.height, params: params, results: results}
+	switch in.op {
+	case opIf:
+		a.detour(a.now)
+	case opLoop:
 		f.loop = len(a.work.loops)
+		a.begins(a.now, f.loop)
 		a.work.branches += 2
 		a.work.loops = append(a.work.loops, loop{params: params > 0})
 	}
@@ -268,6 +337,8 @@ func (a *analysis) otherwise(in *instruction) {
 		return
 	}
 	f.op = opElse
+	a.settle(f)
+	a.detour(f.before)
 	a.work.branches++
 	a.pop(a.height)
 	a.push(f.params)
@@ -278,7 +349,12 @@ func (a *analysis) leave() {
 	a.pop(a.height)
 	a.frames = a.frames[:len(a.frames)-1]
 	a.height = f.height + f.results
-	if f.op == opLoop && a.work.loops[f.loop].calls && len(a.frames) > 0 {
+	a.settle(&f)
+	if len(a.frames) == 0 {
+		return
+	}
+	a.detour(f.before)
+	if f.op == opLoop && a.work.loops[f.loop].calls {
 		a.mark()
 	}
 }
@@ -291,6 +367,7 @@ func (a *analysis) jump(in *instruction) {
 		a.work.branches++
 		a.label(in, in.index)
 		a.pop(1)
+		a.detour(a.now)
 		return
 	case opBrTable:
 		a.work.branches++

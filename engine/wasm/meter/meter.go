@@ -8,9 +8,16 @@
 //
 // # What is charged
 //
-// A unit of fuel is one instruction; block, loop, else, end and nop are free. A
-// function is charged the instructions outside its loops when it is entered, a
-// loop those of one round whenever its head is reached, inner loops apart.
+// A unit of fuel is one instruction; block, loop, else, end and nop are free. Code
+// is charged in stretches: one begins where a function is entered, and one at the
+// head of a loop, in each round, and these are where the fuel is looked at. Behind a
+// br_if, in an arm of an if, and behind the end of a block begins a detour, which
+// goes on to the end of the block around it. One of 16 instructions or more, those
+// of detours in it that are too short included, is a stretch of its own; a shorter
+// one is charged with the stretch it hangs on, as if it were always taken. So a loop
+// with a rare and long way through it costs the rare way only when it is taken, and
+// a short loop is charged once a round.
+//
 // memory.fill, memory.copy and memory.init cost one unit more for each 8 bytes
 // or part of them, table.fill, table.copy, table.init and table.grow one for each
 // entry, memory.grow 8,192 for each page, all before they are carried out, whether

@@ -33,6 +33,7 @@ type metering struct {
 	depth int     // labels that are open
 	open  []label // the blocks of the original that are open
 	loops int     // that were begun
+	gone  int     // detours that were charged
 }
 
 // label is a block of the original.
@@ -64,7 +65,7 @@ func (m *metering) begin(b *body) {
 		reader: &reader{data: m.wasm[:b.end], pos: b.firstInstr},
 		module: m.module, locals: b.locals,
 	}
-	m.copied, m.depth, m.loops = b.firstInstr, 1, 0
+	m.copied, m.depth, m.loops, m.gone = b.firstInstr, 1, 0, 0
 	m.cached, m.counted = b.hasLeaf(), b.descends
 	m.left = uint32(b.locals)
 	m.spare, m.length = m.left+1, m.left+2
@@ -134,7 +135,7 @@ func (m *metering) entry() {
 	switch {
 	case m.counted:
 		m.checkBoth()
-	case b.calls || b.cost > unchecked:
+	case b.calls || b.straight > unchecked:
 		m.check()
 	}
 }
@@ -146,6 +147,15 @@ func (m *metering) keep() {
 		return
 	}
 	m.with(opLocalTee, m.left)
+	m.with(opGlobalSet, m.fuel)
+}
+
+// put is keep where nobody looks at the local.
+func (m *metering) put() {
+	if m.cached {
+		m.with(opLocalSet, m.left)
+		return
+	}
 	m.with(opGlobalSet, m.fuel)
 }
 
@@ -213,9 +223,24 @@ func (m *metering) instructions() {
 	var in instruction
 	for len(m.open) > 0 {
 		m.code.next(&in)
+		m.detour(&in)
 		m.step(&in)
 	}
 	m.flush(m.body.end)
+}
+
+// detour charges what begins with an instruction. There is no check: a way back
+// leads over the head of a loop, which has one.
+func (m *metering) detour(in *instruction) {
+	if m.gone == len(m.body.detours) || m.body.detours[m.gone].at != in.start {
+		return
+	}
+	m.flush(in.start)
+	m.take()
+	m.i64(m.body.detours[m.gone].cost)
+	m.op(opI64Sub)
+	m.put()
+	m.gone++
 }
 
 // flush copies the file up to a place.
