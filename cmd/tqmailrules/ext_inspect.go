@@ -47,6 +47,7 @@ type inspected struct {
 	Description *wasm.Description `json:"description"`
 	Memory      [2]int            `json:"memory_pages"` // at the start, at most; -1 when it does not say
 	Functions   int               `json:"functions"`
+	Start       bool              `json:"start"` // code runs when it is instantiated, before anything is called
 	Imports     []string          `json:"imports"`
 	Exports     []string          `json:"exports"`
 	Problem     string            `json:"problem,omitempty"`
@@ -71,7 +72,7 @@ func (i *extInspect) run(_ context.Context, a *app, args []string) exit {
 		m.write(a)
 	}
 	if found.Problem != nil {
-		return a.kitFail("ext inspect", &extkit.Author{Text: args[0] + " would be refused: " + found.Problem.Error()})
+		return a.kitFail("ext inspect", &extkit.Author{Text: args[0] + " would be refused: " + m.Problem})
 	}
 	return exitOK
 }
@@ -79,7 +80,7 @@ func (i *extInspect) run(_ context.Context, a *app, args []string) exit {
 func inspection(path string, found *wasm.Inspection) *inspected {
 	m := &inspected{
 		File: filepath.ToSlash(path), Size: found.Size, SHA256: found.Digest, Kind: found.Kind, Description: found.Description,
-		Memory: [2]int{found.Info.MemoryMin, found.Info.MemoryMax}, Functions: found.Info.Functions, Imports: []string{}, Exports: []string{},
+		Memory: [2]int{found.Info.MemoryMin, found.Info.MemoryMax}, Functions: found.Info.Functions, Start: found.Info.Start, Imports: []string{}, Exports: []string{},
 	}
 	for _, i := range found.Info.Imports {
 		m.Imports = append(m.Imports, fmt.Sprintf("%s.%s %s", i.Module, i.Name, i.Type))
@@ -95,7 +96,7 @@ func inspection(path string, found *wasm.Inspection) *inspected {
 		m.Signature = m.File + signatureSuffix
 	}
 	if found.Problem != nil {
-		m.Problem = found.Problem.Error()
+		m.Problem = extkit.Reason(found.Problem)
 	}
 	return m
 }
@@ -125,6 +126,9 @@ func (m *inspected) write(a *app) {
 	}
 	row("memory", m.memory())
 	row("functions", fmt.Sprint(m.Functions))
+	if m.Start {
+		row("start", "runs a function when it is instantiated")
+	}
 	for _, i := range m.Imports {
 		row("import", i)
 	}

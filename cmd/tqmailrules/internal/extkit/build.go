@@ -38,11 +38,11 @@ func Build(ctx context.Context, dir, out string, talk io.Writer) (*Built, error)
 	if b.Module, err = wasm.Pack(raw, description); err != nil {
 		return nil, author("", "%s: %v", filepath.Join(dir, DescriptionFile), err)
 	}
-	if b.Found, err = Inspect(b.Module); err != nil {
-		return nil, author("", "the module would be refused: %v", err)
+	if b.Found, err = Inspect(b.Module); err == nil {
+		err = b.Found.Problem
 	}
-	if b.Found.Problem != nil {
-		return nil, author("", "the module would be refused: %v", b.Found.Problem)
+	if err != nil {
+		return nil, author("", "the module would be refused: %s", Reason(err))
 	}
 	if b.Path == "" {
 		name, err := Name(dir)
@@ -113,6 +113,15 @@ func runTool(ctx context.Context, cmd *exec.Cmd, talk io.Writer) error {
 		return author("", "%s: %v", filepath.Base(cmd.Path), err)
 	}
 	return nil
+}
+
+// Reason is why a module is refused, without the word itself.
+func Reason(err error) string {
+	var refused *wasm.Error
+	if errors.As(err, &refused) {
+		return refused.Detail
+	}
+	return err.Error()
 }
 
 // Pack writes a copy of a module with a description in it, both given as files.

@@ -5,7 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
-	"strings"
+	"regexp"
 	"testing"
 	"time"
 
@@ -152,6 +152,8 @@ func TestTestdataOfAProject(t *testing.T) {
 	}
 }
 
+var placeholder = regexp.MustCompile(`@[A-Z]+@`)
+
 // TestEveryLanguageHasATemplate wants a project in each to have its files filled
 // in and its library beside them.
 func TestEveryLanguageHasATemplate(t *testing.T) {
@@ -163,7 +165,7 @@ func TestEveryLanguageHasATemplate(t *testing.T) {
 		}
 		for _, name := range []string{"README.md", "extractor.json", "testdata/mails/09-old-bot.eml", "testdata/golden/09-old-bot.json", library[lang]} {
 			text, err := os.ReadFile(filepath.Join(dir, name))
-			if err != nil || strings.Contains(string(text), "@NAME@") || strings.Contains(string(text), "@S") {
+			if err != nil || placeholder.Match(text) {
 				t.Errorf("%s: %s: %v, or not filled in", lang, name, err)
 			}
 		}

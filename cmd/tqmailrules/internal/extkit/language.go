@@ -12,7 +12,8 @@ import (
 type language struct {
 	name    string
 	sdk     string // folder of the library, below sdk; "" when there is none
-	copied  string // folder of a project into which the library goes
+	library string // what the library is in a project
+	copied  string // folder of a project into which it goes
 	sources string // pattern, below the project, of what says that it is this language
 	what    string // the sources, for people
 	command func(dir string, sources []string, out string) (*exec.Cmd, error)
@@ -20,11 +21,11 @@ type language struct {
 
 // languages in the order in which a project is asked for them.
 var languages = []language{
-	{"go", "go", "tqx", "go.mod", "`extractor.go`", goCommand},
-	{"rust", "rust", "src", "src/lib.rs", "`src/lib.rs`", rustCommand},
-	{"assemblyscript", "assemblyscript", "assembly", "assembly/index.ts", "`assembly/index.ts`", ascCommand},
-	{"c", "c", ".", "*.c", "`extractor.c`", clangCommand},
-	{"wat", "", "", "*.wat", "`extractor.wat`", watCommand},
+	{"go", "go", "tqx/", "tqx", "go.mod", "`extractor.go`", goCommand},
+	{"rust", "rust", "src/tqx.rs", "src", "src/lib.rs", "`src/lib.rs`", rustCommand},
+	{"assemblyscript", "assemblyscript", "assembly/tqx.ts", "assembly", "assembly/index.ts", "`assembly/index.ts`", ascCommand},
+	{"c", "c", "tqx.h", ".", "*.c", "`extractor.c`", clangCommand},
+	{"wat", "", "", "", "*.wat", "`extractor.wat`", watCommand},
 }
 
 // Languages lists the names that New takes.

@@ -34,7 +34,7 @@ func New(parent, name, lang string) (dir string, err error) {
 
 // write copies the templates and the library into dir.
 func (l language) write(dir, name string) error {
-	fill := strings.NewReplacer("@NAME@", name, "@SOURCE@", l.what, "@SDK@", l.libraryFiles())
+	fill := strings.NewReplacer("@NAME@", name, "@SOURCE@", l.what, "@LIBRARY@", l.libraryRow())
 	for _, from := range []string{"templates/common", "templates/" + l.name} {
 		if err := copyTree(from, dir, fill); err != nil {
 			return err
@@ -46,12 +46,12 @@ func (l language) write(dir, name string) error {
 	return copyLibrary("sdk/"+l.sdk, filepath.Join(dir, l.copied))
 }
 
-// libraryFiles names the library in a project, for its README.
-func (l language) libraryFiles() string {
+// libraryRow is the row of the library in the table of a project's README.
+func (l language) libraryRow() string {
 	if l.sdk == "" {
-		return "(no library)"
+		return ""
 	}
-	return map[string]string{"go": "`tqx/`", "rust": "`src/tqx.rs`", "c": "`tqx.h`", "assemblyscript": "`assembly/tqx.ts`"}[l.name]
+	return "| `" + l.library + "` | what it needs to read its input and write its output; yours to keep |\n"
 }
 
 // copyTree copies a folder of templates, filled in. A .tmpl at the end of a name
