@@ -170,7 +170,7 @@ func (a *analysis) read(c *code, signature Signature, slots int64) work {
 	}
 	a.charges()
 	a.work.frame = frameBase + 8*(slots+a.slots+int64(a.passed)+int64(len(signature.Results)))
-	a.work.branches += a.targets/64 + a.moved/16
+	a.work.branches += a.targets/4 + a.moved/16
 	return a.work
 }
 

@@ -47,8 +47,13 @@ type instance struct {
 // instantiate compiles a module, as it is or rewritten, and runs its _initialize.
 func instantiate(t testing.TB, wasm []byte, metered bool, h *host) *instance {
 	t.Helper()
+	return instantiateWith(t, wazero.NewRuntimeConfigCompiler(), wasm, metered, h)
+}
+
+func instantiateWith(t testing.TB, config wazero.RuntimeConfig, wasm []byte, metered bool, h *host) *instance {
+	t.Helper()
 	ctx := context.Background()
-	runtime := wazero.NewRuntimeWithConfig(ctx, wazero.NewRuntimeConfigCompiler())
+	runtime := wazero.NewRuntimeWithConfig(ctx, config)
 	t.Cleanup(func() { _ = runtime.Close(ctx) })
 	provide(t, runtime, h)
 	module, err := runtime.InstantiateWithConfig(ctx, wasm, wazero.NewModuleConfig().WithStartFunctions())

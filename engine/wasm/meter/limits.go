@@ -23,7 +23,7 @@ type Limits struct {
 	// Branches is the cap on branches of one function: 7,000. A compiler's time grows
 	// with their square, so the squares of all functions together may be no more than
 	// the square of this. Each if, else, br_if and br_table is a branch, a loop is
-	// two; 64 targets of a br_table make one more, and so do 16 operands that calls
+	// two; 4 targets of a br_table make one more, and so do 16 operands that calls
 	// take and return or that branches take along.
 	Branches int
 }

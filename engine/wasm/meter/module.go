@@ -184,7 +184,7 @@ func (m *module) entry(id int) (most int, what string, read func(*reader)) {
 	case importSection:
 		return l.Imports, "imports", m.importEntry
 	case functionSection:
-		return l.Functions - m.imported[KindFunction], "functions", m.declaration
+		return l.Functions - m.imported[KindFunction], "functions beside its imported ones", m.declaration
 	case tableSection:
 		return l.Tables, "tables", m.table
 	case memorySection:
