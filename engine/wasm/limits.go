@@ -26,9 +26,9 @@ const (
 	page = 64 << 10
 	mib  = 1 << 20
 
-	quantum   = 1 << 20   // units between two questions to the host: about half a millisecond
-	startFuel = 500 << 20 // units that a module may use before it is ready for a mail
-	partBytes = 16 * mib  // of one part that are handed over when the description says nothing
+	quantum   = 1 << 20  // units between two questions to the host: about half a millisecond
+	startFuel = 100e6    // units that a module may use before it is ready for a mail
+	partBytes = 16 * mib // of one part that are handed over when the description says nothing
 )
 
 // row is one limit: its default and its ceiling.
