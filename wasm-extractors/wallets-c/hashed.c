@@ -16,7 +16,7 @@ static bool eip55(const char *digits, const uint8_t lowered[40]) {
 bool read_ethereum(address *a, tqx_str word) {
     const char *digits = word.ptr + 2;
     uint8_t lowered[40];
-    int upper = 0, lower = 0, same = 0;
+    int upper = 0, lower = 0;
     if (word.ptr[1] != 'x') return false;
     for (int i = 0; i < 40; i++) {
         char c = digits[i];
@@ -25,14 +25,13 @@ bool read_ethereum(address *a, tqx_str word) {
         upper += is_upper;
         lower += is_lower;
         lowered[i] = (uint8_t)(is_upper ? c | 0x20 : c);
-        same += lowered[i] == lowered[0];
     }
     a->coin = TQX_STR("eth");
     a->kind = TQX_STR("account");
     a->value = word;
     if (upper && lower) return eip55(digits, lowered);
     a->confidence = UNCHECKED;
-    return same < 40; /* 0x000… and its like are no one's */
+    return upper + lower > 0 && upper + lower < 40; /* 0x000… and its like are no one's */
 }
 
 /* read_block reads one block of base58 digits into size bytes; false when it does

@@ -12,7 +12,7 @@ func (a *address) ethereum(word []byte) bool {
 		return false
 	}
 	var lowered [40]byte
-	upper, lower, same := 0, 0, 0
+	upper, lower := 0, 0
 	for i, c := range word[2:] {
 		switch {
 		case c >= '0' && c <= '9':
@@ -25,14 +25,11 @@ func (a *address) ethereum(word []byte) bool {
 			return false
 		}
 		lowered[i] = c
-		if c == lowered[0] {
-			same++
-		}
 	}
 	a.coin, a.kind, a.value = "eth", "account", string(word)
 	if upper == 0 || lower == 0 {
 		a.confidence = unchecked
-		return same < len(lowered) // 0x000… and its like are no one's
+		return upper+lower > 0 && upper+lower < len(lowered) // 0x000… and its like are no one's
 	}
 	return eip55(word[2:], &lowered)
 }

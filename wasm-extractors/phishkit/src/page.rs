@@ -216,11 +216,24 @@ impl Page {
 /// An address of another host as a URL: with a scheme, or beginning with two slashes.
 fn absolute(action: &str) -> Option<String> {
     let url: String = action.chars().filter(|c| !c.is_ascii_whitespace() && !c.is_control()).collect();
-    let lower = url.to_ascii_lowercase();
-    if lower.starts_with("http://") || lower.starts_with("https://") {
-        return Some(url);
+    let url = if url.starts_with("//") { format!("https:{}", url) } else { url };
+    let (scheme, rest) = url.split_once("://")?;
+    let host = rest.split(|c| matches!(c, '/' | '?' | '#' | '\\')).next()?;
+    let web = scheme.eq_ignore_ascii_case("http") || scheme.eq_ignore_ascii_case("https");
+    (web && is_host(host)).then(|| url.clone())
+}
+
+/// Says whether the host of a URL, perhaps with a port, is an address or a name of two
+/// labels and more.
+fn is_host(host: &str) -> bool {
+    let (name, port) = host.split_once(':').unwrap_or((host, "443"));
+    if name.parse::<std::net::Ipv4Addr>().is_ok() {
+        return port.parse::<u16>().is_ok();
     }
-    lower.starts_with("//").then(|| format!("https:{}", url))
+    let is_label = |l: &str| !l.is_empty() && l.chars().all(|c| c.is_alphanumeric() || c == '-');
+    let top = name.rsplit('.').next().unwrap_or("");
+    let named = name.contains('.') && name.split('.').all(is_label) && top.chars().all(|c| !c.is_ascii_digit() || top.starts_with("xn--"));
+    named && top.len() > 1 && port.parse::<u16>().is_ok()
 }
 
 /// Where the text stands that is decoded behind a place: between the quotes that

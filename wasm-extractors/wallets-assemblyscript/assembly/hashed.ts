@@ -12,7 +12,7 @@ import { keccak256 } from "./hash";
 export function ethereum(word: Bytes): Address | null {
   if (word[1] != 0x78) return null;
   const lowered = new StaticArray<u8>(40);
-  let upper = 0, lower = 0, same = 0;
+  let upper = 0, lower = 0;
   for (let i = 0; i < 40; i++) {
     const c = word[i + 2];
     const low = c | 0x20;
@@ -21,12 +21,11 @@ export function ethereum(word: Bytes): Address | null {
     if (letter && c == low) lower++;
     else if (letter) upper++;
     lowered[i] = letter ? low : c;
-    if (lowered[i] == lowered[0]) same++;
   }
   const address = new Address("eth", "account", word.text());
   if (upper > 0 && lower > 0) return eip55(word, lowered) ? address : null;
   address.confidence = UNCHECKED;
-  return same < 40 ? address : null; // 0x000… and its like are no one's
+  return upper + lower > 0 && upper + lower < 40 ? address : null; // 0x000… and its like are no one's
 }
 
 /** Says whether the letters are capitals where the hash has its high bits. */

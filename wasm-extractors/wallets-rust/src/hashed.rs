@@ -17,7 +17,8 @@ pub fn ethereum(word: &[u8]) -> Option<Address> {
     let plausible = if address.checked {
         eip55(digits, &lowered)
     } else {
-        lowered.iter().any(|c| *c != lowered[0]) // 0x000… and its like are no one's
+        // 0x000… and its like are no one's
+        digits.iter().any(u8::is_ascii_digit) && digits.iter().any(u8::is_ascii_alphabetic)
     };
     plausible.then_some(address)
 }

@@ -1,0 +1,216 @@
+package wasmextractors_test
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/tqmailrules/tqmailrules/engine/enginetest"
+	"github.com/tqmailrules/tqmailrules/engine/wasm"
+)
+
+// A compiler turns a project into a module.
+type compiler struct {
+	// find returns the compiler; without it the test is skipped.
+	find func(t *testing.T) string
+	// version is the line by which a build can be repeated.
+	version []string
+	// command is run in the project's folder, followed by the output and the sources.
+	command []string
+	sources string // pattern
+	env     []string
+}
+
+var compilers = map[string]compiler{
+	"go": {
+		find:    func(t *testing.T) string { return enginetest.Peer(t, "go", "golang") },
+		version: []string{"version"},
+		command: []string{"build", "-trimpath", "-buildvcs=false", "-buildmode=c-shared", "-ldflags", "-s -w", "-o"},
+		sources: ".",
+		env:     []string{"GOOS=wasip1", "GOARCH=wasm", "CGO_ENABLED=0", "GOWORK=off", "GOFLAGS="},
+	},
+	"c": {
+		find: func(t *testing.T) string {
+			enginetest.Peer(t, "wasm-ld", "lld")
+			return enginetest.Peer(t, "clang", "clang")
+		},
+		version: []string{"--version"},
+		command: []string{
+			"--target=wasm32", "-O2", "-std=c11", "-Wall", "-Wextra", "-Werror", "-ffreestanding", "-nostdlib",
+			"-Wl,--no-entry,--strip-all", "-I.", "-I../sdk/c", "-I../../sdk/c", "-o",
+		},
+		sources: "*.c",
+	},
+	"rust": {
+		find:    rustc,
+		version: []string{"--version"},
+		command: []string{
+			"--edition", "2021", "--crate-type", "cdylib", "--target", rustTarget,
+			"-C", "opt-level=3", "-C", "panic=abort", "-C", "lto=fat", "-C", "strip=symbols", "-o",
+		},
+		sources: "src/lib.rs",
+	},
+	"assemblyscript": {
+		find:    asc,
+		version: []string{"--version"},
+		command: []string{"-O3", "--runtime", "stub", "--use", "abort=", "-o"},
+		sources: "assembly/index.ts",
+	},
+}
+
+const rustTarget = "wasm32-unknown-unknown"
+
+// rustc finds a compiler that has the standard library of the target.
+func rustc(t *testing.T) string {
+	for _, name := range []string{os.Getenv("RUSTC"), "rustc", "/usr/bin/rustc"} {
+		lib, err := exec.Command(name, "--print", "target-libdir", "--target", rustTarget).Output()
+		if err != nil {
+			continue
+		}
+		if _, err := os.Stat(strings.TrimSpace(string(lib))); err == nil {
+			return name
+		}
+	}
+	return missing(t, "rustc with "+rustTarget, "apt-get install rustc libstd-rust-dev-wasm32")
+}
+
+// asc is in node_modules here, or in PATH.
+func asc(t *testing.T) string {
+	if own, err := filepath.Abs("node_modules/.bin/asc"); err == nil {
+		if _, err := os.Stat(own); err == nil {
+			return own
+		}
+	}
+	if path, err := exec.LookPath("asc"); err == nil {
+		return path
+	}
+	return missing(t, "asc", "npm install --prefix wasm-extractors")
+}
+
+func missing(t *testing.T, what, install string) string {
+	t.Helper()
+	if os.Getenv("TQ_REQUIRE_PEERS") != "" {
+		t.Fatalf("needs %s (%s)", what, install)
+	}
+	t.Skipf("skipped: needs %s (%s)", what, install)
+	return ""
+}
+
+func languageOf(t *testing.T, dir string) string {
+	t.Helper()
+	for _, mark := range [][2]string{{"go.mod", "go"}, {"src/lib.rs", "rust"}, {"assembly/index.ts", "assemblyscript"}, {"*.c", "c"}} {
+		if found, _ := filepath.Glob(filepath.Join(dir, mark[0])); len(found) > 0 {
+			return mark[1]
+		}
+	}
+	t.Fatalf("%s is written in no known language", dir)
+	return ""
+}
+
+// build compiles a project and packs its description. version names the compiler.
+func build(t *testing.T, dir string) (module []byte, version string) {
+	t.Helper()
+	c := compilers[languageOf(t, dir)]
+	program := c.find(t)
+	said, err := exec.Command(program, c.version...).Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := filepath.Join(t.TempDir(), "module.wasm")
+	args := append(append([]string{}, c.command...), out)
+	sources, err := filepath.Glob(filepath.Join(dir, c.sources))
+	if err != nil || len(sources) == 0 {
+		t.Fatalf("%d sources, %v", len(sources), err)
+	}
+	for _, source := range sources {
+		name, err := filepath.Rel(dir, source)
+		if err != nil {
+			t.Fatal(err)
+		}
+		args = append(args, name)
+	}
+	cmd := exec.Command(program, args...)
+	cmd.Dir = dir
+	cmd.Env = append(os.Environ(), c.env...)
+	if said, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%s: %v\n%s", dir, err, said)
+	}
+	module, err = wasm.Pack(read(t, out), read(t, dir, "extractor.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	version, _, _ = strings.Cut(string(said), "\n")
+	return module, version
+}
+
+// provenance is the file beside a module: the compiler's version, and the digest.
+func provenance(version string, module []byte) string {
+	sum := sha256.Sum256(module)
+	return version + "\nsha256 " + hex.EncodeToString(sum[:]) + "\n"
+}
+
+// The modules that are shipped are those that their sources give: the same bytes
+// from the same compiler, and the same findings from any.
+//
+// With TQ_UPDATE_MODULES=1 it writes the modules instead.
+func TestModulesAreBuiltFromTheirSources(t *testing.T) {
+	if testing.Short() {
+		t.Skip("compiles every module")
+	}
+	for i, s := range suites {
+		if i > 0 && suites[i-1].module == s.module {
+			continue
+		}
+		t.Run(s.module, func(t *testing.T) {
+			built, version := build(t, s.module)
+			if os.Getenv("TQ_UPDATE_MODULES") != "" {
+				write(t, built, s.module, s.module+".wasm")
+				write(t, []byte(provenance(version, built)), s.module, s.module+".wasm.txt")
+			}
+			shipped := read(t, s.module, s.module+".wasm")
+			recorded, _, _ := strings.Cut(string(read(t, s.module, s.module+".wasm.txt")), "\n")
+			if recorded == version && !bytes.Equal(built, shipped) {
+				t.Errorf("%s gives other bytes than %s.wasm: %s, want %s", version, s.module, provenance(version, built), provenance(version, shipped))
+			}
+			s.hold(t, load(t, built, s.config()))
+		})
+	}
+}
+
+// What stands beside a module is true of it.
+func TestProvenanceNamesTheModule(t *testing.T) {
+	for _, s := range suites {
+		text := string(read(t, s.module, s.module+".wasm.txt"))
+		version, _, _ := strings.Cut(text, "\n")
+		if want := provenance(version, read(t, s.module, s.module+".wasm")); text != want {
+			t.Errorf("%s.wasm.txt is %q, want %q", s.module, text, want)
+		}
+	}
+}
+
+// Go modules have tests of their own, which `go test ./...` does not see from here.
+func TestGoModulesPassTheirOwnTests(t *testing.T) {
+	if testing.Short() {
+		t.Skip("compiles their tests")
+	}
+	for _, dir := range []string{"table", "wallets-go"} {
+		cmd := exec.Command(enginetest.Peer(t, "go", "golang"), "test", "./...")
+		cmd.Dir = dir
+		cmd.Env = append(os.Environ(), "GOWORK=off", "GOFLAGS=")
+		if said, err := cmd.CombinedOutput(); err != nil {
+			t.Errorf("%s: %v\n%s", dir, err, said)
+		}
+	}
+}
+
+func write(t *testing.T, data []byte, path ...string) {
+	t.Helper()
+	if err := os.WriteFile(filepath.Join(path...), data, 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
