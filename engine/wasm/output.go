@@ -198,13 +198,18 @@ func inside(s engine.Span, all []engine.Span) bool {
 	return slices.ContainsFunc(all, func(o engine.Span) bool { return o.Start <= s.Start && s.End <= o.End })
 }
 
-// canonical brings a value to the form in which all extractors report it.
+// canonical brings a value to the form in which all extractors report it, with the
+// facts that they report beside it.
 func (x *Extractor) canonical(f *engine.Finding) (ok bool) {
-	if x.host.cfg.Canon == nil {
-		return true
+	if x.host.cfg.Canon != nil {
+		if f.Value, ok = x.host.cfg.Canon(f.Type, f.Value); !ok {
+			return false
+		}
 	}
-	f.Value, ok = x.host.cfg.Canon(f.Type, f.Value)
-	return ok
+	if x.host.cfg.Flags != nil {
+		f.Flags = x.host.cfg.Flags(f.Type, f.Value)
+	}
+	return true
 }
 
 // complaint tells what was left out, a few of many.

@@ -53,6 +53,8 @@ type HostConfig struct {
 	// Canon brings a value of a type, by its rule name, to canonical form, or says
 	// that it is none of that type; nil takes values as they are.
 	Canon func(typ, value string) (string, bool)
+	// Flags are facts about a canonical value that rules decide on; nil gives none.
+	Flags func(typ, value string) engine.Flags
 	// Log gets what modules log, at debug level; nil discards it.
 	Log *slog.Logger
 }

@@ -302,13 +302,16 @@ func TestOutputIsHeldToThePage(t *testing.T) {
 // TestWhatIsLeftOutLeavesTheRest: values that are none of their type do not take
 // the others with them, which are brought to canonical form.
 func TestWhatIsLeftOutLeavesTheRest(t *testing.T) {
-	h := newHost(t, wasm.HostConfig{Canon: func(typ, v string) (string, bool) { return strings.ToLower(v), !strings.Contains(v, "bad") }})
+	h := newHost(t, wasm.HostConfig{
+		Canon: func(typ, v string) (string, bool) { return strings.ToLower(v), !strings.Contains(v, "bad") },
+		Flags: func(typ, v string) engine.Flags { return engine.Private },
+	})
 	packed, err := wasm.Pack(says(`{"indicators":[{"type":"string","value":"bad","part":0},{"type":"string","value":"GOOD","part":0,"start":0,"end":4}]}`), []byte(described))
 	if err != nil {
 		t.Fatal(err)
 	}
 	found, err := load(t, h, wasm.Config{Module: packed}).Extract(t.Context(), text("Good hello"))
-	want := []engine.Finding{{Type: "String", Value: "good", Original: "Good", Spot: engine.Spot{Part: engine.PartText, Span: engine.Span{End: 4}}}}
+	want := []engine.Finding{{Type: "String", Value: "good", Original: "Good", Spot: engine.Spot{Part: engine.PartText, Span: engine.Span{End: 4}}, Flags: engine.Private}}
 	if diff := cmp.Diff(want, found, cmpopts.EquateEmpty()); diff != "" || err == nil {
 		t.Errorf("error %v; findings (-want +got):\n%s", err, diff)
 	}
