@@ -145,7 +145,17 @@ func build(t *testing.T, dir string) (module []byte, version string) {
 		t.Fatal(err)
 	}
 	version, _, _ = strings.Cut(string(said), "\n")
-	return module, version
+	return module, version + optimizer(dir)
+}
+
+// optimizer names what else has a hand in the bytes: clang runs wasm-opt on what it
+// linked when that is in PATH.
+func optimizer(dir string) string {
+	sources, _ := filepath.Glob(filepath.Join(dir, "*.c"))
+	if _, err := exec.LookPath("wasm-opt"); err != nil || len(sources) == 0 {
+		return ""
+	}
+	return ", wasm-opt"
 }
 
 // provenance is the file beside a module: the compiler's version, and the digest.
