@@ -35,7 +35,6 @@ type stretch struct {
 // loop is a loop by itself, without the loops in it.
 type loop struct {
 	cost   int64 // of what is charged for each round
-	calls  bool  // anything, in loops inside it too
 	params bool  // it takes operands
 }
 
@@ -354,9 +353,6 @@ func (a *analysis) leave() {
 		return
 	}
 	a.detour(f.before)
-	if f.op == opLoop && a.work.loops[f.loop].calls {
-		a.mark()
-	}
 }
 
 func (a *analysis) jump(in *instruction) {
@@ -411,14 +407,6 @@ func (a *analysis) note() {
 	a.kept, a.changed = a.height, 0
 	a.epoch++
 	a.work.calls = true
-	a.mark()
-}
-
-// mark says that the innermost loop calls something.
-func (a *analysis) mark() {
-	if l := a.loop(); l != nil {
-		l.calls = true
-	}
 }
 
 func (a *analysis) set(local uint32) {

@@ -26,14 +26,14 @@
 //
 // # Where the count is
 //
-// Machine code keeps globals in memory and locals in registers. A function with a
-// loop that calls nothing takes the count into a local when it is entered, and
-// gives it back before calls and when it is left. The host sees the true count
+// Machine code keeps globals in memory and locals in registers. A function with
+// loops takes the count into a local when it is entered, and gives it back before
+// calls and when it is left. The host sees the true count
 // in every call it gets and after every call that returns; after a trap it may
 // see an older one.
 //
-// Such a loop also has its call of Tick outside itself, in a second loop around
-// the first. With the call inside, the compiler would have to keep what the loop
+// A loop has its call of Tick outside itself, in a second loop around the first.
+// With the call inside, the compiler would have to keep what the loop
 // changes in memory, in every round, for a call that comes once in a million.
 //
 //	block                      ;; the loop is left through here

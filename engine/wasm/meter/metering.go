@@ -1,5 +1,7 @@
 package meter
 
+import "slices"
+
 // unchecked is what a function without calls may cost before it checks itself that
 // there is fuel; a cheaper one leaves that to its caller, who checks soon.
 const unchecked = 128
@@ -24,7 +26,7 @@ type metering struct {
 	body   *body
 	copied int // how far the file has been copied
 
-	cached  bool // the fuel is in a local, since a loop calls nothing
+	cached  bool // the fuel is in a local
 	counted bool // the stack is charged
 	left    uint32
 	spare   uint32 // a local for another i64
@@ -38,10 +40,10 @@ type metering struct {
 
 // label is a block of the original.
 type label struct {
-	level   int  // labels that were open before it
-	carries bool // a branch to it takes operands along
-	leaf    bool
-	cost    int64 // of a leaf's round
+	level   int   // labels that were open before it
+	carries bool  // a branch to it takes operands along
+	quick   bool  // it is a loop in the quick form
+	cost    int64 // of its round, then
 }
 
 func (m *metering) function(b *body) []byte {
@@ -66,7 +68,7 @@ func (m *metering) begin(b *body) {
 		module: m.module, locals: b.locals,
 	}
 	m.copied, m.depth, m.loops, m.gone = b.firstInstr, 1, 0, 0
-	m.cached, m.counted = b.hasLeaf(), b.descends
+	m.cached, m.counted = b.hasQuick(), b.descends
 	m.left = uint32(b.locals)
 	m.spare, m.length = m.left+1, m.left+2
 }
@@ -76,21 +78,14 @@ func (m *metering) begin(b *body) {
 // with the square.
 const mostLoops = 100
 
-// hasLeaf reports whether the function has a loop that is written in the form for
-// loops that call nothing.
-func (b *body) hasLeaf() bool {
-	if len(b.loops) > mostLoops {
-		return false
-	}
-	for _, l := range b.loops {
-		if l.leaf() {
-			return true
-		}
-	}
-	return false
+// hasQuick reports whether a loop of the function is written in the quick form.
+func (b *body) hasQuick() bool {
+	return len(b.loops) <= mostLoops && slices.ContainsFunc(b.loops, loop.quick)
 }
 
-func (l loop) leaf() bool { return l.cost > 0 && !l.calls && !l.params }
+// quick reports whether a loop can have the quick form: there its operands would
+// have to be passed to the loop around it as well.
+func (l loop) quick() bool { return l.cost > 0 && !l.params }
 
 // wrapped reports whether the function does something before it is left. Its code
 // is in a block then, and leaves that block in place of the function.
@@ -283,8 +278,8 @@ func (m *metering) enter(l label, labels int) {
 func (m *metering) loop(in *instruction) {
 	l := m.body.loops[m.loops]
 	m.loops++
-	if m.cached && l.leaf() {
-		m.leafLoop(in, l)
+	if m.cached && l.quick() {
+		m.quickLoop(in, l)
 		return
 	}
 	m.enter(label{level: m.depth, carries: l.params}, 1)
@@ -299,12 +294,11 @@ func (m *metering) loop(in *instruction) {
 	m.check()
 }
 
-// leafLoop writes a loop that calls nothing in the form that the package comment
-// shows. The check before the loop gives the place of the refill a second way in,
+// quickLoop writes a loop in the form that the package comment shows. The check before the loop gives the place of the refill a second way in,
 // so that there the compiler has values of its own, which it may keep in memory,
 // for what the loop has in registers. It tests what is charged in the first round,
 // and does not charge it: the head of the loop does.
-func (m *metering) leafLoop(in *instruction, l loop) {
+func (m *metering) quickLoop(in *instruction, l loop) {
 	m.skip(in)
 	m.block(opBlock, in.block)
 	m.block(opLoop, in.block)
@@ -314,7 +308,7 @@ func (m *metering) leafLoop(in *instruction, l loop) {
 	m.round(l, 1)
 	m.with(opLocalGet, m.spare)
 	m.with(opLocalSet, m.left)
-	m.enter(label{level: m.depth + 3, leaf: true, cost: l.cost}, 4)
+	m.enter(label{level: m.depth + 3, quick: true, cost: l.cost}, 4)
 }
 
 // round leaves the loop for a refill when there is too little for one round.
@@ -328,13 +322,13 @@ func (m *metering) round(l loop, depth uint32) {
 	m.leaveIf(depth)
 }
 
-// leave ends a block. After a leaf comes its refill: the loop charges its round
+// leave ends a block. After a quick loop comes its refill: the loop charges its round
 // again when it is entered again, so that is given back here.
 func (m *metering) leave(in *instruction) {
 	l := m.open[len(m.open)-1]
 	m.open = m.open[:len(m.open)-1]
 	m.depth = l.level
-	if !l.leaf {
+	if !l.quick {
 		return
 	}
 	m.depth -= 3
