@@ -69,6 +69,12 @@ var steps = []struct {
 	{function: "table grow", args: []uint64{minus1}, want: []uint64{minus1}, fuel: 3 + minus1},
 	{function: "fills in a loop", args: []uint64{4}, want: []uint64{4}, fuel: 1 + 4*(11+2)},
 	{function: "fill beside a loop", args: []uint64{9}, want: []uint64{9}, fuel: 5 + 7*9 + 2},
+	{function: "long detour", args: []uint64{0}, want: []uint64{0}, fuel: 3},
+	{function: "long detour", args: []uint64{1}, want: []uint64{5}, fuel: 3 + 16},
+	{function: "short detour", args: []uint64{0}, want: []uint64{0}, fuel: 3 + 14},
+	{function: "short detour", args: []uint64{1}, want: []uint64{4}, fuel: 3 + 14},
+	{function: "detour in a loop", args: []uint64{2}, want: []uint64{2}, fuel: 1 + 2*11},
+	{function: "detour in a loop", args: []uint64{4}, want: []uint64{4}, fuel: 1 + 4*11 + 16},
 	{function: "dead code", args: []uint64{4}, want: []uint64{4}, fuel: 5},
 }
 

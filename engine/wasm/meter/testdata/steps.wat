@@ -1,5 +1,7 @@
 ;; Functions whose cost is counted by hand in TestFuelIsWhatWasCountedByHand.
 ;; block, loop, else, end and nop are free; every other instruction is one unit.
+;; Code that need not be come to costs when it is taken, if it is 16 instructions or
+;; more; a shorter piece costs always.
 (module
   (import "env" "host" (func $host (param i32) (result i32)))
   (memory (export "memory") 1 4)
@@ -160,6 +162,38 @@
       local.get 0 i32.lt_u br_if 0                               ;; 3
     end
     i32.const 0 i32.const 1 local.get 0 memory.fill              ;; 4 outside, and 1 for each 8
+    local.get 1)                                                 ;; 1 outside
+
+  (func (export "long detour") (param i32) (result i32)
+    local.get 0                                                  ;; 1
+    if                                                           ;; 1
+      local.get 0 i32.const 1 i32.add local.set 0                ;; 4
+      local.get 0 i32.const 1 i32.add local.set 0                ;; 4
+      local.get 0 i32.const 1 i32.add local.set 0                ;; 4
+      local.get 0 i32.const 1 i32.add local.set 0                ;; 4: 16 when it is taken
+    end
+    local.get 0)                                                 ;; 1
+  (func (export "short detour") (param i32) (result i32)
+    local.get 0                                                  ;; 1
+    if                                                           ;; 1
+      local.get 0 i32.const 1 i32.add local.set 0                ;; 4
+      local.get 0 i32.const 1 i32.add local.set 0                ;; 4
+      local.get 0 i32.const 1 i32.add local.set 0                ;; 4
+      i32.const 0 drop                                           ;; 2: 14 always
+    end
+    local.get 0)                                                 ;; 1
+  (func (export "detour in a loop") (param i32) (result i32)
+    (local i32)
+    loop
+      local.get 1 i32.const 1 i32.add local.tee 1                ;; 4
+      i32.const 3 i32.eq                                         ;; 2
+      if                                                         ;; 1
+        memory.size drop memory.size drop memory.size drop       ;; 6
+        memory.size drop memory.size drop memory.size drop       ;; 6
+        memory.size drop memory.size drop                        ;; 4: 16 in the third round
+      end
+      local.get 1 local.get 0 i32.lt_u br_if 0                   ;; 4
+    end
     local.get 1)                                                 ;; 1 outside
   (func (export "dead code") (param i32) (result i32)
     local.get 0 return                                           ;; 2
