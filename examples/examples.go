@@ -4,7 +4,7 @@ package examples
 
 import "embed"
 
-// Rules holds rules/desk, rules/vendor, rules/lists and rules/corpus.
+// Rules holds rules/desk, rules/vendor, rules/extractors, rules/lists and rules/corpus.
 //
-//go:embed rules/desk rules/vendor rules/lists rules/corpus
+//go:embed rules/desk rules/vendor rules/lists rules/corpus rules/extractors/extractors.yaml
 var Rules embed.FS

@@ -10,3 +10,8 @@ import "embed"
 //
 //go:embed sdk templates
 var Files embed.FS
+
+// Modules are the example modules that the demo runs: NAME/NAME.wasm.
+//
+//go:embed wallets-c/wallets-c.wasm phishkit/phishkit.wasm ticket/ticket.wasm
+var Modules embed.FS

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"embed"
 	"flag"
 	"fmt"
 	"io/fs"
@@ -11,6 +12,7 @@ import (
 	"github.com/tqmailrules/tqmailrules/cmd/tqmailrules/internal/ui"
 	"github.com/tqmailrules/tqmailrules/engine"
 	"github.com/tqmailrules/tqmailrules/examples"
+	wasmextractors "github.com/tqmailrules/tqmailrules/wasm-extractors"
 )
 
 var demoCommand = command{
@@ -37,7 +39,13 @@ const demoConfig = `instance: demo
 mailbox: { name: Phishing Desk, own_domains: [nordhafen.example], auth_servers: [mx.nordhafen.example] }
 sources:
   - files: { path: rules/corpus }
-rules: [ rules/desk/hygiene.yaml, rules/desk/reports.yaml, rules/desk/intelligence.yaml, rules/desk/phishing.yaml ]
+rules: [ rules/desk/hygiene.yaml, rules/desk/reports.yaml, rules/desk/intelligence.yaml, rules/desk/phishing.yaml, rules/extractors/*.yaml ]
+extractors:
+  - { name: wallets, wasm: wasm-extractors/wallets-c/wallets-c.wasm, sha256: any }
+  - { name: phishkit, wasm: wasm-extractors/phishkit/phishkit.wasm, sha256: any, config: { brands: [nordhafen] } }
+  - { name: ticket, wasm: wasm-extractors/ticket/ticket.wasm, sha256: any }
+  - { name: iban, regex: '\b[A-Z]{2}\d{2}(?: ?[0-9A-Z]{4}){2,7}(?: ?[0-9A-Z]{1,3})?\b', type: String, strip: ' ', validator: iban, attributes: { Kind: iban } }
+  - { name: customer, regex: '\bKD-(\d{8})\b', type: String, validator: luhn, attributes: { Kind: customer } }
 sinks:
   - sqlite: { path: results.db }
   - jsonl: { path: results.jsonl }
@@ -80,7 +88,18 @@ func writeDemo(dir, config string) error {
 			return err
 		}
 	}
-	err := fs.WalkDir(examples.Rules, "rules", func(name string, d fs.DirEntry, err error) error {
+	if err := copyFiles(dir, examples.Rules, "rules"); err != nil {
+		return err
+	}
+	if err := copyFiles(filepath.Join(dir, "wasm-extractors"), wasmextractors.Modules, "."); err != nil {
+		return err
+	}
+	return os.WriteFile(config, []byte(demoConfig), 0o644)
+}
+
+// copyFiles writes a folder of an embedded tree below dir.
+func copyFiles(dir string, tree embed.FS, root string) error {
+	return fs.WalkDir(tree, root, func(name string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}
@@ -88,16 +107,12 @@ func writeDemo(dir, config string) error {
 		if d.IsDir() {
 			return os.MkdirAll(path, 0o755)
 		}
-		data, err := examples.Rules.ReadFile(name)
+		data, err := tree.ReadFile(name)
 		if err != nil {
 			return err
 		}
 		return os.WriteFile(path, data, 0o644)
 	})
-	if err != nil {
-		return err
-	}
-	return os.WriteFile(config, []byte(demoConfig), 0o644)
 }
 
 // demoTables shows what a person would ask first, and how to ask more.

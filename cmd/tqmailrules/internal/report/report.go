@@ -99,6 +99,9 @@ type Indicator struct {
 	Contexts []string `json:"contexts"`
 	Parts    []string `json:"parts"`
 	Flags    []string `json:"flags,omitempty"`
+
+	Extractors []string          `json:"extractors,omitempty"` // those of the configuration; the built-in one goes without saying
+	Attributes map[string]string `json:"attributes,omitempty"` // what extractors add
 }
 
 // DroppedInd is an indicator that a keep rule refused.
@@ -192,7 +195,8 @@ func (out *Item) addRelated(b engine.Batch, to engine.Ref) {
 }
 
 func indicatorOf(ind *engine.Indicator, status string) Indicator {
-	out := Indicator{Type: ind.Type, Value: ind.Value, Status: status, Contexts: ind.Contexts, Parts: ind.Parts, Flags: ind.Flags}
+	out := Indicator{Type: ind.Type, Value: ind.Value, Status: status, Contexts: ind.Contexts, Parts: ind.Parts, Flags: ind.Flags, Attributes: ind.Extra}
+	out.Extractors = slices.DeleteFunc(slices.Clone(ind.Extractors), func(name string) bool { return name == "builtin" })
 	if ind.Original != ind.Value {
 		out.Original = ind.Original
 	}

@@ -139,6 +139,9 @@ func where(i Indicator) string {
 	if len(i.Flags) > 0 {
 		s += "; " + strings.Join(i.Flags, ", ")
 	}
+	if len(i.Extractors) > 0 {
+		s += "; by " + strings.Join(i.Extractors, ", ")
+	}
 	return s + ")"
 }
 
