@@ -25,7 +25,10 @@
  *     }
  *     TQX_EXTRACTOR(find)
  *
- * An instance handles one mail, on one thread; memory is never given back.
+ * An instance handles one mail, on one thread; memory is never given back. For
+ * another target than wasm32 the header uses the C library, so that an extractor
+ * can be tested where it is written: tqx_decode reads a frame, find fills a
+ * tqx_output, and its indicators and notes are text.
  * Include the header in one file, or in several of which one has TQX_EXTRACTOR.
  */
 #ifndef TQX_H
@@ -107,7 +110,11 @@ typedef struct {
     bool full;
 } tqx_output;
 
+#ifdef __wasm__
 #define TQX_EXPORT(name) __attribute__((export_name(#name), used))
+#else
+#define TQX_EXPORT(name)
+#endif
 
 /* TQX_EXTRACTOR makes the exports of a module whose extractor is find. */
 #define TQX_EXTRACTOR(find)                                                               \
@@ -118,6 +125,8 @@ typedef struct {
     }
 
 /* ---- memory -------------------------------------------------------------- */
+
+#ifdef __wasm__
 
 #define TQX_LIBRARY(name) __attribute__((weak, no_builtin(name)))
 
@@ -166,6 +175,19 @@ __attribute__((weak)) void *tqx_allocate(uint32_t size) {
     next = (uintptr_t)end;
     return at;
 }
+
+#else /* a test of an extractor, on the machine where it is written */
+
+#include <stdlib.h>
+#include <string.h>
+
+static inline void *tqx_allocate(uint32_t size) {
+    void *at = calloc(1, size > 0 ? size : 1);
+    if (at == NULL) abort();
+    return at;
+}
+
+#endif
 
 /* ---- text ---------------------------------------------------------------- */
 
