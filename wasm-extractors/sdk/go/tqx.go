@@ -121,10 +121,10 @@ func (o *Output) Info(text string) { o.note("info", text, -1) }
 // Warn adds a note that something could not be done.
 func (o *Output) Warn(text string) { o.note("warning", text, -1) }
 
-// InfoPart and WarnPart add notes about one part, by its index.
+// InfoPart adds a note for people about one part, by its index.
 func (o *Output) InfoPart(part int, text string) { o.note("info", text, part) }
 
-// WarnPart is InfoPart for something that could not be done.
+// WarnPart adds a note that something in one part could not be done.
 func (o *Output) WarnPart(part int, text string) { o.note("warning", text, part) }
 
 // Indicators returns what was added so far, in that order, for tests.
