@@ -32,6 +32,9 @@ func decodeStrictly(data []byte, s shape, to any) error {
 	if !utf8.Valid(data) {
 		return errors.New("not UTF-8")
 	}
+	if first := bytes.TrimLeft(data, " \t\r\n"); len(first) > 0 && first[0] == 'n' {
+		return errors.New("not an object but a JSON null")
+	}
 	d := json.NewDecoder(bytes.NewReader(data))
 	if err := s.walk(d, maxDepth); err != nil {
 		return err
@@ -67,6 +70,9 @@ func kindOfValue(s string) string {
 // maxDepth bounds how deep values may lie in each other.
 const maxDepth = 32
 
+// errNull says that the value is null, which no key of a shape may be.
+var errNull = errors.New("null")
+
 // walk reads one value, at most depth levels of it, and checks the keys of its
 // objects.
 func (s shape) walk(d *json.Decoder, depth int) error {
@@ -82,11 +88,15 @@ func (s shape) walk(d *json.Decoder, depth int) error {
 		return s.walkObject(d, depth-1)
 	case json.Delim('['):
 		for d.More() {
-			if err := s.walk(d, depth-1); err != nil {
+			if err := s.walk(d, depth-1); err == errNull && s != nil {
+				return errors.New("an entry of a list is null")
+			} else if err != nil && err != errNull {
 				return err
 			}
 		}
 		return s.closing(d)
+	case nil:
+		return errNull
 	}
 	return nil
 }
@@ -107,7 +117,9 @@ func (s shape) walkObject(d *json.Decoder, depth int) error {
 			return fmt.Errorf("key %.64q stands there twice", key)
 		}
 		seen[key] = true
-		if err := inner.walk(d, depth); err != nil {
+		if err := inner.walk(d, depth); err == errNull && s != nil {
+			return fmt.Errorf("%s is null", key)
+		} else if err != nil && err != errNull {
 			return err
 		}
 	}
