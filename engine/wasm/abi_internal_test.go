@@ -52,7 +52,7 @@ func documented(t *testing.T, mod func(*Description)) *Extractor {
 		t.Fatal(err)
 	}
 	mod(d)
-	x := &Extractor{host: &Host{}, desc: d, limits: Limits{}.withDefaults()}
+	x := &Extractor{host: &Host{}, desc: d, limits: Limits{}.WithDefaults()}
 	x.declare()
 	return x
 }

@@ -32,14 +32,14 @@ type Inspection struct {
 // Inspect reads a module. Its error says that it is none, or beyond a cap; what
 // else is wrong with it is its Problem.
 func Inspect(module []byte, l Limits) (*Inspection, error) {
-	info, err := meter.Inspect(module, l.withDefaults().caps())
+	info, err := meter.Inspect(module, l.WithDefaults().caps())
 	if err != nil {
 		return nil, refused("%v", err)
 	}
 	in := &Inspection{Digest: Digest(module), Size: len(module), Info: info}
 	in.Kind, in.Problem = kindOf(info)
 	if in.Problem == nil {
-		_, err = meter.Rewrite(module, l.withDefaults().caps())
+		_, err = meter.Rewrite(module, l.WithDefaults().caps())
 		in.Problem = asRefused(err)
 	}
 	data, packed := custom(info, Section)

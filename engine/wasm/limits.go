@@ -66,7 +66,8 @@ func (l Limits) Check() error {
 	return nil
 }
 
-func (l Limits) withDefaults() Limits {
+// WithDefaults fills in what is zero.
+func (l Limits) WithDefaults() Limits {
 	for _, r := range l.rows() {
 		if *r.field == 0 {
 			*r.field = r.initial

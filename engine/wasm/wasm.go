@@ -172,7 +172,7 @@ func (h *Host) LoadAll(ctx context.Context, all []Config) iter.Seq2[*Extractor, 
 }
 
 func (h *Host) load(ctx context.Context, cfg Config) (*Extractor, error) {
-	limits := cfg.Limits.withDefaults()
+	limits := cfg.Limits.WithDefaults()
 	if err := limits.Check(); err != nil {
 		return nil, refused("%v", err)
 	}
