@@ -47,14 +47,10 @@ func (c *compiled) instantiate(ctx context.Context, config wazero.ModuleConfig) 
 	return c.on.InstantiateModule(experimental.WithMemoryAllocator(ctx, c.on.memories), c.CompiledModule, config)
 }
 
-// compile rewrites a module and translates it to machine code, or takes that from
-// the cache. A cache that fails (a broken file, a full disk) costs time only: the
-// module is compiled without it, and the cache emptied.
-func (h *Host) compile(ctx context.Context, module []byte, limits Limits) (*compiled, error) {
-	metered, err := meter.Rewrite(module, limits.caps())
-	if err != nil {
-		return nil, refused("%v", err)
-	}
+// compile translates a rewritten module to machine code, or takes that from the
+// cache. A cache that fails (a broken file, a full disk) costs time only: the module
+// is compiled without it, and the cache emptied.
+func (h *Host) compile(ctx context.Context, metered []byte) (*compiled, error) {
 	code, err := h.cached.CompileModule(ctx, metered)
 	if err == nil {
 		return &compiled{code, h.cached}, nil

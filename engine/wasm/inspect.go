@@ -32,14 +32,15 @@ type Inspection struct {
 // Inspect reads a module. Its error says that it is none, or beyond a cap; what
 // else is wrong with it is its Problem.
 func Inspect(module []byte, l Limits) (*Inspection, error) {
-	info, err := meter.Inspect(module, l.WithDefaults().caps())
+	read, err := meter.Decode(module, l.WithDefaults().caps())
 	if err != nil {
 		return nil, refused("%v", err)
 	}
+	info := read.Info()
 	in := &Inspection{Digest: Digest(module), Size: len(module), Info: info}
 	in.Kind, in.Problem = kindOf(info)
 	if in.Problem == nil {
-		_, err = meter.Rewrite(module, l.WithDefaults().caps())
+		_, err = read.Rewrite()
 		in.Problem = asRefused(err)
 	}
 	data, packed := custom(info, Section)

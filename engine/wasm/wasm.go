@@ -176,16 +176,16 @@ func (h *Host) load(ctx context.Context, cfg Config) (*Extractor, error) {
 	if err := limits.Check(); err != nil {
 		return nil, refused("%v", err)
 	}
-	info, err := meter.Inspect(cfg.Module, limits.caps())
+	metered, info, err := h.rewritten(cfg.Module, limits.caps())
 	if err != nil {
-		return nil, refused("%v", err)
+		return nil, err
 	}
 	kind, err := kindOf(info)
 	if err != nil {
 		return nil, err
 	}
 	x := &Extractor{host: h, cfg: cfg, limits: limits, digest: Digest(cfg.Module), command: kind == Command}
-	if x.compiled, err = h.compile(ctx, cfg.Module, limits); err != nil {
+	if x.compiled, err = h.compile(ctx, metered); err != nil {
 		return nil, err
 	}
 	x.stock.fresh = x.fresh

@@ -53,6 +53,11 @@ func (m *module) code(r *reader) {
 		return
 	}
 	b := body{end: r.pos + size, signature: m.types[m.functions[index]]}
+	if m.outline {
+		r.pos = b.end
+		m.bodies = append(m.bodies, b)
+		return
+	}
 	part := &reader{data: r.data[:b.end], pos: r.pos}
 	slots := m.localsOf(part, &b, name)
 	if part.err == nil {

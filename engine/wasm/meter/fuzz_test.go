@@ -5,6 +5,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/tetratelabs/wazero"
@@ -63,6 +64,9 @@ func FuzzRewrite(f *testing.F) {
 			t.Fatal("another result for the same bytes", err)
 		}
 		before, after := compiles(wasm), compiles(out)
+		if before != nil && strings.Contains(before.Error(), "custom section") {
+			return // wazero minds a broken name section, which 7.4.1 says no one should
+		}
 		if (before == nil) != (after == nil) {
 			t.Fatalf("the original: %v; rewritten: %v", before, after)
 		}

@@ -92,27 +92,52 @@ const (
 // reserved begins the names of exports that only Rewrite may add.
 const reserved = "tqx."
 
-// Rewrite returns the module with its steps counted, or an *Error when it is no
-// module, passes a cap, or needs what a host of this package does not give: an
-// imported memory, table or global, an export whose name begins with "tqx.". The
-// same bytes give the same result. Custom sections are dropped, except for the
-// names of functions, which stack traces show.
-func Rewrite(wasm []byte, l Limits) ([]byte, error) {
+// Read is a module that was read and passes the caps.
+type Read struct{ decoded *module }
+
+// Decode reads a module, which it shares: its bytes must not change while the
+// result is used. Its error is an *Error: it is no module, or it passes a cap.
+func Decode(wasm []byte, l Limits) (Read, error) {
 	m, err := decode(wasm, l.orDefault())
+	return Read{m}, err
+}
+
+// Info tells what stands in the module.
+func (r Read) Info() *Info { return r.decoded.info() }
+
+// Rewrite returns the module with its steps counted, or an *Error when it needs what
+// a host of this package does not give: an imported memory, table or global, an
+// export whose name begins with "tqx.". The same bytes give the same result. Custom
+// sections are dropped, except for the names of functions, which stack traces show.
+func (r Read) Rewrite() ([]byte, error) {
+	if err := r.decoded.selfContained(); err != nil {
+		return nil, err
+	}
+	return rewrite(r.decoded), nil
+}
+
+// Rewrite is Decode and Read.Rewrite.
+func Rewrite(wasm []byte, l Limits) ([]byte, error) {
+	r, err := Decode(wasm, l)
 	if err != nil {
 		return nil, err
 	}
-	if err := m.selfContained(); err != nil {
-		return nil, err
-	}
-	return rewrite(m), nil
+	return r.Rewrite()
 }
 
-// Inspect reads what stands in a module, without running or compiling it. It
-// refuses what Rewrite refuses, except for what the module imports and exports,
-// which it reports.
+// Inspect is Decode and Read.Info.
 func Inspect(wasm []byte, l Limits) (*Info, error) {
-	m, err := decode(wasm, l.orDefault())
+	r, err := Decode(wasm, l)
+	if err != nil {
+		return nil, err
+	}
+	return r.Info(), nil
+}
+
+// Outline is Inspect for a module that was read before and found good: it leaves
+// the code of functions unread.
+func Outline(wasm []byte, l Limits) (*Info, error) {
+	m, err := (&module{wasm: wasm, limits: l.orDefault(), outline: true}).decode()
 	if err != nil {
 		return nil, err
 	}

@@ -2,6 +2,8 @@ package meter_test
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -134,5 +136,27 @@ func TestRefusedGrowthIsCounted(t *testing.T) {
 	}
 	if _, err := in.call(plenty, "grow", 3); err != nil || in.global(meter.Refused).Get() != 3 {
 		t.Error("growth that was possible was counted", err)
+	}
+}
+
+// TestOutlineSaysWhatInspectSays, of modules that are good.
+func TestOutlineSaysWhatInspectSays(t *testing.T) {
+	files, _ := filepath.Glob("../../../wasm-extractors/*/*.wasm")
+	if len(files) == 0 {
+		t.Fatal("no modules")
+	}
+	for _, file := range files {
+		wasm, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want, err := meter.Inspect(wasm, meter.Limits{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := meter.Outline(wasm, meter.Limits{})
+		if diff := cmp.Diff(want, got, cmpopts.IgnoreUnexported(meter.Import{}, meter.Export{})); diff != "" || err != nil {
+			t.Errorf("%s: %v\n%s", file, err, diff)
+		}
 	}
 }

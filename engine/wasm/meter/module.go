@@ -79,11 +79,17 @@ type module struct {
 	analysis  analysis
 
 	branchSquares int // of all functions that were read
+
+	outline bool // the code of functions is left unread
 }
 
 // decode reads a module as far as the rewriter and the caps need it.
 func decode(wasm []byte, l Limits) (*module, error) {
-	m := &module{wasm: wasm, limits: l}
+	return (&module{wasm: wasm, limits: l}).decode()
+}
+
+func (m *module) decode() (*module, error) {
+	wasm := m.wasm
 	r := &reader{data: wasm}
 	m.preamble(r)
 	last := 0
