@@ -5,6 +5,7 @@ import (
 	"flag"
 	"fmt"
 	"path/filepath"
+	"regexp"
 	"strings"
 
 	"github.com/tqmailrules/tqmailrules/cmd/tqmailrules/internal/extkit"
@@ -41,6 +42,16 @@ func (n *extNew) run(_ context.Context, a *app, args []string) exit {
 	if err != nil {
 		return a.kitFail("ext new", err)
 	}
-	fmt.Fprintf(a.out, "made %s; next: tqmailrules ext test %s\n", filepath.ToSlash(dir), filepath.ToSlash(dir))
+	fmt.Fprintf(a.out, "made %s; next: tqmailrules ext test %s\n", filepath.ToSlash(dir), shellWord(filepath.ToSlash(dir)))
 	return exitOK
+}
+
+var plainWord = regexp.MustCompile(`^[\w./:+,=@%-]+$`)
+
+// shellWord writes a text so that a shell takes it for one word.
+func shellWord(text string) string {
+	if plainWord.MatchString(text) {
+		return text
+	}
+	return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'"
 }

@@ -26,23 +26,23 @@ type Built struct {
 // the host would, and writes it to out, or to dir/NAME.wasm when out is empty. What
 // the compiler says goes to talk. Nothing is written unless all went well.
 func Build(ctx context.Context, dir, out string, talk io.Writer) (*Built, error) {
-	description, err := readDescription(dir)
+	packed, description, err := readDescription(dir)
 	if err != nil {
 		return nil, err
 	}
-	raw, err := compile(ctx, dir, talk)
+	raw, err := compile(ctx, dir, description.Input != "", talk)
 	if err != nil {
 		return nil, err
 	}
 	b := &Built{Path: out}
-	if b.Module, err = wasm.Pack(raw, description); err != nil {
+	if b.Module, err = wasm.Pack(raw, packed); err != nil {
 		return nil, author("", "%s: %v", filepath.Join(dir, DescriptionFile), err)
 	}
 	if b.Found, err = Inspect(b.Module); err == nil {
 		err = b.Found.Problem
 	}
 	if err != nil {
-		return nil, author("", "the module would be refused: %s", Reason(err))
+		return nil, author(programHint(b.Found), "the module would be refused: %s", Reason(err))
 	}
 	if b.Path == "" {
 		name, err := Name(dir)
@@ -54,28 +54,41 @@ func Build(ctx context.Context, dir, out string, talk io.Writer) (*Built, error)
 	return b, writeFile(b.Path, b.Module)
 }
 
+// programHint is for who wrote a program and did not say so: neither marker is
+// exported then.
+func programHint(found *wasm.Inspection) string {
+	if found == nil || found.Kind != "" {
+		return ""
+	}
+	return `a program that reads standard input is told by "input": "frame" or "json" in ` + DescriptionFile
+}
+
 // readDescription reads extractor.json before the compiler is asked, which takes
 // longer to find fault.
-func readDescription(dir string) ([]byte, error) {
+func readDescription(dir string) ([]byte, *wasm.Description, error) {
 	name := filepath.Join(dir, DescriptionFile)
 	data, err := os.ReadFile(name)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, author("tqmailrules ext new NAME makes a project", "%s has no %s", dir, DescriptionFile)
+		return nil, nil, author("tqmailrules ext new NAME makes a project", "%s has no %s", dir, DescriptionFile)
 	}
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	if _, err := wasm.ParseDescription(data); err != nil {
-		return nil, author("", "%s: %v", name, err)
+	description, err := wasm.ParseDescription(data)
+	if err != nil {
+		return nil, nil, author("", "%s: %v", name, err)
 	}
-	return data, nil
+	return data, description, nil
 }
 
 // compile runs the compiler of the project's language.
-func compile(ctx context.Context, dir string, talk io.Writer) ([]byte, error) {
+func compile(ctx context.Context, dir string, program bool, talk io.Writer) ([]byte, error) {
 	l, sources, err := detect(dir)
 	if err != nil {
 		return nil, err
+	}
+	if program && l.name != "go" {
+		return nil, author("compile it yourself, and tqmailrules ext pack adds the description", "programs (\"input\" in %s) are built here from Go only", DescriptionFile)
 	}
 	temp, err := os.MkdirTemp("", "tqmailrules-build-")
 	if err != nil {
@@ -83,12 +96,14 @@ func compile(ctx context.Context, dir string, talk io.Writer) ([]byte, error) {
 	}
 	defer os.RemoveAll(temp)
 	out := filepath.Join(temp, "module.wasm")
-	cmd, err := l.command(dir, sources, out)
+	steps, err := l.compile(job{dir, sources, out, program})
 	if err != nil {
 		return nil, err
 	}
-	if err := runTool(ctx, cmd, talk); err != nil {
-		return nil, err
+	for _, step := range steps {
+		if err := runTool(ctx, step, talk); err != nil {
+			return nil, err
+		}
 	}
 	return os.ReadFile(out)
 }

@@ -40,9 +40,13 @@ func author(hint, format string, args ...any) *Author {
 // DescriptionFile is the name of a project's description.
 const DescriptionFile = "extractor.json"
 
-// Name is what the module of the project in dir is called: the name of the folder.
+// Name is what the module of the project in dir is called: the name of the folder,
+// by whatever link it was reached.
 func Name(dir string) (string, error) {
 	abs, err := filepath.Abs(dir)
+	if real, failed := filepath.EvalSymlinks(abs); failed == nil {
+		abs = real
+	}
 	return filepath.Base(abs), err
 }
 

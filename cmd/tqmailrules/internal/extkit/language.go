@@ -1,6 +1,7 @@
 package extkit
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -16,16 +17,24 @@ type language struct {
 	copied  string // folder of a project into which it goes
 	sources string // pattern, below the project, of what says that it is this language
 	what    string // the sources, for people
-	command func(dir string, sources []string, out string) (*exec.Cmd, error)
+	compile func(job) ([]*exec.Cmd, error)
+}
+
+// job is what a compiler is to make.
+type job struct {
+	dir     string   // of the project
+	sources []string // in dir
+	out     string   // the module; what is made on the way goes beside it
+	program bool     // a module of kind command
 }
 
 // languages in the order in which a project is asked for them.
 var languages = []language{
-	{"go", "go", "tqx/", "tqx", "go.mod", "`extractor.go`", goCommand},
-	{"rust", "rust", "src/tqx.rs", "src", "src/lib.rs", "`src/lib.rs`", rustCommand},
-	{"assemblyscript", "assemblyscript", "assembly/tqx.ts", "assembly", "assembly/index.ts", "`assembly/index.ts`", ascCommand},
-	{"c", "c", "tqx.h", ".", "*.c", "`extractor.c`", clangCommand},
-	{"wat", "", "", "", "*.wat", "`extractor.wat`", watCommand},
+	{"go", "go", "tqx/", "tqx", "go.mod", "`extractor.go`", compileGo},
+	{"rust", "rust", "src/tqx.rs", "src", "src/lib.rs", "`src/lib.rs`", compileRust},
+	{"assemblyscript", "assemblyscript", "assembly/tqx.ts", "assembly", "assembly/index.ts", "`assembly/index.ts`", compileAssemblyScript},
+	{"c", "c", "tqx.h", ".", "*.c", "`extractor.c`", compileC},
+	{"wat", "", "", "", "*.wat", "`extractor.wat`", compileWat},
 }
 
 // Languages lists the names that New takes.
@@ -74,34 +83,38 @@ func missing(program, install string) error {
 	return author("install it: "+install, "%s is not installed", program)
 }
 
-// tool is a command that runs in dir with the environment of the program and
-// variables of its own.
-func tool(dir, path string, variables []string, args ...string) *exec.Cmd {
+// run is a command that runs in the project with the environment of the program.
+func (j job) run(path string, args ...string) *exec.Cmd {
 	cmd := exec.Command(path, args...)
-	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), variables...)
+	cmd.Dir = j.dir
+	cmd.Env = os.Environ()
 	return cmd
 }
 
-// goCommand makes a reactor. A workspace around the project has no say.
-func goCommand(dir string, _ []string, out string) (*exec.Cmd, error) {
+// compileGo makes a reactor or a program. A workspace around the project has no say.
+func compileGo(j job) ([]*exec.Cmd, error) {
 	path, err := exec.LookPath("go")
 	if err != nil {
 		return nil, missing("go", "https://go.dev/dl, 1.24 or newer")
 	}
-	return tool(dir, path, []string{"GOOS=wasip1", "GOARCH=wasm", "CGO_ENABLED=0", "GOWORK=off"},
-		"build", "-trimpath", "-buildvcs=false", "-buildmode=c-shared", "-ldflags", "-s -w", "-o", out, "."), nil
+	mode := "c-shared"
+	if j.program {
+		mode = "exe"
+	}
+	cmd := j.run(path, "build", "-trimpath", "-buildvcs=false", "-buildmode="+mode, "-ldflags", "-s -w", "-o", j.out, ".")
+	cmd.Env = append(cmd.Env, "GOOS=wasip1", "GOARCH=wasm", "CGO_ENABLED=0", "GOWORK=off")
+	return []*exec.Cmd{cmd}, nil
 }
 
 const rustTarget = "wasm32-unknown-unknown"
 
-func rustCommand(dir string, sources []string, out string) (*exec.Cmd, error) {
+func compileRust(j job) ([]*exec.Cmd, error) {
 	path, err := rustc()
 	if err != nil {
 		return nil, err
 	}
-	return tool(dir, path, nil, "--edition", "2021", "--crate-type", "cdylib", "--target", rustTarget,
-		"-C", "opt-level=3", "-C", "panic=abort", "-C", "lto=fat", "-C", "strip=symbols", "-o", out, sources[0]), nil
+	return []*exec.Cmd{j.run(path, "--edition", "2021", "--crate-type", "cdylib", "--target", rustTarget,
+		"-C", "opt-level=3", "-C", "panic=abort", "-C", "lto=fat", "-C", "strip=symbols", "-o", j.out, j.sources[0])}, nil
 }
 
 // rustc finds a compiler that has the standard library for WebAssembly: $RUSTC,
@@ -129,12 +142,12 @@ func rustc() (string, error) {
 	return "", missing("rustc", install)
 }
 
-func ascCommand(dir string, sources []string, out string) (*exec.Cmd, error) {
-	path, err := asc(dir)
+func compileAssemblyScript(j job) ([]*exec.Cmd, error) {
+	path, err := asc(j.dir)
 	if err != nil {
 		return nil, err
 	}
-	return tool(dir, path, nil, sources[0], "-O3", "--runtime", "stub", "--use", "abort=", "-o", out), nil
+	return []*exec.Cmd{j.run(path, j.sources[0], "-O3", "--runtime", "stub", "--use", "abort=", "-o", j.out)}, nil
 }
 
 // asc is in node_modules of the project or of a folder above it, or in PATH.
@@ -157,9 +170,11 @@ func asc(dir string) (string, error) {
 	return "", missing("asc, the compiler of AssemblyScript,", "npm install in the project")
 }
 
-// clangCommand looks for tqx.h in the project, and in the sources of tqmailrules
-// around it.
-func clangCommand(dir string, sources []string, out string) (*exec.Cmd, error) {
+// compileC looks for tqx.h in the project, and in the sources of tqmailrules
+// around it. It links in a step of its own, which names no level of optimization:
+// else clang would have the module rewritten by whatever wasm-opt is in PATH, and
+// the same compiler would give other bytes elsewhere.
+func compileC(j job) ([]*exec.Cmd, error) {
 	path, err := exec.LookPath("clang")
 	if err != nil {
 		return nil, missing("clang", "apt-get install clang lld")
@@ -167,20 +182,24 @@ func clangCommand(dir string, sources []string, out string) (*exec.Cmd, error) {
 	if _, err := exec.LookPath("wasm-ld"); err != nil {
 		return nil, missing("wasm-ld, which clang links modules with,", "apt-get install lld")
 	}
-	args := []string{
-		"--target=wasm32", "-O2", "-std=c11", "-Wall", "-Wextra", "-Werror", "-ffreestanding", "-nostdlib",
-		"-Wl,--no-entry,--strip-all", "-I.", "-I../sdk/c", "-o", out,
+	var steps []*exec.Cmd
+	link := []string{"--target=wasm32", "-nostdlib", "-Wl,--no-entry,--strip-all", "-o", j.out}
+	for i, source := range j.sources {
+		object := fmt.Sprintf("%s.%d.o", j.out, i)
+		steps = append(steps, j.run(path, "--target=wasm32", "-O2", "-std=c11", "-Wall", "-Wextra", "-Werror", "-ffreestanding",
+			"-I.", "-I../sdk/c", "-c", "-o", object, source))
+		link = append(link, object)
 	}
-	return tool(dir, path, nil, append(args, sources...)...), nil
+	return append(steps, j.run(path, link...)), nil
 }
 
-func watCommand(dir string, sources []string, out string) (*exec.Cmd, error) {
+func compileWat(j job) ([]*exec.Cmd, error) {
 	path, err := exec.LookPath("wat2wasm")
 	if err != nil {
 		return nil, missing("wat2wasm", "apt-get install wabt")
 	}
-	if len(sources) > 1 {
-		return nil, author("", "%s has %d files *.wat; a module is one", dir, len(sources))
+	if len(j.sources) > 1 {
+		return nil, author("", "%s has %d files *.wat; a module is one", j.dir, len(j.sources))
 	}
-	return tool(dir, path, nil, sources[0], "-o", out), nil
+	return []*exec.Cmd{j.run(path, j.sources[0], "-o", j.out)}, nil
 }
