@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -95,9 +96,9 @@ func (f *finders) load(ctx context.Context, entries []settings.Extractor) (map[s
 			continue
 		}
 		m := &loadedModule{entry: entry}
-		config, key, err := m.read()
+		config, place, err := m.read()
 		if err != nil {
-			diags = append(diags, diagnosis(entry, key, err))
+			diags = append(diags, diagnosis(entry, place, err))
 			continue
 		}
 		read, configs = append(read, m), append(configs, config)
@@ -108,7 +109,7 @@ func (f *finders) load(ctx context.Context, entries []settings.Extractor) (map[s
 	loaded, i := map[string]*loadedModule{}, 0
 	for x, err := range f.host.LoadAll(ctx, configs) {
 		if m := read[i]; err != nil {
-			diags = append(diags, diagnosis(m.entry, keyOf(err), err))
+			diags = append(diags, diagnosis(m.entry, placeOf(err), err))
 		} else {
 			m.live = wasm.NewLive(x)
 			loaded[m.entry.Name] = m
@@ -118,19 +119,34 @@ func (f *finders) load(ctx context.Context, entries []settings.Extractor) (map[s
 	return loaded, diags
 }
 
-// keyOf is the key of an entry that an error of loading is about.
-func keyOf(err error) string {
-	if strings.HasPrefix(err.Error(), "refused: configuration: ") {
-		return "config"
+// placeOf is the place in an entry that an error is about: one of the configuration
+// begins with the place in that, one of a limit with its name.
+func placeOf(err error) string {
+	text := err.Error()
+	if detail, ok := strings.CutPrefix(text, "refused: configuration: "); ok {
+		place, _, _ := strings.Cut(detail, " ")
+		return "config." + place
+	}
+	if detail, ok := strings.CutPrefix(text, "limit "); ok {
+		name, _, _ := strings.Cut(detail, " is ")
+		return "limits." + strings.ToLower(strings.ReplaceAll(name, " ", "_"))
 	}
 	return "wasm"
 }
 
-// diagnosis points at the key of an entry.
-func diagnosis(entry settings.Extractor, key string, err error) yamlfile.Diagnostic {
-	d := entry.Errorf(key, "extractor %s: %v", entry.Name, err)
-	if key == "sha256" {
-		d.Hint = "it is not the file that was pinned; tqmailrules ext inspect " + entry.Module.Path + " shows what it is"
+// diagnosis points at a place in an entry, and says what to do about it.
+func diagnosis(entry settings.Extractor, place string, err error) yamlfile.Diagnostic {
+	d := entry.Errorf(place, "extractor %s: %v", entry.Name, err)
+	path := entry.Module.Path
+	switch absent := errors.Is(err, fs.ErrNotExist); {
+	case place == "sha256":
+		d.Hint = "it is not the file that was pinned; tqmailrules ext inspect " + path + " shows what it is; when it is meant, write its digest here"
+	case place == "key" && absent:
+		d.Hint = "tqmailrules ext sign --key PRIVATE " + path + " writes it"
+	case place == "key":
+		d.Hint = "the file was changed after it was signed, or somebody else signed it"
+	case place == "wasm" && absent:
+		d.Hint = "paths are relative to the folder of the configuration"
 	}
 	return d
 }
@@ -162,8 +178,8 @@ func (a *app) moduleHost(ctx context.Context, cache settings.Cache) (*wasm.Host,
 }
 
 // read reads the file and checks it against the entry. With an error it says which
-// key of the entry is to blame.
-func (m *loadedModule) read() (cfg wasm.Config, key string, err error) {
+// place in the entry is to blame.
+func (m *loadedModule) read() (cfg wasm.Config, place string, err error) {
 	declared := m.entry.Module
 	data, seen, err := readModule(declared.Path)
 	if err != nil {
@@ -184,13 +200,16 @@ func (m *loadedModule) read() (cfg wasm.Config, key string, err error) {
 	}
 	limits := limitsOf(declared.Limits)
 	cfg = wasm.Config{Name: m.entry.Name, Module: data, Config: declared.Config, Limits: limits, Default: m.entry.Default}
-	return cfg, "limits", limits.Check()
+	if err := limits.Check(); err != nil {
+		return cfg, placeOf(err), err
+	}
+	return cfg, "", nil
 }
 
 func limitsOf(l settings.ModuleLimits) wasm.Limits {
 	return wasm.Limits{
 		Module: l.Module, Memory: l.Memory, Stack: l.Stack, Output: l.Output, Log: l.Log, Fuel: l.Fuel, FuelPerMiB: l.FuelPerMiB,
-		Deadline: l.Deadline, DeadlinePerMiB: l.DeadlinePerMiB, Findings: int64(l.Findings),
+		Deadline: l.Deadline, DeadlinePerMiB: l.DeadlinePerMiB, Findings: l.Findings,
 	}
 }
 

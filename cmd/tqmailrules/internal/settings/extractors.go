@@ -12,6 +12,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/tqmailrules/tqmailrules/engine"
 	"github.com/tqmailrules/tqmailrules/internal/yamlfile"
@@ -47,7 +49,7 @@ type ModuleLimits struct {
 	Module, Memory, Stack, Output, Log int64 // bytes
 	Fuel, FuelPerMiB                   int64
 	Deadline, DeadlinePerMiB           time.Duration
-	Findings                           int
+	Findings                           int64
 }
 
 // Pattern is an extractor of kind regex. Its expression compiles, and the
@@ -83,13 +85,22 @@ var (
 	patternKeys = []string{"name", "regex", "flags", "type", "value", "strip", "transform", "validator", "from", "attributes", "confidence", "matches", "default"}
 )
 
-// Errorf is an error at a key of the extractor's entry, or at the entry when it
-// does not have the key: for what only those can know who open files.
-func (x Extractor) Errorf(key, format string, args ...any) yamlfile.Diagnostic {
-	if n := x.node.Get(key); n != nil {
-		return n.Errorf(format, args...)
+// Errorf is an error at a place in the extractor's entry: for what only those can
+// know who open files. A path is that of keys and list items, such as
+// config.coins[1]; what of it the entry does not have is left off at its end.
+func (x Extractor) Errorf(path, format string, args ...any) yamlfile.Diagnostic {
+	n := x.node
+	for _, step := range strings.FieldsFunc(path, func(c rune) bool { return strings.ContainsRune(".[]", c) }) {
+		next := n.Get(step)
+		if i, err := strconv.Atoi(step); err == nil && i < len(n.Items) {
+			next = n.Items[i]
+		}
+		if next == nil {
+			break
+		}
+		n = next
 	}
-	return x.node.Errorf(format, args...)
+	return n.Errorf(format, args...)
 }
 
 func (r *reader) extractors(n *yamlfile.Node) (all []Extractor) {
@@ -110,7 +121,7 @@ func (r *reader) extractors(n *yamlfile.Node) (all []Extractor) {
 // extractor reads one entry; which keys it has depends on its kind.
 func (r *reader) extractor(n *yamlfile.Node) (x Extractor, ok bool) {
 	x.node = n
-	keys := slices.Concat(moduleKeys, patternKeys)
+	keys := slices.Compact(slices.Sorted(slices.Values(slices.Concat(moduleKeys, patternKeys))))
 	module, pattern := n.Get("wasm") != nil, n.Get("regex") != nil
 	switch {
 	case module && pattern:
@@ -235,7 +246,7 @@ func (r *reader) signature(f yamlfile.Fields, m *Module) {
 
 func (r *reader) moduleLimits(n *yamlfile.Node) (l ModuleLimits) {
 	sizes := map[string]*int64{"module": &l.Module, "memory": &l.Memory, "stack": &l.Stack, "output": &l.Output, "log": &l.Log}
-	counts := map[string]*int64{"fuel": &l.Fuel, "fuel_per_mib": &l.FuelPerMiB}
+	counts := map[string]*int64{"fuel": &l.Fuel, "fuel_per_mib": &l.FuelPerMiB, "findings": &l.Findings}
 	spans := map[string]*time.Duration{"deadline": &l.Deadline, "deadline_per_mib": &l.DeadlinePerMiB}
 	keys := []string{"deadline", "deadline_per_mib", "findings", "fuel", "fuel_per_mib", "log", "memory", "module", "output", "stack"}
 	f, ok := r.Fields(n, "limits", keys)
@@ -250,11 +261,8 @@ func (r *reader) moduleLimits(n *yamlfile.Node) (l ModuleLimits) {
 			*sizes[k], _ = r.size(v, what)
 		case counts[k] != nil:
 			*counts[k], _ = r.count(v, what)
-		case spans[k] != nil:
-			*spans[k] = r.span(v, what)
 		default:
-			findings, _ := r.count(v, what)
-			l.Findings = int(min(findings, math.MaxInt32))
+			*spans[k] = r.span(v, what)
 		}
 	}
 	return l
@@ -355,7 +363,7 @@ func (r *reader) pattern(f yamlfile.Fields) (p Pattern) {
 	}
 	p.From = r.kinds(f.Get("from"))
 	if n := f.Get("confidence"); n != nil {
-		p.Confidence, _ = r.Int(n, "confidence", 0, 100)
+		p.Confidence, _ = r.Int(n, "confidence", 1, 100)
 	}
 	if n := f.Get("matches"); n != nil {
 		p.Matches, _ = r.Int(n, "matches", 1, math.MaxInt32)
@@ -374,7 +382,7 @@ func (r *reader) expression(f yamlfile.Fields) string {
 		r.Add(d)
 		flags = ""
 	}
-	if !ok {
+	if !ok || r.hasControl(n, text) {
 		return ""
 	}
 	compiled, err := regexp.Compile(text)
@@ -393,6 +401,21 @@ func (r *reader) expression(f yamlfile.Fields) string {
 	return text
 }
 
+// hasControl reports control characters but the tab in an expression. Nobody means
+// them: they are what YAML makes of \b and \n in double quotes, and of the end of a
+// line after |, and mails hardly ever hold them.
+func (r *reader) hasControl(n *yamlfile.Node, text string) bool {
+	at := strings.IndexFunc(text, func(c rune) bool { return c != '\t' && unicode.IsControl(c) })
+	if at < 0 {
+		return false
+	}
+	c, _ := utf8.DecodeRuneInString(text[at:])
+	d := n.Errorf("regex holds the control character %q", c)
+	d.Hint = "use single quotes on one line, in which a backslash stands for itself"
+	r.Add(d)
+	return true
+}
+
 // badExpression points at the part of the expression that is wrong.
 func badExpression(n *yamlfile.Node, text string, err error) yamlfile.Diagnostic {
 	var syn *syntax.Error
@@ -400,8 +423,11 @@ func badExpression(n *yamlfile.Node, text string, err error) yamlfile.Diagnostic
 		return n.Errorf("regex: %v", err)
 	}
 	d := n.ErrorAt(max(strings.LastIndex(text, syn.Expr), 0), "regex: %s: %s", syn.Code, syn.Expr)
-	if syn.Code == syntax.ErrInvalidPerlOp || syn.Code == syntax.ErrInvalidEscape {
+	switch syn.Code {
+	case syntax.ErrInvalidPerlOp, syntax.ErrInvalidEscape, syntax.ErrInvalidNamedCapture:
 		d.Hint = "the syntax is RE2: no look-around and no back-references"
+	case syntax.ErrInvalidRepeatSize:
+		d.Hint = "at most 1,000 times, repetitions inside each other multiplied"
 	}
 	return d
 }
@@ -434,18 +460,30 @@ func (r *reader) indicatorType(n *yamlfile.Node) string {
 
 func (r *reader) kinds(n *yamlfile.Node) (all []string) {
 	if n != nil && n.Kind == yamlfile.Scalar {
-		k, _ := r.Choice(n, "kind of part", PatternKinds)
-		return []string{k}
+		return r.kind(nil, n)
 	}
 	items, _ := r.Items(n, "from")
 	for _, it := range items {
-		k, _ := r.Choice(it, "kind of part", PatternKinds)
-		all = append(all, k)
+		all = r.kind(all, it)
 	}
-	if n != nil && len(all) == 0 {
+	if n != nil && len(items) == 0 {
 		r.Add(n.Errorf("from is empty: the extractor would see nothing"))
 	}
 	return all
+}
+
+// kind adds one. What modules can have and patterns cannot is told apart from what
+// there is not.
+func (r *reader) kind(all []string, n *yamlfile.Node) []string {
+	if n.Text == "html" || n.Text == "raw" {
+		d := n.Errorf("patterns do not read %s, modules do", n.Text)
+		d.Expected = yamlfile.OneOf(PatternKinds)
+		d.Hint = map[string]string{"html": "page is the text of an HTML body", "raw": "attachment is the text of an attachment"}[n.Text]
+		r.Add(d)
+		return all
+	}
+	k, _ := r.Choice(n, "kind of part", PatternKinds)
+	return append(all, k)
 }
 
 func (r *reader) attributes(n *yamlfile.Node, expression string) map[string]string {

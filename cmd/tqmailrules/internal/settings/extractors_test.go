@@ -93,6 +93,7 @@ func TestMistakesOfExtractorsAreToldAtTheirPlace(t *testing.T) {
 		{"no list", minimal + "extractors: wallets", "c.yaml:4:13: extractors is a value"},
 		{"neither kind", one("{ name: x }"), "c.yaml:5:5: an extractor without wasm or regex\n"},
 		{"both kinds", one("{ name: x, wasm: x.wasm, regex: a }"), "c.yaml:5:37: an extractor has either wasm or regex"},
+		{"neither kind, other keys", one("{ x: a }"), "expected: attributes, breaker, confidence, config, default, flags, from, key, limits, matches, name, regex, sha256,"},
 		{"misspelt kind", one("{ name: x, wsam: x.wasm }"), "did you mean wasm?"},
 		{"key of the other kind", module("validator: luhn"), "c.yaml:5:43: unknown key validator in an extractor"},
 		{"no name", one("{ wasm: x.wasm, sha256: any }"), "c.yaml:5:5: an extractor without name"},
@@ -124,6 +125,10 @@ func TestMistakesOfExtractorsAreToldAtTheirPlace(t *testing.T) {
 		{"bad expression", one("{ name: x, regex: 'ab(c', type: String }"), "c.yaml:5:24: regex: missing closing ): ab(c"},
 		{"look-ahead", one("{ name: x, regex: 'ab(?=c)', type: String }"), "c.yaml:5:26: regex: invalid or unsupported Perl syntax: (?="},
 		{"what RE2 lacks", one("{ name: x, regex: 'ab(?=c)', type: String }"), "no look-around and no back-references"},
+		{"look-behind", one("{ name: x, regex: 'a(?<=b)c', type: String }"), "no look-around and no back-references"},
+		{"too many repetitions", one("{ name: x, regex: '(?:a{100}){100}', type: String }"), "at most 1,000 times"},
+		{"backspaces of double quotes", one(`{ name: x, regex: "\bAB\b", type: String }`), `c.yaml:5:23: regex holds the control character '\b'`},
+		{"line end of a block", minimal + "extractors:\n  - name: x\n    type: String\n    regex: |\n      ab\n", `regex holds the control character '\n'`},
 		{"expression of nothing", one("{ name: x, regex: 'a*', type: String }"), "c.yaml:5:23: regex matches the empty text"},
 		{"unknown flag", pattern("flags: ig"), `flags "ig"`},
 		{"group beyond the last", pattern("value: 'v$3'"), "c.yaml:5:62: value: there is no group 3: the regex has 2"},
@@ -135,9 +140,12 @@ func TestMistakesOfExtractorsAreToldAtTheirPlace(t *testing.T) {
 		{"attributes that are none", pattern("attributes: [a]"), "attributes is a list"},
 		{"unknown validator", pattern("validator: lun"), "did you mean luhn?"},
 		{"unknown transform", pattern("transform: title"), "lower or upper"},
-		{"source of HTML", pattern("from: [html]"), "text, page, subject, header, name or attachment"},
+		{"unknown kind", pattern("from: [body]"), "text, page, subject, header, name or attachment"},
+		{"source of HTML", pattern("from: [text, html]"), "hint: page is the text of an HTML body"},
+		{"attachments as they are", pattern("from: raw"), "patterns do not read raw, modules do"},
 		{"from nothing", pattern("from: []"), "from is empty"},
-		{"confidence", pattern("confidence: 101"), "a whole number from 0 to 100"},
+		{"confidence", pattern("confidence: 101"), "a whole number from 1 to 100"},
+		{"no confidence at all", pattern("confidence: 0"), "a whole number from 1 to 100"},
 		{"matches", pattern("matches: 0"), "matches is"},
 		{"cache of another word", minimal + "cache: off", `c.yaml:4:8: unknown cache "off"`},
 		{"cache without a folder", minimal + "cache: {}", "cache without dir"},
@@ -153,16 +161,28 @@ func TestMistakesOfExtractorsAreToldAtTheirPlace(t *testing.T) {
 	}
 }
 
-func TestTroubleWithAModuleIsToldAtItsEntry(t *testing.T) {
-	cfg, diags := settings.Parse("c.yaml", []byte(minimal+"extractors:\n  - { name: x, wasm: x.wasm, sha256: any }\n"))
+func TestTroubleWithAModuleIsToldAtItsPlace(t *testing.T) {
+	cfg, diags := settings.Parse("c.yaml", []byte(minimal+`extractors:
+  - name: x
+    wasm: x.wasm
+    sha256: any
+    config:
+      coins: [btc, doug]
+      digits: { min: 3 }
+`))
 	if len(diags) > 0 {
 		t.Fatal(diags)
 	}
-	x := cfg.Extractors[0]
-	if got := x.Errorf("wasm", "no such file").Pos.String(); got != "c.yaml:5:22" {
-		t.Errorf("at a key it has: %s", got)
-	}
-	if got := x.Errorf("limits", "too much").Pos.String(); got != "c.yaml:5:5" {
-		t.Errorf("at one it has not: %s", got)
+	for path, want := range map[string]string{
+		"wasm":              "c.yaml:6:11",
+		"limits":            "c.yaml:5:5", // the entry, which has none
+		"config.coins[1]":   "c.yaml:9:20",
+		"config.coins[7]":   "c.yaml:9:14",
+		"config.digits.min": "c.yaml:10:22",
+		"config.digits.max": "c.yaml:10:15",
+	} {
+		if got := cfg.Extractors[0].Errorf(path, "wrong").Pos.String(); got != want {
+			t.Errorf("%s is at %s, want %s", path, got, want)
+		}
 	}
 }
