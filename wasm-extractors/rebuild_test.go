@@ -4,9 +4,12 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -24,6 +27,8 @@ type compiler struct {
 	command []string
 	sources string // pattern
 	env     []string
+	// link makes a module of what command made; nil when that is one already.
+	link []string
 }
 
 var compilers = map[string]compiler{
@@ -41,10 +46,13 @@ var compilers = map[string]compiler{
 		},
 		version: []string{"--version"},
 		command: []string{
-			"--target=wasm32", "-O2", "-std=c11", "-Wall", "-Wextra", "-Werror", "-ffreestanding", "-nostdlib",
-			"-Wl,--no-entry,--strip-all", "-I.", "-I../sdk/c", "-I../../sdk/c", "-o",
+			"--target=wasm32", "-O2", "-std=c11", "-Wall", "-Wextra", "-Werror", "-ffreestanding",
+			"-I.", "-I../sdk/c", "-I../../sdk/c", "-c", "-o",
 		},
 		sources: "*.c",
+		// Without a level of optimization: else clang has wasm-opt, when that is in PATH,
+		// rewrite the module.
+		link: []string{"--target=wasm32", "-nostdlib", "-Wl,--no-entry,--strip-all", "-o"},
 	},
 	"rust": {
 		find:    rustc,
@@ -122,40 +130,48 @@ func build(t *testing.T, dir string) (module []byte, version string) {
 		t.Fatal(err)
 	}
 	out := filepath.Join(t.TempDir(), "module.wasm")
-	args := append(append([]string{}, c.command...), out)
-	sources, err := filepath.Glob(filepath.Join(dir, c.sources))
-	if err != nil || len(sources) == 0 {
-		t.Fatalf("%d sources, %v", len(sources), err)
-	}
-	for _, source := range sources {
-		name, err := filepath.Rel(dir, source)
-		if err != nil {
-			t.Fatal(err)
+	sources := c.sourcesIn(t, dir)
+	if c.link == nil {
+		c.run(t, dir, program, c.command, append([]string{out}, sources...))
+	} else {
+		objects := make([]string, len(sources))
+		for i, source := range sources {
+			objects[i] = fmt.Sprintf("%s.%d.o", out, i)
+			c.run(t, dir, program, c.command, []string{objects[i], source})
 		}
-		args = append(args, name)
-	}
-	cmd := exec.Command(program, args...)
-	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), c.env...)
-	if said, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("%s: %v\n%s", dir, err, said)
+		c.run(t, dir, program, c.link, append([]string{out}, objects...))
 	}
 	module, err = wasm.Pack(read(t, out), read(t, dir, "extractor.json"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	version, _, _ = strings.Cut(string(said), "\n")
-	return module, version + optimizer(dir)
+	return module, version
 }
 
-// optimizer names what else has a hand in the bytes: clang runs wasm-opt on what it
-// linked when that is in PATH.
-func optimizer(dir string) string {
-	sources, _ := filepath.Glob(filepath.Join(dir, "*.c"))
-	if _, err := exec.LookPath("wasm-opt"); err != nil || len(sources) == 0 {
-		return ""
+// sourcesIn are the files to compile, below dir.
+func (c compiler) sourcesIn(t *testing.T, dir string) []string {
+	t.Helper()
+	sources, err := filepath.Glob(filepath.Join(dir, c.sources))
+	if err != nil || len(sources) == 0 {
+		t.Fatalf("%d sources, %v", len(sources), err)
 	}
-	return ", wasm-opt"
+	for i := range sources {
+		if sources[i], err = filepath.Rel(dir, sources[i]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return sources
+}
+
+func (c compiler) run(t *testing.T, dir, program string, flags, rest []string) {
+	t.Helper()
+	cmd := exec.Command(program, slices.Concat(flags, rest)...)
+	cmd.Dir = dir
+	cmd.Env = append(os.Environ(), c.env...)
+	if said, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%s: %v\n%s", dir, err, said)
+	}
 }
 
 // provenance is the file beside a module: the compiler's version, and the digest.
@@ -167,7 +183,8 @@ func provenance(version string, module []byte) string {
 // The modules that are shipped are those that their sources give: the same bytes
 // from the same compiler, and the same findings from any.
 //
-// With TQ_UPDATE_MODULES=1 it writes the modules instead.
+// With TQ_UPDATE_MODULES=1 it writes the modules instead, and the next test the
+// digests by which the example configuration pins them.
 func TestModulesAreBuiltFromTheirSources(t *testing.T) {
 	if testing.Short() {
 		t.Skip("compiles every module")
@@ -200,6 +217,33 @@ func TestProvenanceNamesTheModule(t *testing.T) {
 		if want := provenance(version, read(t, s.module, s.module+".wasm")); text != want {
 			t.Errorf("%s.wasm.txt is %q, want %q", s.module, text, want)
 		}
+	}
+}
+
+const examples = "../examples/extractors.yaml"
+
+// pin is an entry of the example configuration: a module here, and its digest.
+var pin = regexp.MustCompile(`wasm: \.\./wasm-extractors/(\S+)\n +sha256: ([0-9a-f]{64})\n`)
+
+// The example configuration pins the modules as they are.
+func TestExamplesPinTheModules(t *testing.T) {
+	text := string(read(t, examples))
+	pins := pin.FindAllStringSubmatch(text, -1)
+	if len(pins) == 0 || len(pins) != strings.Count(text, "wasm: ") {
+		t.Fatalf("%d pins of %d modules", len(pins), strings.Count(text, "wasm: "))
+	}
+	for _, p := range pins {
+		got, want := p[2], wasm.Digest(read(t, p[1]))
+		switch {
+		case got == want:
+		case os.Getenv("TQ_UPDATE_MODULES") != "":
+			text = strings.ReplaceAll(text, got, want)
+		default:
+			t.Errorf("%s pins %s as %s; it is %s\nrun: TQ_UPDATE_MODULES=1 go test -run Modules ./wasm-extractors", examples, p[1], got, want)
+		}
+	}
+	if os.Getenv("TQ_UPDATE_MODULES") != "" {
+		write(t, []byte(text), examples)
 	}
 }
 
