@@ -4,7 +4,7 @@ BIN     := bin/tqmailrules
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo development)
 LDFLAGS := -s -w -X main.version=$(VERSION)
 TOOL     = $(GO) tool -modfile=tools/go.mod
-FUZZTIME ?= 3m
+FUZZTIME ?= 10m
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test soak bench lint check generate build dist install clean
@@ -25,7 +25,7 @@ soak: ## run the full counts, and every fuzz target for FUZZTIME
 	$(GO) test -count=1 -timeout 2h ./...
 	@for target in $$(grep -rlE '^func Fuzz' --include='*_test.go' . | xargs -n1 dirname | sort -u); do \
 	  for name in $$(grep -hoE '^func Fuzz[A-Za-z0-9]+' $$target/*_test.go | sed 's/func //'); do \
-	    echo "fuzz $$target $$name"; $(GO) test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) $$target || exit 1; \
+	    echo "fuzz $$target $$name"; $(GO) test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 5x $$target || exit 1; \
 	  done; \
 	done
 
