@@ -162,7 +162,10 @@ func patternOf(entry settings.Extractor) (engine.Extractor, error) {
 // moduleHost makes the host of modules. The cache that nobody asked for is done
 // without when it cannot be had.
 func (a *app) moduleHost(ctx context.Context, cache settings.Cache) (*wasm.Host, error) {
-	cfg := wasm.HostConfig{Cache: cache.Dir, Stock: 2 * runtime.GOMAXPROCS(0), Canon: extract.Canonical, Flags: extract.FlagsOf}
+	cfg := wasm.HostConfig{
+		Cache: cache.Dir, Stock: 2 * runtime.GOMAXPROCS(0), Canon: extract.Canonical, Flags: extract.FlagsOf,
+		Log: slog.New(slog.NewTextHandler(a.err, nil)),
+	}
 	if cache.Off || cfg.Cache != "" {
 		return wasm.NewHost(ctx, cfg)
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -48,7 +49,7 @@ func TestModulesThatChangeWhileARunGoesOn(t *testing.T) {
 			if len(diags) > 0 {
 				t.Fatal(diags)
 			}
-			f, diags, err := (&app{}).finders(t.Context(), cfg)
+			f, diags, err := (&app{err: io.Discard}).finders(t.Context(), cfg)
 			if err != nil || len(diags) > 0 {
 				t.Fatal(diags, err)
 			}

@@ -3,8 +3,10 @@ package wasm
 import (
 	"context"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/tetratelabs/wazero"
 	"github.com/tetratelabs/wazero/api"
@@ -110,5 +112,23 @@ func openCache(dir string) (wazero.CompilationCache, error) {
 	if err := os.MkdirAll(sub, 0o700); err != nil {
 		return nil, err
 	}
+	prune(dir, time.Now().Add(-kept))
 	return wazero.NewCompilationCacheWithDir(sub)
+}
+
+// kept is how long a file stays in the cache. One that is still needed is made anew.
+const kept = 90 * 24 * time.Hour
+
+// prune removes what was written before a time: modules that were rebuilt since, and
+// what other versions left.
+func prune(dir string, before time.Time) {
+	filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || !d.Type().IsRegular() {
+			return nil
+		}
+		if info, err := d.Info(); err == nil && info.ModTime().Before(before) {
+			os.Remove(path)
+		}
+		return nil
+	})
 }

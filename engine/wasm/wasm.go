@@ -22,7 +22,8 @@
 // same on every machine and become defects of the mail. A timeout is not: it wraps
 // engine.ErrTemporary, and nothing is decided.
 //
-// The package opens no file but its cache, and reads no clock but for deadlines.
+// The package opens no file but its cache, and reads the clock for deadlines and to
+// throw away what stood in the cache for long.
 package wasm
 
 import (
@@ -55,7 +56,8 @@ type HostConfig struct {
 	Canon func(typ, value string) (string, bool)
 	// Flags are facts about a canonical value that rules decide on; nil gives none.
 	Flags func(typ, value string) engine.Flags
-	// Log gets what modules log, at debug level; nil discards it.
+	// Log is told when the cache fails; nil discards that. What modules log is in the
+	// Result of a run, and nowhere else: it may hold what a mail says.
 	Log *slog.Logger
 }
 
@@ -271,8 +273,5 @@ func (x *Extractor) CheckConfig(config json.RawMessage) error {
 // Extract implements engine.Extractor. Its error is an *Error, or several joined.
 func (x *Extractor) Extract(ctx context.Context, in engine.Input) ([]engine.Finding, error) {
 	r, err := x.Run(ctx, in)
-	for _, l := range r.Log {
-		x.host.cfg.Log.Debug("module", "extractor", x.info.Name, "level", l.Level, "text", l.Text)
-	}
 	return r.Findings, err
 }

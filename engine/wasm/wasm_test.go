@@ -432,6 +432,14 @@ func TestCacheIsPrivateAndHeals(t *testing.T) {
 			t.Errorf("after a broken file:\n%s", diff)
 		}
 	}
+	old := time.Now().Add(-100 * 24 * time.Hour)
+	if err := os.Chtimes(files[0], old, old); err != nil {
+		t.Fatal(err)
+	}
+	newHost(t, wasm.HostConfig{Cache: dir})
+	if now := cached(t, dir); len(now) != 1 {
+		t.Errorf("after a hundred days: %v, want the younger file", now)
+	}
 	if err := os.Chmod(dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
