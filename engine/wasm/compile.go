@@ -119,16 +119,19 @@ func openCache(dir string) (wazero.CompilationCache, error) {
 // kept is how long a file stays in the cache. One that is still needed is made anew.
 const kept = 90 * 24 * time.Hour
 
-// prune removes what was written before a time: modules that were rebuilt since, and
-// what other versions left.
+// prune removes what this host and other versions of it wrote before a time: modules
+// that were rebuilt since, above all.
 func prune(dir string, before time.Time) {
-	filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
-		if err != nil || !d.Type().IsRegular() {
+	folders, _ := filepath.Glob(filepath.Join(dir, "meter*-wazero-*"))
+	for _, folder := range folders {
+		filepath.WalkDir(folder, func(path string, d fs.DirEntry, err error) error {
+			if err != nil || !d.Type().IsRegular() {
+				return nil
+			}
+			if info, err := d.Info(); err == nil && info.ModTime().Before(before) {
+				os.Remove(path)
+			}
 			return nil
-		}
-		if info, err := d.Info(); err == nil && info.ModTime().Before(before) {
-			os.Remove(path)
-		}
-		return nil
-	})
+		})
+	}
 }

@@ -433,12 +433,13 @@ func TestCacheIsPrivateAndHeals(t *testing.T) {
 		}
 	}
 	old := time.Now().Add(-100 * 24 * time.Hour)
-	if err := os.Chtimes(files[0], old, old); err != nil {
+	foreign := filepath.Join(dir, "not-ours")
+	if err := errors.Join(os.WriteFile(foreign, nil, 0o600), os.Chtimes(foreign, old, old), os.Chtimes(files[0], old, old)); err != nil {
 		t.Fatal(err)
 	}
 	newHost(t, wasm.HostConfig{Cache: dir})
-	if now := cached(t, dir); len(now) != 1 {
-		t.Errorf("after a hundred days: %v, want the younger file", now)
+	if diff := cmp.Diff([]string{files[1], foreign}, cached(t, dir)); diff != "" {
+		t.Errorf("after a hundred days:\n%s", diff)
 	}
 	if err := os.Chmod(dir, 0o755); err != nil {
 		t.Fatal(err)
