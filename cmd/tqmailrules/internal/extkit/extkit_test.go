@@ -163,7 +163,7 @@ func TestEveryLanguageHasATemplate(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, name := range []string{"README.md", "extractor.json", "testdata/mails/09-old-bot.eml", "testdata/golden/09-old-bot.json", library[lang]} {
+		for _, name := range []string{"README.md", "extractor.json", "testdata/mails/09-old-account.eml", "testdata/golden/09-old-account.json", library[lang]} {
 			text, err := os.ReadFile(filepath.Join(dir, name))
 			if err != nil || placeholder.Match(text) {
 				t.Errorf("%s: %s: %v, or not filled in", lang, name, err)
