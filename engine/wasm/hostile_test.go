@@ -90,6 +90,20 @@ func generated() []hostile {
 		{"branch-tables", "refused", assembleCode(branchTables(1, 100_000))},
 		{"branch-tables-beyond-the-cap", "refused", assembleCode(branchTables(60, 4000))},
 		{"branch-tables-within-the-cap", "ok", assembleCode(branchTables(6, 4000))},
+		{"locals-behind-ifs", "refused", assembleCode(reading(9990, 6900, 0x20, 0, 0x04, 0x40, 0x0b))},
+		{"locals-behind-loops", "refused", assembleCode(reading(9990, 3400, 0x03, 0x40, 0x0b))},
+		{"locals-behind-branches", "refused", assembleCode(reading(9990, 3400, 0x02, 0x40, 0x20, 0, 0x0d, 0, 0x0b))},
+		{"locals-behind-ifs-within-the-cap", "ok", assembleCode(reading(700, 700, 0x20, 0, 0x04, 0x40, 0x0b))},
+		{"blocks-beside-each-other", "refused", assembleCode(reading(0, 300_000, 0x02, 0x40, 0x0b))},
+		{"growths-beside-each-other", "refused", assembleCode(reading(0, 200_000, 0x41, 0, 0x40, 0, 0x1a))},
+		{"growths-within-the-cap", "ok", assembleCode(reading(0, 1700, 0x41, 0, 0x40, 0, 0x1a))},
+		{"fills-beside-each-other", "refused", assembleCode(reading(0, 100_000, 0x41, 0, 0x41, 0, 0x41, 0, 0xfc, 0x0b, 0))},
+		{"fills-within-the-cap", "ok", assembleCode(reading(0, 1700, 0x41, 0, 0x41, 0, 0x41, 0, 0xfc, 0x0b, 0))},
+		{"calls-beside-each-other", "refused", assembleCode(reading(0, 500_000, 0x10, 0))},
+		{"calls-within-the-cap", "ok", assembleCode(reading(0, 49_000, 0x10, 0))},
+		{"conversions-beside-each-other", "refused", assembleCode(reading(0, 200_000, 0x20, 0, 0xb2, 0xa8, 0x1a))},
+		{"conversions-within-the-cap", "ok", assembleCode(reading(0, 12_000, 0x20, 0, 0xb2, 0xa8, 0x1a))},
+		{"divisions-within-the-cap", "ok", assembleCode(reading(0, 19_000, 0x20, 0, 0x20, 1, 0x6d, 0x1a))},
 		{"straight-code", "ok", assembleCode(straight(200_000))},
 		{"code-beyond-the-cap", "refused", assembleCode(straight(600_000))},
 		{"output-nested", "bad_output", describe(says(`{"notes":` + repeat(500_000, "[")))},
@@ -119,6 +133,16 @@ func branchTables(n, targets int) []byte {
 		[]byte{0x20, 0, 0x0e}, binary.AppendUvarint(nil, uint64(targets)), bytes.Repeat([]byte{0, 7, 21, 63}, targets/4), []byte{0},
 		bytes.Repeat([]byte{0x0b}, 64))
 	return slices.Concat([]byte{0}, bytes.Repeat(one, n), []byte{0x42, 0, 0x0b})
+}
+
+// reading has so many locals, and reads them behind so many times the same code.
+func reading(locals, times int, code ...byte) []byte {
+	body := append(binary.AppendUvarint([]byte{1}, uint64(locals)), 0x7f)
+	body = append(body, bytes.Repeat(code, times)...)
+	for i := range locals {
+		body = append(binary.AppendUvarint(append(body, 0x20), uint64(i)), 0x1a)
+	}
+	return append(body, 0x42, 0, 0x0b)
 }
 
 // straight is n additions.

@@ -23,7 +23,7 @@ type work struct {
 	bulk     bool      // it has operations whose cost depends on an operand
 	descends bool      // into functions of the module, so that it can recurse
 	frame    int64     // bytes of stack it needs, about
-	branches int       // as Limits.Branches counts them
+	effort
 }
 
 // stretch is code that is charged as one, at a place in the file.
@@ -65,18 +65,8 @@ func (m *module) code(r *reader) {
 		part.within(name)
 	}
 	r.err, r.pos = part.err, b.end
-	m.limitBranches(r, at, name, b.branches)
+	m.limitEffort(r, at, name, b.effort)
 	m.bodies = append(m.bodies, b)
-}
-
-func (m *module) limitBranches(r *reader, at int, name string, n int) {
-	if n > m.limits.Branches {
-		r.tooMany(at, name+" has", uint64(n), "branches", m.limits.Branches)
-	}
-	m.branchSquares += n * n
-	if most := m.limits.Branches * m.limits.Branches; m.branchSquares > most {
-		r.tooMany(at, "the squares of the functions' branches are", uint64(m.branchSquares), "together", most)
-	}
 }
 
 // localsOf reads the declarations of locals and returns how many places of eight
@@ -117,6 +107,7 @@ type frame struct {
 	height  int // of the operands below it
 	params  int
 	results int
+	ways    ways
 }
 
 // analysis reads the code of one function after another.
@@ -132,12 +123,15 @@ type analysis struct {
 	all  []counted
 	open []int // detours that are not settled, in the order in which they began
 
+	blocks  int
 	targets int // of all br_tables
 	moved   int // operands that calls and branches take along
+	search  search
 
 	// For the size of the frame: the compiler keeps a value there that is needed
-	// after a call, and gives each such value a place of its own. An operand that is
-	// on the stack during calls is one value; a local is a new one each time it is set.
+	// after a call or finds no register, and gives each such value a place of its own.
+	// An operand that is on the stack during calls is one value; a local is a new one
+	// each time it is set.
 	height  int   // operands on the stack
 	kept    int   // of those, the ones that have a place
 	slots   int64 // places
@@ -158,6 +152,9 @@ type counted struct {
 // shorter one is charged with what comes before it, as if it were always taken.
 const shortest = 16
 
+// registers is how many values a compiler keeps in registers at least.
+const registers = 8
+
 // frameBase is what a frame needs beside its values: addresses and saved registers.
 const frameBase = 64
 
@@ -174,7 +171,7 @@ func (a *analysis) read(c *code, signature Signature, slots int64) work {
 	}
 	a.charges()
 	a.work.frame = frameBase + 8*(slots+a.slots+int64(a.passed)+int64(len(signature.Results)))
-	a.work.branches += a.targets/4 + a.moved/16
+	a.effort()
 	return a.work
 }
 
@@ -183,8 +180,9 @@ func (a *analysis) begin(c *code, signature Signature) {
 	a.work = work{}
 	a.frames = append(a.frames[:0], frame{op: opBlock, loop: -1, results: len(signature.Results)})
 	a.now, a.open, a.all = 0, a.open[:0], append(a.all[:0], counted{before: -1, loop: -1})
-	a.targets, a.moved, a.height, a.kept, a.slots, a.changed, a.passed = 0, 0, 0, 0, 0, 0, 0
+	a.targets, a.moved, a.blocks, a.height, a.kept, a.slots, a.changed, a.passed = 0, 0, 0, 0, 0, 0, 0, 0
 	a.epoch++
+	a.search.begin(c.locals)
 	if c.locals > len(a.setAt) {
 		a.setAt = make([]int, c.locals)
 	}
@@ -192,6 +190,7 @@ func (a *analysis) begin(c *code, signature Signature) {
 
 func (a *analysis) step(in *instruction) {
 	a.count(in.op)
+	a.work.heavy += heavy(in.op)
 	switch in.op {
 	case opBlock, opLoop, opIf:
 		a.enter(in)
@@ -216,10 +215,13 @@ func (a *analysis) apply(in *instruction) {
 	e := effectOf(in.op)
 	a.pop(e.pops)
 	switch {
+	case in.op == opLocalGet:
+		a.search.read(in.index)
 	case in.op == opLocalSet, in.op == opLocalTee:
 		a.set(in.index)
 	case dynamicCost(in.op).unit > 0:
 		a.work.bulk = true
+		a.work.branches += bulkBranches
 		a.note()
 	}
 	a.push(e.pushes)
@@ -289,7 +291,13 @@ func (a *analysis) loop() *loop {
 
 func (a *analysis) top() *frame { return &a.frames[len(a.frames)-1] }
 
-func (a *analysis) push(n int) { a.height += n }
+// push puts operands onto the stack. Those that find no register have a place.
+func (a *analysis) push(n int) {
+	a.height += n
+	if a.height > registers {
+		a.slots += int64(n)
+	}
+}
 
 // pop takes operands off the stack. In code that cannot be reached there may be
 // fewer, down to those below the block.
@@ -310,7 +318,10 @@ func (a *analysis) enter(in *instruction) {
 	params, results := a.module.arity(in.block)
 	a.pop(params)
 	f := frame{op: in.op, before: a.now, open: len(a.open), loop: a.top().loop, height: a.height, params: params, results: results}
+	f.ways = a.search.enter(in.op)
 	switch in.op {
+	case opBlock:
+		a.blocks++
 	case opIf:
 		a.detour(a.now)
 	case opLoop:
@@ -341,6 +352,7 @@ func (a *analysis) otherwise(in *instruction) {
 		return
 	}
 	f.op = opElse
+	a.search.otherwise(&f.ways)
 	a.settle(f)
 	a.detour(f.before)
 	a.work.branches++
@@ -350,6 +362,7 @@ func (a *analysis) otherwise(in *instruction) {
 
 func (a *analysis) leave() {
 	f := *a.top()
+	a.search.leave(f.ways, f.op == opIf)
 	a.pop(a.height)
 	a.frames = a.frames[:len(a.frames)-1]
 	a.height = f.height + f.results
@@ -368,6 +381,7 @@ func (a *analysis) jump(in *instruction) {
 		a.work.branches++
 		a.label(in, in.index)
 		a.pop(1)
+		a.search.pass()
 		a.detour(a.now)
 		return
 	case opBrTable:
@@ -377,6 +391,7 @@ func (a *analysis) jump(in *instruction) {
 			a.label(in, depth)
 		}
 	}
+	a.search.dead = true
 	a.pop(a.height)
 }
 
@@ -385,7 +400,9 @@ func (a *analysis) label(in *instruction, depth uint32) {
 		a.fail(in.start, "there is no label %s", grouped(uint64(depth)))
 		return
 	}
-	a.moved += a.frames[len(a.frames)-1-int(depth)].carried()
+	f := &a.frames[len(a.frames)-1-int(depth)]
+	a.moved += f.carried()
+	a.search.branch(&f.ways)
 }
 
 // carried is how many operands a branch to the block takes along.
@@ -414,8 +431,13 @@ func (a *analysis) note() {
 	a.work.calls = true
 }
 
+// set gives a local a value. Where there are more locals than registers, each value
+// may have a place, needed after a call or not.
 func (a *analysis) set(local uint32) {
-	if a.err == nil && a.setAt[local] != a.epoch {
+	if a.err != nil {
+		return
+	}
+	if a.setAt[local] != a.epoch || a.locals > registers {
 		a.setAt[local] = a.epoch
 		a.changed++
 	}

@@ -23,9 +23,20 @@ type Limits struct {
 	// Branches is the cap on branches of one function: 7,000. A compiler's time grows
 	// with their square, so the squares of all functions together may be no more than
 	// the square of this. Each if, else, br_if and br_table is a branch, a loop is
-	// two; 4 targets of a br_table make one more, and so do 16 operands that calls
-	// take and return or that branches take along.
+	// two, a bulk operation (memory.grow, too) four; 4 blocks make one more, and so do
+	// 4 targets of a br_table and 16 operands that calls take and return or that
+	// branches take along.
 	Branches int
+
+	// Lookups is the cap on the steps in which a compiler finds out which value a
+	// local has where one function reads it, by an estimate: 2,000,000. All functions
+	// together may need 4 times as many.
+	Lookups int
+
+	// Heavy is the cap on the KiB that a compiler needs for calls, divisions,
+	// conversions that may trap, and accesses to tables of one function, by an
+	// estimate: 100,000. All functions together may need 4 times as much.
+	Heavy int
 }
 
 // maxPages is the size of a 32-bit address space in pages.
@@ -49,6 +60,8 @@ func (l Limits) orDefault() Limits {
 		BranchTargets: or(l.BranchTargets, 4_096),
 		Pages:         min(or(l.Pages, 1_024), maxPages),
 		Branches:      or(l.Branches, 7_000),
+		Lookups:       or(l.Lookups, 2_000_000),
+		Heavy:         or(l.Heavy, 100_000),
 		Stack:         or(l.Stack, 8<<20),
 	}
 }

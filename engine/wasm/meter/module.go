@@ -79,6 +79,8 @@ type module struct {
 	analysis  analysis
 
 	branchSquares int // of all functions that were read
+	lookups       int // of those
+	heavy         int // of those
 
 	outline bool // the code of functions is left unread
 }

@@ -109,6 +109,20 @@ var refusals = []struct {
 		wasm:   module(voidType, section(3, times(2, 0)), section(10, list(entry(branches(80)...), entry(branches(80)...)))),
 		limits: meter.Limits{Branches: 100}, want: "at byte 0x1ab: the squares of the functions' branches are 12,800 together; 10,000 are allowed",
 	},
+	{name: "growth of memory", wasm: code(bytes.Repeat([]byte{0x41, 0, 0x40, 0, 0x1a}, 26)...), limits: meter.Limits{Branches: 100}, want: "at byte 0x21: function 0 has 104 branches; 100 are allowed"},
+	{name: "bulk operations", wasm: code(bytes.Repeat([]byte{0x41, 0, 0x41, 0, 0x41, 0, 0xfc, 11, 0}, 26)...), limits: meter.Limits{Branches: 100}, want: "at byte 0x21: function 0 has 104 branches; 100 are allowed"},
+	{name: "blocks", wasm: code(bytes.Repeat([]byte{0x02, 0x40, 0x0b}, 404)...), limits: meter.Limits{Branches: 100}, want: "at byte 0x21: function 0 has 101 branches; 100 are allowed"},
+	{name: "calls", wasm: code(bytes.Repeat([]byte{0x10, 0}, 51)...), limits: meter.Limits{Heavy: 100}, want: "at byte 0x20: function 0 has 102 units of heavy instructions; 100 are allowed"},
+	{name: "indirect calls", wasm: code(bytes.Repeat([]byte{0x41, 0, 0x11, 0, 0}, 7)...), limits: meter.Limits{Heavy: 100}, want: "at byte 0x20: function 0 has 105 units of heavy instructions; 100 are allowed"},
+	{name: "divisions", wasm: code(bytes.Repeat([]byte{0x41, 1, 0x41, 1, 0x6d, 0x1a}, 21)...), limits: meter.Limits{Heavy: 100}, want: "at byte 0x21: function 0 has 105 units of heavy instructions; 100 are allowed"},
+	{
+		name:   "heavy instructions together",
+		wasm:   module(voidType, section(3, times(5, 0)), section(10, list(slices.Repeat([][]byte{entry(bytes.Repeat([]byte{0x10, 0}, 50)...)}, 5)...))),
+		limits: meter.Limits{Heavy: 100}, want: "at byte 0x1b6: the functions' heavy instructions are 500 units together; 400 are allowed",
+	},
+	{name: "locals behind ifs", wasm: reading(10, 20, 0x41, 0, 0x04, 0x40, 0x0b), limits: meter.Limits{Lookups: 400}, want: "at byte 0x21: function 0 has 600 lookups of locals; 400 are allowed"},
+	{name: "locals in loops", wasm: reading(10, 20, 0x03, 0x40, 0x0b), limits: meter.Limits{Lookups: 400}, want: "at byte 0x20: function 0 has 1,000 lookups of locals; 400 are allowed"},
+	{name: "locals behind branches", wasm: reading(30, 20, 0x41, 0, 0x0d, 0), limits: meter.Limits{Lookups: 400}, want: "at byte 0x21: function 0 has 7,530 lookups of locals; 400 are allowed"},
 	{name: "label", wasm: code(0x0c, 1), want: "at byte 0x22: function 0: there is no label 1"},
 	{name: "label of a table", wasm: code(0x41, 0, 0x0e, 1, 0, 1), want: "at byte 0x24: function 0: there is no label 1"},
 	{name: "local", wasm: code(0x20, 0, 0x1a), want: "at byte 0x23: function 0: there is no local 0"},
@@ -131,6 +145,16 @@ var refusals = []struct {
 	{name: "unknown number after 0xfc", wasm: code(0xfc, 18), want: "at byte 0x22: function 0: instruction 0xfc 18 is outside WebAssembly 2.0"},
 	{name: "relaxed vectors", wasm: code(0xfd, 0x80, 0x02), want: "at byte 0x22: function 0: instruction 0xfd 256 is outside WebAssembly 2.0"},
 	{name: "null of a number", wasm: code(0xd0, 0x7f), want: "at byte 0x23: function 0: i32 is no type of references"},
+}
+
+// reading is a function that reads so many locals behind so many times the same code.
+func reading(locals, times int, instructions ...byte) []byte {
+	body := append(append([]byte{1}, u32(locals)...), 0x7f)
+	body = append(body, bytes.Repeat(instructions, times)...)
+	for i := range locals {
+		body = append(body, 0x20, byte(i), 0x1a)
+	}
+	return function(sized(append(body, 0x0b)))
 }
 
 func TestRefusals(t *testing.T) {

@@ -44,6 +44,28 @@ func stacked(n int) []byte {
 		[]byte{0x20, 0, 0x10, 0}, bytes.Repeat([]byte{0x6a}, n), []byte{0x0b})
 }
 
+// pressed is the body of a function that has n operands at a time, and none of them
+// when it calls itself.
+func pressed(n int) []byte {
+	return slices.Concat([]byte{0}, bytes.Repeat([]byte{0x20, 0, 0x41, 3, 0x73, 0x41, 5, 0x6c}, n),
+		bytes.Repeat([]byte{0x6a}, n-1), []byte{0x10, 0, 0x0b})
+}
+
+// changing is the body of a function that gives each of n locals a value again and
+// again before it calls itself.
+func changing(n, rounds int) []byte {
+	local := func(op byte, i int) []byte { return append([]byte{op}, binary.AppendUvarint(nil, uint64(i))...) }
+	body := append(u32(1), append(u32(n), 0x7f)...)
+	for i := range n * rounds {
+		body = slices.Concat(body, local(0x20, (i+7)%n+1), local(0x20, (i+3)%n), []byte{0x73, 0x41, 3, 0x6c}, local(0x21, i%n+1))
+	}
+	body = append(body, 0x20, 1)
+	for i := range n {
+		body = slices.Concat(body, local(0x20, i+1), []byte{0x6a})
+	}
+	return append(body, 0x10, 0, 0x0b)
+}
+
 func TestEndlessRecursionEndsWhenTheStackIsUsedUp(t *testing.T) {
 	const most = 64 << 20
 	for _, test := range []struct {
@@ -55,6 +77,10 @@ func TestEndlessRecursionEndsWhenTheStackIsUsedUp(t *testing.T) {
 		{"1,000 locals", keeping(1000)},
 		{"9,999 locals", keeping(9_999)},
 		{"9,000 operands", stacked(9_000)},
+		{"50,000 operands before", pressed(50_000)},
+		{"1,000 operands before", pressed(1000)},
+		{"50 locals, 200 times", changing(50, 200)},
+		{"1,000 locals, 30 times", changing(1000, 30)},
 		{"a loop around it", []byte{0, 0x03, 0x7f, 0x20, 0, 0x10, 0, 0x1a, 0x0c, 0, 0x0b, 0x0b}},
 		{"a loop beside it", []byte{0, 0x03, 0x40, 0x20, 0, 0x45, 0x0d, 0, 0x0b, 0x20, 0, 0x10, 0, 0x0b}},
 	} {
