@@ -275,7 +275,7 @@ func TestHostileMemoryIsBounded(t *testing.T) {
 // TestHostileRoundsLeaveNothingBehind runs the suite again and again.
 func TestHostileRoundsLeaveNothingBehind(t *testing.T) {
 	all := suite(t)
-	rounds := 1000 / len(all)
+	rounds := 1000/len(all) + 1
 	if testing.Short() {
 		rounds = 2
 	}
