@@ -3,9 +3,11 @@ package extkit_test
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
+	"strings"
 	"testing"
 	"time"
 
@@ -104,6 +106,20 @@ func TestGoldenFiles(t *testing.T) {
 	}
 	if text, _ := os.ReadFile(path); string(text) != "[]\n" {
 		t.Errorf("nothing is written as %q", text)
+	}
+}
+
+func TestAFolderThatCannotBeWrittenIsTold(t *testing.T) {
+	if os.Geteuid() == 0 {
+		t.Skip("skipped: root may write everywhere")
+	}
+	dir := t.TempDir()
+	if err := os.Chmod(dir, 0o500); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(dir, "x.json")
+	if err := extkit.WriteGolden(path, nil); !errors.Is(err, fs.ErrPermission) || !strings.HasPrefix(err.Error(), "write "+path+": ") {
+		t.Errorf("%v", err)
 	}
 }
 

@@ -101,6 +101,10 @@ func writeFile(name string, data []byte) error {
 		return err
 	}
 	f, err := os.CreateTemp(filepath.Dir(name), ".new-*")
+	var why *fs.PathError
+	if errors.As(err, &why) {
+		return &fs.PathError{Op: "write", Path: name, Err: why.Err} // of the other name nobody has heard
+	}
 	if err != nil {
 		return err
 	}
