@@ -65,6 +65,19 @@ func TestModulesFindWhatIsExpected(t *testing.T) {
 	}
 }
 
+// A configuration that passes the schema and makes no sense is told in a note.
+func TestTicketTellsDigitsThatCross(t *testing.T) {
+	x := load(t, read(t, "ticket", "ticket.wasm"), json.RawMessage(`{"digits": {"min": 6, "max": 3}}`))
+	result, err := x.Run(t.Context(), engine.Input{MessageID: "test", Parts: partsOf(t, []byte("Subject: CASE-123456\n\nCASE-12345\n"))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []wasm.Note{{Level: "warning", Text: "digits.max is less than digits.min and is taken to be the same", Part: -1}}
+	if diff := gocmp.Diff(want, result.Notes); diff != "" || len(result.Findings) != 1 {
+		t.Errorf("%d findings; notes (-want +got):\n%s", len(result.Findings), diff)
+	}
+}
+
 // hold compares what a module finds in the mails of a suite with the golden files.
 func (s suite) hold(t *testing.T, x *wasm.Extractor) {
 	t.Helper()

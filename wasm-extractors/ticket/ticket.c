@@ -60,12 +60,16 @@ static uint32_t between(int64_t n, uint32_t low, uint32_t high) {
     return n < low ? low : n > high ? high : (uint32_t)n;
 }
 
-static void read_settings(settings *s, const tqx_input *in) {
+/* read_settings tells whether the configuration makes sense: the least number of
+ * digits counts when the greatest is less. */
+static bool read_settings(settings *s, const tqx_input *in) {
     tqx_str digits = tqx_get(in->config, TQX_STR("digits"));
     *s = (settings){.separator = tqx_config_bool(in, TQX_STR("separator"), true)};
     s->min_digits = between(tqx_int(tqx_get(digits, TQX_STR("min")), 5), 1, MAX_DIGITS);
-    s->max_digits = between(tqx_int(tqx_get(digits, TQX_STR("max")), 12), s->min_digits, MAX_DIGITS);
+    int64_t max_digits = tqx_int(tqx_get(digits, TQX_STR("max")), 12);
+    s->max_digits = between(max_digits, s->min_digits, MAX_DIGITS);
     read_prefixes(s, tqx_get(in->config, TQX_STR("prefixes")));
+    return max_digits >= s->min_digits;
 }
 
 static bool begins_with(tqx_str text, uint32_t at, tqx_str stem) {
@@ -133,7 +137,7 @@ static void scan(const settings *s, tqx_output *out, tqx_str text, uint32_t part
 
 static void find(const tqx_input *in, tqx_output *out) {
     static settings s;
-    read_settings(&s, in);
+    if (!read_settings(&s, in)) tqx_warn(out, TQX_STR("digits.max is less than digits.min and is taken to be the same"));
     for (uint32_t i = 0; i < in->part_count; i++) scan(&s, out, in->parts[i].data, i);
 }
 
