@@ -6,7 +6,11 @@
 // attributes.
 package main
 
-import tqx "github.com/tqmailrules/tqmailrules/wasm-extractors/sdk/go"
+import (
+	"strings"
+
+	tqx "github.com/tqmailrules/tqmailrules/wasm-extractors/sdk/go"
+)
 
 func init() { tqx.Extract(find) }
 
@@ -157,9 +161,22 @@ func (r *reader) describe(columns []column, cells []cell) about {
 			a.confidence = confidenceOf(c.value)
 			continue
 		}
-		a.attributes[columns[i].name] = c.value
+		a.attributes[oneLine(columns[i].name)] = oneLine(c.value)
 	}
+	delete(a.attributes, "")
 	return a
+}
+
+// oneLine is a text with one space for each run of white space and control
+// characters, which attributes cannot hold and quoted cells can.
+func oneLine(s string) string {
+	s = strings.Map(func(r rune) rune {
+		if r < ' ' || r >= 0x7f && r < 0xa0 {
+			return ' '
+		}
+		return r
+	}, s)
+	return strings.Join(strings.Fields(s), " ")
 }
 
 func (r *reader) report(p piece, a about) {

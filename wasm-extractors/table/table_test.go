@@ -30,6 +30,20 @@ func FuzzFind(f *testing.F) {
 	})
 }
 
+func TestAttributesAreOneLine(t *testing.T) {
+	text := "indicator,\"First\nSeen\",Note,\"\x01\"\none.example,2026-03-05,\"two\r\n \u0085lines\",x\n"
+	in := &tqx.Input{Parts: []tqx.Part{{Kind: "raw", Data: []byte(text)}}}
+	out := &tqx.Output{}
+	find(in, out)
+	if len(out.Indicators()) != 1 {
+		t.Fatalf("%d indicators", len(out.Indicators()))
+	}
+	got := out.Indicators()[0].Attributes
+	if len(got) != 2 || got["First Seen"] != "2026-03-05" || got["Note"] != "two lines" {
+		t.Errorf("%q", got)
+	}
+}
+
 func TestCellsFitTheirColumns(t *testing.T) {
 	for _, test := range []struct{ name, cell, form, is, value string }{
 		{"address", "192.0.2.1", "host", "ipv4", "192.0.2.1"},
