@@ -51,7 +51,7 @@ func (w *rewriter) all() {
 	w.extend(elementSection, 0, nil)
 	w.copied(dataCountSection)
 	w.replace(codeSection, code)
-	w.copied(dataSection)
+	w.dataSection()
 	w.functionNames()
 }
 
