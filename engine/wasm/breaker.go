@@ -2,6 +2,7 @@ package wasm
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 
@@ -12,7 +13,9 @@ import (
 // row, so that a broken module does not cost its whole budget on every mail. From
 // then on its error wraps engine.ErrTemporary: mails are left for the next run and
 // not shipped without its findings, so what is shipped never depends on the order
-// of mails. It is for the engine's run only, and safe for concurrent use.
+// of mails. An output of which only values were left out is no failure: a mail can
+// be written so that a sound module finds such. It is for the engine's run only, and
+// safe for concurrent use.
 type Breaker struct {
 	engine.Extractor
 	n    int
@@ -42,6 +45,11 @@ func (b *Breaker) Extract(ctx context.Context, in engine.Input) ([]engine.Findin
 	return found, err
 }
 
+func partial(err error) bool {
+	var e *Error
+	return errors.As(err, &e) && e.Partial
+}
+
 func (b *Breaker) isOff() error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -51,7 +59,7 @@ func (b *Breaker) isOff() error {
 func (b *Breaker) count(err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if err == nil {
+	if err == nil || partial(err) {
 		b.failed = 0
 		return
 	}

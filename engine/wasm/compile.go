@@ -45,8 +45,15 @@ type compiled struct {
 	on *runner
 }
 
+// instantiate makes an instance. wazero leaves the memory of one that could not be
+// made to the garbage collector, which does not see ours.
 func (c *compiled) instantiate(ctx context.Context, config wazero.ModuleConfig) (api.Module, error) {
-	return c.on.InstantiateModule(experimental.WithMemoryAllocator(ctx, c.on.memories), c.CompiledModule, config)
+	memory := &oneMemory{from: c.on.memories}
+	module, err := c.on.InstantiateModule(experimental.WithMemoryAllocator(ctx, memory), c.CompiledModule, config)
+	if err != nil {
+		memory.Free()
+	}
+	return module, err
 }
 
 // compile translates a rewritten module to machine code, or takes that from the

@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/tqmailrules/tqmailrules/engine"
 	"github.com/tqmailrules/tqmailrules/engine/wasm/internal/schema"
@@ -48,7 +49,8 @@ const (
 	maxDescription = 64 << 10 // bytes
 	maxTypes       = 64
 	maxWants       = 32
-	maxPatterns    = 32 // of one entry, each of mime and name
+	maxPatterns    = 32  // of one entry, each of mime and name
+	maxPattern     = 256 // bytes: a name is compared with it at each of its places
 	maxWantBytes   = 512 * mib
 )
 
@@ -97,6 +99,9 @@ func (d *Description) problems() (all []error) {
 		}
 	}
 	add(d.Input != "" && d.Input != "frame" && d.Input != "json", "input %q is neither frame nor json", d.Input)
+	for _, line := range []struct{ key, text string }{{"summary", d.Summary}, {"license", d.License}, {"author", d.Author}} {
+		add(len(line.text) > maxText || strings.ContainsFunc(line.text, unicode.IsControl), "%s is longer than %d bytes or holds a control character", line.key, maxText)
+	}
 	if len(d.Config) > 0 {
 		var err error
 		d.schema, err = schema.Parse(d.Config)
@@ -116,6 +121,9 @@ func (w Want) check() error {
 		return fmt.Errorf("more than %d patterns", maxPatterns)
 	}
 	for _, p := range append(slices.Clone(w.MIME), w.Name...) {
+		if len(p) > maxPattern {
+			return fmt.Errorf("a pattern of %d bytes; %d are allowed", len(p), maxPattern)
+		}
 		if _, err := path.Match(p, ""); err != nil || p == "" || strings.ContainsAny(p, `[]\`) {
 			return fmt.Errorf("pattern %q: only * and ? are special, and [, ] and \\ are not allowed", p)
 		}

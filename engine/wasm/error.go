@@ -31,6 +31,7 @@ type Error struct {
 	Kind      Kind
 	Detail    string
 	Trace     string // the calls of the module that led there, innermost first; for authors
+	Partial   bool   // the rest of the output stands: only values that are none of their type were left out
 }
 
 func (e *Error) Error() string { return strings.ReplaceAll(string(e.Kind), "_", " ") + ": " + e.Detail }

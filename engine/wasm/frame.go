@@ -262,7 +262,10 @@ func (g *given) copyTo(ctx context.Context, to []byte) error {
 	if err != nil {
 		return fmt.Errorf("read part %s: %w: %w", g.ID, engine.ErrTemporary, err)
 	}
-	return ctx.Err()
+	if ctx.Err() != nil {
+		return &Error{Kind: Timeout, Detail: ctx.Err().Error()}
+	}
+	return nil
 }
 
 // line is the whole input of a command that wants JSON.

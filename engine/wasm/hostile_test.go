@@ -93,7 +93,7 @@ func generated() []hostile {
 		{"locals-behind-ifs", "refused", assembleCode(reading(9990, 6900, 0x20, 0, 0x04, 0x40, 0x0b))},
 		{"locals-behind-loops", "refused", assembleCode(reading(9990, 3400, 0x03, 0x40, 0x0b))},
 		{"locals-behind-branches", "refused", assembleCode(reading(9990, 3400, 0x02, 0x40, 0x20, 0, 0x0d, 0, 0x0b))},
-		{"locals-behind-ifs-within-the-cap", "ok", assembleCode(reading(700, 700, 0x20, 0, 0x04, 0x40, 0x0b))},
+		{"locals-behind-ifs-within-the-cap", "ok", assembleCode(reading(390, 1500, 0x20, 0, 0x04, 0x40, 0x0b))},
 		{"blocks-beside-each-other", "refused", assembleCode(reading(0, 300_000, 0x02, 0x40, 0x0b))},
 		{"growths-beside-each-other", "refused", assembleCode(reading(0, 200_000, 0x41, 0, 0x40, 0, 0x1a))},
 		{"growths-within-the-cap", "ok", assembleCode(reading(0, 1700, 0x41, 0, 0x40, 0, 0x1a))},

@@ -106,6 +106,9 @@ func (x *Extractor) run(ctx context.Context, in engine.Input) (r Result, err err
 	fuel, deadline := x.limits.budget(bytes)
 	c := call{Extractor: x, instance: i, in: in, parts: parts, config: config}
 	out, err := c.run(ctx, fuel, deadline)
+	if err == nil {
+		err = i.overdrawn()
+	}
 	r = Result{Log: i.journal.all(), Fuel: i.consumed(), Memory: int64(i.module.Memory().Size())}
 	if err != nil {
 		return r, err

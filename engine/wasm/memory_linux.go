@@ -28,6 +28,7 @@ const (
 func (m *memories) Allocate(_, most uint64) experimental.LinearMemory {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	most = max(most, 1)
 	for i, k := range m.kept {
 		if uint64(len(k.all)) == most {
 			m.kept[i] = m.kept[len(m.kept)-1]
@@ -36,7 +37,7 @@ func (m *memories) Allocate(_, most uint64) experimental.LinearMemory {
 			return k
 		}
 	}
-	all, err := syscall.Mmap(-1, 0, int(max(most, 1)), syscall.PROT_READ|syscall.PROT_WRITE, syscall.MAP_ANON|syscall.MAP_PRIVATE|syscall.MAP_NORESERVE)
+	all, err := syscall.Mmap(-1, 0, int(most), syscall.PROT_READ|syscall.PROT_WRITE, syscall.MAP_ANON|syscall.MAP_PRIVATE|syscall.MAP_NORESERVE)
 	if err != nil {
 		return &grown{}
 	}

@@ -32,14 +32,14 @@ type output struct {
 
 // reported is one indicator as a module writes it.
 type reported struct {
-	Type       string            `json:"type"`
-	Value      string            `json:"value"`
-	Part       *int              `json:"part"`
-	Start      *int              `json:"start"`
-	End        *int              `json:"end"`
-	Confidence *int              `json:"confidence"`
-	Attributes map[string]string `json:"attributes"`
-	RelatedTo  string            `json:"related_to"`
+	Type       string             `json:"type"`
+	Value      string             `json:"value"`
+	Part       *int               `json:"part"`
+	Start      *int               `json:"start"`
+	End        *int               `json:"end"`
+	Confidence *int               `json:"confidence"`
+	Attributes map[string]*string `json:"attributes"`
+	RelatedTo  string             `json:"related_to"`
 }
 
 type remark struct {
@@ -97,6 +97,8 @@ func (o *output) notes(parts []given) ([]Note, error) {
 			return nil, fmt.Errorf("notes[%d]: level %.32q is neither info nor warning", i, n.Level)
 		case n.Text == "" || len(n.Text) > maxText:
 			return nil, fmt.Errorf("notes[%d]: %d bytes of text; 1 to %d are allowed", i, len(n.Text), maxText)
+		case strings.ContainsFunc(n.Text, unicode.IsControl):
+			return nil, fmt.Errorf("notes[%d]: a control character in the text", i)
 		case note.Part < -1 || note.Part >= len(parts) || n.Part != nil && note.Part < 0:
 			return nil, fmt.Errorf("notes[%d]: part %d; there are %d", i, note.Part, len(parts))
 		}
@@ -110,6 +112,8 @@ func (x *Extractor) check(r *reported, parts []given) error {
 	switch {
 	case x.types[r.Type] == "":
 		return fmt.Errorf("type %.64q is not declared", r.Type)
+	case strings.TrimSpace(r.Value) == "" && r.Value != "":
+		return errors.New("a value of nothing but white space")
 	case r.Value == "" || len(r.Value) > maxValue:
 		return fmt.Errorf("a value of %d bytes; 1 to %d are allowed", len(r.Value), maxValue)
 	case strings.ContainsFunc(r.Value, unicode.IsControl):
@@ -126,11 +130,13 @@ func (x *Extractor) check(r *reported, parts []given) error {
 		return fmt.Errorf("confidence %d; 0 to %d are allowed", *r.Confidence, confidenceCeiling)
 	case len(r.RelatedTo) > maxValue:
 		return fmt.Errorf("related_to of %d bytes; %d are allowed", len(r.RelatedTo), maxValue)
+	case strings.ContainsFunc(r.RelatedTo, unicode.IsControl):
+		return errors.New("a control character in related_to")
 	}
 	return checkAttributes(r.Attributes)
 }
 
-func checkAttributes(all map[string]string) error {
+func checkAttributes(all map[string]*string) error {
 	if len(all) > maxAttributes {
 		return fmt.Errorf("%d attributes; %d are allowed", len(all), maxAttributes)
 	}
@@ -138,8 +144,12 @@ func checkAttributes(all map[string]string) error {
 		switch {
 		case name == "" || len(name) > maxAttributeName || strings.ContainsFunc(name, unicode.IsControl):
 			return fmt.Errorf("an attribute's name is empty, longer than %d bytes, or holds a control character", maxAttributeName)
-		case len(v) > maxText:
-			return fmt.Errorf("an attribute of %d bytes; %d are allowed", len(v), maxText)
+		case v == nil:
+			return fmt.Errorf("attribute %q is null", name)
+		case len(*v) > maxText:
+			return fmt.Errorf("an attribute of %d bytes; %d are allowed", len(*v), maxText)
+		case strings.ContainsFunc(*v, unicode.IsControl):
+			return fmt.Errorf("a control character in attribute %q", name)
 		}
 	}
 	return nil
@@ -156,24 +166,30 @@ func (r *reported) finding(typ string, g *given) engine.Finding {
 		f.Spot.Context = engine.InHidden
 	}
 	if g.content == nil && *r.End-*r.Start <= maxValue {
-		if s := g.text[*r.Start:*r.End]; s != "" && utf8.ValidString(s) {
+		if s := g.text[*r.Start:*r.End]; s != "" && utf8.ValidString(s) && !strings.ContainsFunc(s, unicode.IsControl) {
 			f.Original = s
 		}
 	}
 	return f
 }
 
-// extra are the attributes, and what else a sink should show beside the value.
+// extra are the attributes, and what else a sink should show beside the value. Two
+// names are the host's, whatever the module calls its own.
 func (r *reported) extra() map[string]string {
-	all := r.Attributes
-	if all == nil && (r.Confidence != nil || r.RelatedTo != "") {
-		all = map[string]string{}
+	all := map[string]string{}
+	for name, v := range r.Attributes {
+		if name != confidenceKey && name != relatedKey {
+			all[name] = *v
+		}
 	}
 	if r.Confidence != nil {
 		all[confidenceKey] = strconv.Itoa(*r.Confidence)
 	}
 	if r.RelatedTo != "" {
 		all[relatedKey] = r.RelatedTo
+	}
+	if len(all) == 0 {
+		return nil
 	}
 	return all
 }
@@ -222,5 +238,7 @@ func complaint(wrong []error) error {
 	if more := len(wrong) - maxComplaints; more > 0 {
 		text += fmt.Sprintf("; and %d more", more)
 	}
-	return badOutput("left out: %s", text)
+	e := badOutput("left out: %s", text)
+	e.Partial = true
+	return e
 }

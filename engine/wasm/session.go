@@ -104,6 +104,15 @@ func (s *session) consumed() int64 {
 	return s.used + s.given - int64(s.global(meter.Fuel))
 }
 
+// overdrawn is the error of a call that returned after its fuel was used up: code
+// behind the last question to the host counts as well.
+func (s *session) overdrawn() error {
+	if s.consumed() > s.fuel {
+		return &Error{Kind: Fuel, Detail: fmt.Sprintf("more than %d units of it", s.fuel)}
+	}
+	return nil
+}
+
 func (s *session) refusedGrowth() bool { return s.global(meter.Refused) > 0 }
 
 func (s *session) overflown() bool { return int64(s.global(meter.Stack)) < 0 }

@@ -316,7 +316,7 @@ func pollOneoff(s *session, m memory, args []uint64) uint64 {
 	in = slices.Clone(in) // the lists may overlap
 	happened := func(tag byte, _ uint64) bool { return tag != 0 }
 	if wait, waiting := s.shortest(in); waiting {
-		s.waited += wait
+		s.waited += min(wait, math.MaxInt64-s.waited)
 		happened = func(_ byte, w uint64) bool { return w <= wait }
 	}
 	count := uint32(0)

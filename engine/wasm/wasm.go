@@ -190,15 +190,24 @@ func (h *Host) load(ctx context.Context, cfg Config) (*Extractor, error) {
 	if x.compiled, err = h.compile(ctx, metered); err != nil {
 		return nil, err
 	}
-	x.stock.fresh = x.fresh
-	if x.desc, err = x.describe(ctx, info); err != nil {
+	if err := x.prepare(ctx, info); err != nil {
+		x.compiled.Close(ctx)
 		return nil, err
 	}
-	x.declare()
-	if x.config, err = x.desc.configuration(cfg.Config); err != nil {
-		return nil, refused("configuration: %v", err)
+	return x, nil
+}
+
+// prepare reads what a compiled module says of itself, and starts it.
+func (x *Extractor) prepare(ctx context.Context, info *meter.Info) (err error) {
+	x.stock.fresh = x.fresh
+	if x.desc, err = x.describe(ctx, info); err != nil {
+		return err
 	}
-	return x, x.stock.open(ctx, h.cfg.Stock)
+	x.declare()
+	if x.config, err = x.desc.configuration(x.cfg.Config); err != nil {
+		return refused("configuration: %v", err)
+	}
+	return x.stock.open(ctx, x.host.cfg.Stock)
 }
 
 // describe reads the packed description, or asks the module for it.

@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -282,6 +283,17 @@ func TestOutputIsHeldToThePage(t *testing.T) {
 		{"confidence", indicator(`"type":"string","value":"a","part":0,"confidence":101`), "bad output: indicators[0]: confidence 101; 0 to 100 are allowed"},
 		{"many attributes", indicator(`"type":"string","value":"a","part":0,"attributes":{"a":"","b":"","c":"","d":"","e":"","f":"","g":"","h":"","i":"","j":"","k":"","l":"","m":"","n":"","o":"","p":"","q":""}`), "bad output: indicators[0]: 17 attributes; 16 are allowed"},
 		{"a nameless attribute", indicator(`"type":"string","value":"a","part":0,"attributes":{"":"x"}`), "bad output: indicators[0]: an attribute's name is empty"},
+		{"null for an attribute", indicator(`"type":"string","value":"a","part":0,"attributes":{"a":null}`), `bad output: indicators[0]: attribute "a" is null`},
+		{"a control character in an attribute", indicator(`"type":"string","value":"a","part":0,"attributes":{"a":"\u001b[31m"}`), `bad output: indicators[0]: a control character in attribute "a"`},
+		{"an attribute twice", indicator(`"type":"string","value":"a","part":0,"attributes":{"a":"1","\u0061":"2"}`), `bad output: key "a" stands there twice`},
+		{"a key twice by an escape", indicator(`"type":"string","value":"a","part":0,"\u0070art":0`), `bad output: key "part" stands there twice`},
+		{"a control character in related_to", indicator(`"type":"string","value":"a","part":0,"related_to":"a\n"`), "bad output: indicators[0]: a control character in related_to"},
+		{"a control character in a note", `{"notes":[{"level":"info","text":"\u0007"}]}`, "bad output: notes[0]: a control character in the text"},
+		{"white space", indicator(`"type":"string","value":" \u00a0\u2003","part":0`), "bad output: indicators[0]: a value of nothing but white space"},
+		{"an exponent", indicator(`"type":"string","value":"a","part":0,"confidence":1e1`), "bad output: indicators.confidence is a JSON number"},
+		{"a number beyond all", indicator(`"type":"string","value":"a","part":1e999`), "bad output: not an object but a JSON number"},
+		{"a byte order mark", "\ufeff{}", "bad output: not JSON: invalid character"},
+		{"notes at the cap", `{"notes":[` + many(100, `{"level":"info","text":"a"}`) + `]}`, ""},
 		{"many indicators", `{"indicators":[` + many(11, `{"type":"string","value":"a","part":0}`) + `]}`, "bad output: 11 indicators; 10 are allowed"},
 		{"many notes", `{"notes":[` + many(101, `{"level":"info","text":"a"}`) + `]}`, "bad output: 101 notes; 100 are allowed"},
 		{"a note of another level", `{"notes":[{"level":"shout","text":"a"}]}`, `bad output: notes[0]: level "shout" is neither info nor warning`},
@@ -318,6 +330,81 @@ func TestWhatIsLeftOutLeavesTheRest(t *testing.T) {
 	want := []engine.Finding{{Type: "String", Value: "good", Original: "Good", Spot: engine.Spot{Part: engine.PartText, Span: engine.Span{End: 4}}, Flags: engine.Private}}
 	if diff := cmp.Diff(want, found, cmpopts.EquateEmpty()); diff != "" || err == nil {
 		t.Errorf("error %v; findings (-want +got):\n%s", err, diff)
+	}
+}
+
+// TestFuelCountsBehindTheLastQuestion: a long way around a branch is charged when it
+// is taken, and nothing asks the host behind it.
+func TestFuelCountsBehindTheLastQuestion(t *testing.T) {
+	around := slices.Concat([]byte{0, 0x02, 0x40, 0x41, 0, 0x0d, 0}, bytes.Repeat([]byte{0x20, 0, 0x1a}, 5000), []byte{0x0b, 0x42, 0, 0x0b})
+	x := load(t, newHost(t, wasm.HostConfig{}), wasm.Config{Module: assembleCode(around), Limits: wasm.Limits{Fuel: 1000}})
+	r, err := x.Run(t.Context(), text("x"))
+	var e *wasm.Error
+	if !errors.As(err, &e) || e.Kind != wasm.Fuel || r.Fuel < 10_000 {
+		t.Errorf("used %d units, error %v", r.Fuel, err)
+	}
+}
+
+// TestFailedStartsLeaveNothingBehind loads a module whose start function fills 32 MiB
+// and traps.
+func TestFailedStartsLeaveNothingBehind(t *testing.T) {
+	data, err := os.ReadFile("testdata/hostile/start-touches-and-traps.wasm")
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := newHost(t, wasm.HostConfig{})
+	before := status(t, "VmRSS")
+	for range 10 {
+		if x, err := h.Load(t.Context(), wasm.Config{Module: describe(data)}); err == nil {
+			t.Fatal("it was loaded", x)
+		}
+	}
+	if grown := status(t, "VmRSS") - before; grown > 128<<20 {
+		t.Errorf("%d MiB more after ten loads", grown>>20)
+	}
+}
+
+// TestClosedHostsRefuse: neither a call nor a load after the end panics.
+func TestClosedHostsRefuse(t *testing.T) {
+	h, err := wasm.NewHost(t.Context(), wasm.HostConfig{Stock: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	x := load(t, h, wasm.Config{Module: module(t, "probe", described)})
+	if err := errors.Join(h.Close(), x.Close(), h.Close()); err != nil {
+		t.Error(err)
+	}
+	_, callErr := x.Extract(t.Context(), text("x"))
+	_, loadErr := h.Load(t.Context(), wasm.Config{Module: module(t, "probe", described)})
+	var e *wasm.Error
+	if !errors.As(callErr, &e) || !errors.As(loadErr, &e) {
+		t.Errorf("call: %v; load: %v", callErr, loadErr)
+	}
+}
+
+// TestOriginalsAreFitToBeShown: a module may point at any bytes of a mail.
+func TestOriginalsAreFitToBeShown(t *testing.T) {
+	packed, err := wasm.Pack(says(`{"indicators":[{"type":"string","value":"v","part":0,"start":0,"end":4},{"type":"string","value":"v","part":0,"start":4,"end":5}]}`), []byte(described))
+	if err != nil {
+		t.Fatal(err)
+	}
+	found, err := load(t, newHost(t, wasm.HostConfig{}), wasm.Config{Module: packed}).Extract(t.Context(), text("a\x1b[m\u00e4"))
+	if err != nil || len(found) != 2 || found[0].Original != "v" || found[1].Original != "v" {
+		t.Errorf("%+v, %v", found, err)
+	}
+}
+
+func TestNamesOfTheHostAreNotForAttributes(t *testing.T) {
+	packed, err := wasm.Pack(says(`{"indicators":[{"type":"string","value":"v","part":0,"confidence":7,"attributes":{"confidence":"high","related_to":"x","colour":"red"}}]}`), []byte(described))
+	if err != nil {
+		t.Fatal(err)
+	}
+	found, err := load(t, newHost(t, wasm.HostConfig{}), wasm.Config{Module: packed}).Extract(t.Context(), text("x"))
+	if err != nil || len(found) != 1 {
+		t.Fatal(found, err)
+	}
+	if diff := cmp.Diff(map[string]string{"confidence": "7", "colour": "red"}, found[0].Extra); diff != "" {
+		t.Error(diff)
 	}
 }
 
@@ -360,6 +447,8 @@ func TestDescriptionsAreHeldToThePage(t *testing.T) {
 		{"a type of its own", `["string"]`, `["kit","URL","url"]`, ""},
 		{"kind", `"kind":"text"`, `"kind":"texts"`, `wants[0]: kind "texts" is none of text, html, page`},
 		{"max_bytes", `"kind":"text"`, `"kind":"text","max_bytes":-1`, `wants[0]: max_bytes is -1`},
+		{"a long pattern", `"text/csv"`, `"` + strings.Repeat("a", 257) + `"`, "wants[1]: a pattern of 257 bytes; 256 are allowed"},
+		{"summary", `"abi"`, `"summary":"\u001b[2J","abi"`, "summary is longer than 1024 bytes or holds a control character"},
 		{"pattern", `"text/csv"`, `"[a"`, `wants[1]: pattern "[a"`},
 		{"unknown key", `"abi"`, `"foo":1,"abi"`, `unknown key "foo"`},
 		{"input", `"abi"`, `"input":"xml","abi"`, `input "xml" is neither frame nor json`},
@@ -480,6 +569,24 @@ type flaky struct {
 }
 
 func (f flaky) Extract(context.Context, engine.Input) ([]engine.Finding, error) { return nil, *f.err }
+
+// TestBreakerMindsNoValueThatIsLeftOut: what stands in a mail may make a sound module
+// report a value that is none of its type.
+func TestBreakerMindsNoValueThatIsLeftOut(t *testing.T) {
+	packed, err := wasm.Pack(says(`{"indicators":[{"type":"string","value":"bad","part":0},{"type":"string","value":"good","part":0}]}`), []byte(described))
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := newHost(t, wasm.HostConfig{Canon: func(_, v string) (string, bool) { return v, v != "bad" }})
+	b := wasm.NewBreaker(load(t, h, wasm.Config{Module: packed}), 2, func(err error) { t.Error("switched off", err) })
+	for range 5 {
+		found, err := b.Extract(t.Context(), text("x"))
+		var e *wasm.Error
+		if !errors.As(err, &e) || !e.Partial || len(found) != 1 {
+			t.Errorf("%v, %v", found, err)
+		}
+	}
+}
 
 func TestBreakerSwitchesOffAfterFailuresInARow(t *testing.T) {
 	var err error
