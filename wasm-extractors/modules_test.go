@@ -43,8 +43,12 @@ func TestEveryModuleHasASuite(t *testing.T) {
 	if err != nil || len(projects) == 0 {
 		t.Fatalf("%d projects, %v", len(projects), err)
 	}
+	page := string(read(t, "README.md"))
 	for _, project := range projects {
 		name := filepath.Dir(project)
+		if !strings.Contains(page, "["+name+"]("+name+")") {
+			t.Errorf("README.md does not list %s", name)
+		}
 		if !slices.ContainsFunc(suites, func(s suite) bool { return s.module == name }) {
 			t.Errorf("%s has no suite", name)
 		}

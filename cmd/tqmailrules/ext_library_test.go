@@ -86,3 +86,18 @@ func byHand(t *testing.T, dir, page string) {
 		t.Fatal(said)
 	}
 }
+
+// TestCommandsOfTheModulesPageRun runs the lines of its sh block.
+func TestCommandsOfTheModulesPageRun(t *testing.T) {
+	root := workplace(t)
+	page := read(t, filepath.Join(root, "wasm-extractors", "README.md"))
+	block := regexp.MustCompile("(?s)```sh\n(.*?)```").FindStringSubmatch(page)
+	if block == nil {
+		t.Fatal("no commands")
+	}
+	for line := range strings.Lines(block[1]) {
+		if out, code := runLine(t, strings.TrimSpace(line)); code != exitOK && code != exitQuarantined {
+			t.Errorf("%s: exit status %d\n%s", line, code, out)
+		}
+	}
+}
