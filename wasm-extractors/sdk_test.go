@@ -15,7 +15,10 @@ import (
 )
 
 // odd has what JSON escapes, and characters of one to four bytes.
-const odd = "a \"quoted\" \\ slash / ü € 😀 \u2028\tand \x01 the end\n"
+const (
+	odd   = "a \"quoted\" \\ slash / ü € 😀 \u2028\tand \x01 the\u0085end\n"
+	shown = "a \"quoted\" \\ slash / ü € 😀 \u2028 and   the end " // without control characters
+)
 
 // Each library hands its author what the host handed over, and its output is taken
 // as it was meant.
@@ -91,21 +94,21 @@ var echoes = []struct {
 		},
 		found: []map[string]string{
 			{
-				"value": "text", "id": "body.text", "mime": "text/plain", "name": "", "sha256": "", "size": "51", "text": odd, "truncated": "false",
-				"confidence": "1", "related_to": "x\"\\ é 😀\n",
+				"value": "text", "id": "body.text", "mime": "text/plain", "name": "", "sha256": "", "size": "52", "text": shown, "truncated": "false",
+				"confidence": "1", "related_to": "x\"\\ é 😀 ",
 			},
 			{
-				"value": "name", "id": "2", "mime": "", "name": odd, "sha256": "", "size": "1", "text": "n", "truncated": "false",
-				"confidence": "1", "related_to": "x\"\\ é 😀\n",
+				"value": "name", "id": "2", "mime": "", "name": shown, "sha256": "", "size": "1", "text": "n", "truncated": "false",
+				"confidence": "1", "related_to": "x\"\\ é 😀 ",
 			},
 			{
 				"value": "raw", "id": "2", "mime": "application/x", "name": "a.bin", "sha256": "00ff", "size": "70",
 				"text": "0123456789012345678901234567890123456789012345678901234567890123", "truncated": "true",
-				"confidence": "1", "related_to": "x\"\\ é 😀\n",
+				"confidence": "1", "related_to": "x\"\\ é 😀 ",
 			},
 		},
 		notes: []wasm.Note{
-			{Level: "info", Text: "message files//" + odd + " of 2026-03-05T08:58:00Z, 1772701080", Part: -1},
+			{Level: "info", Text: "message files//" + shown + " of 2026-03-05T08:58:00Z, 1772701080", Part: -1},
 			{Level: "warning", Text: "one|two|😀 -42 false }]", Part: -1},
 		},
 	},

@@ -171,7 +171,10 @@ class Buffer {
     for (let i = 0; i < s.length; i++) this.byte(<u8>s.charCodeAt(i));
   }
 
-  /** Writes a JSON string (RFC 8259 section 7). Half a surrogate pair becomes U+FFFD. */
+  /**
+   * Writes a JSON string (RFC 8259 section 7). Half a surrogate pair becomes U+FFFD;
+   * control characters, which the host takes nowhere, become spaces.
+   */
   quoted(s: string): void {
     this.byte(0x22);
     for (let i = 0; i < s.length; i++) {
@@ -191,10 +194,8 @@ class Buffer {
     if (c == 0x22 || c == 0x5c) {
       this.byte(0x5c);
       this.byte(<u8>c);
-    } else if (c < 0x20 || c == 0x7f) {
-      this.ascii("\\u00");
-      this.byte(<u8>(0x30 + (c >> 4)));
-      this.byte(<u8>((c & 15) < 10 ? 0x30 + (c & 15) : 0x57 + (c & 15)));
+    } else if (c < 0x20 || (c >= 0x7f && c < 0xa0)) {
+      this.byte(0x20);
     } else if (c < 0x80) {
       this.byte(<u8>c);
     } else {

@@ -259,17 +259,17 @@ static inline void tqx_write_number(tqx_buffer *b, uint32_t n) {
 }
 
 /* tqx_write_string writes a JSON string (RFC 8259 section 7). Bytes that are not
- * UTF-8 become U+FFFD, one each. */
+ * UTF-8 become U+FFFD, one each; control characters, which the host takes nowhere,
+ * become spaces. */
 static inline void tqx_write_string(tqx_buffer *b, tqx_str s) {
     tqx_write(b, TQX_STR("\""));
     for (uint32_t i = 0, n; i < s.len; i += n) {
         uint32_t r = tqx_rune(s, i, &n);
-        char escaped[6] = {'\\', 'u', '0', '0', (char)('0' + (r >> 4 & 7)), "0123456789abcdef"[r & 15]};
         if (r == '"' || r == '\\') {
             char pair[2] = {'\\', (char)r};
             tqx_write(b, (tqx_str){pair, 2});
-        } else if (r < ' ' || r == 0x7f) {
-            tqx_write(b, (tqx_str){escaped, 6});
+        } else if (r < ' ' || (r >= 0x7f && r < 0xa0)) {
+            tqx_write(b, TQX_STR(" "));
         } else {
             tqx_write_rune(b, r);
         }

@@ -241,7 +241,7 @@ func appendNote(b []byte, n note) []byte {
 		b = append(b, ',')
 	}
 	b = appendString(append(b, `{"level":`...), n.level)
-	b = appendString(append(b, `,"text":`...), n.text)
+	b = appendText(append(b, `,"text":`...), n.text)
 	if n.part >= 0 {
 		b = appendInt(append(b, `,"part":`...), n.part)
 	}
@@ -263,7 +263,7 @@ func (ind *Indicator) append(b []byte) []byte {
 		b = appendAttributes(append(b, `,"attributes":{`...), ind.Attributes)
 	}
 	if ind.RelatedTo != "" {
-		b = appendString(append(b, `,"related_to":`...), ind.RelatedTo)
+		b = appendText(append(b, `,"related_to":`...), ind.RelatedTo)
 	}
 	return append(b, '}')
 }
@@ -283,8 +283,8 @@ func appendAttributes(b []byte, attributes map[string]string) []byte {
 		if n++; n > 1 {
 			b = append(b, ',')
 		}
-		b = append(appendString(b, name), ':')
-		b = appendString(b, cut(attributes[name], MaxAttributeValue))
+		b = append(appendText(b, name), ':')
+		b = appendText(b, cut(attributes[name], MaxAttributeValue))
 	}
 	return append(b, '}')
 }
@@ -297,6 +297,19 @@ func nextName(attributes map[string]string, last string) (next string, found boo
 		}
 	}
 	return next, found
+}
+
+// appendText writes a text of the output. Control characters, which the host takes
+// nowhere, become spaces.
+func appendText(b []byte, s string) []byte {
+	var text []byte
+	for _, r := range s {
+		if r < ' ' || r >= 0x7f && r < 0xa0 {
+			r = ' '
+		}
+		text = utf8.AppendRune(text, r)
+	}
+	return appendString(b, string(text))
 }
 
 // appendString writes a JSON string (RFC 8259 section 7). Bytes that are not

@@ -136,8 +136,8 @@ func TestOutputIsWhatTheHostReads(t *testing.T) {
 		out.Info("read\ttwice")
 		out.WarnPart(0, "cut off")
 	}))
-	want := `{"indicators":[{"type":"kit","value":"a\"\\ü` + "\ufffd" + `","part":0,"start":2,"end":9,"confidence":90,"attributes":{"a":"1","b":"2\u000a"},"related_to":"x"},` +
-		`{"type":"kit","value":"v","part":0}],"notes":[{"level":"info","text":"read\u0009twice"},{"level":"warning","text":"cut off","part":0}]}`
+	want := `{"indicators":[{"type":"kit","value":"a\"\\ü` + "\ufffd" + `","part":0,"start":2,"end":9,"confidence":90,"attributes":{"a":"1","b":"2 "},"related_to":"x"},` +
+		`{"type":"kit","value":"v","part":0}],"notes":[{"level":"info","text":"read twice"},{"level":"warning","text":"cut off","part":0}]}`
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("output (-want +got):\n%s", diff)
 	}

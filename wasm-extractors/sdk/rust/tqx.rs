@@ -273,16 +273,15 @@ fn write_field(b: &mut Vec<u8>, key: &str, mut n: usize) {
     b[from..].reverse();
 }
 
-/// Writes a JSON string (RFC 8259 section 7).
+/// Writes a JSON string (RFC 8259 section 7). Control characters, which the host
+/// takes nowhere, become spaces.
 fn write_string(b: &mut Vec<u8>, s: &str) {
     b.push(b'"');
-    for &c in s.as_bytes() {
+    for c in s.chars() {
         match c {
-            b'"' | b'\\' => b.extend_from_slice(&[b'\\', c]),
-            0..=0x1f | 0x7f => {
-                b.extend_from_slice(&[b'\\', b'u', b'0', b'0', b'0' + (c >> 4), b"0123456789abcdef"[(c & 15) as usize]])
-            }
-            _ => b.push(c),
+            '"' | '\\' => b.extend_from_slice(&[b'\\', c as u8]),
+            _ if c.is_control() => b.push(b' '),
+            _ => b.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes()),
         }
     }
     b.push(b'"');
