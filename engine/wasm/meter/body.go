@@ -137,6 +137,7 @@ type analysis struct {
 	slots   int64 // places
 	passed  int   // operands of the call that passes most
 	changed int64 // locals set since the last call
+	again   int64 // times that a local was set which had been since the last call
 	epoch   int   // counts calls, of all functions
 	setAt   []int // by local: the epoch in which it was last set
 }
@@ -155,6 +156,10 @@ const shortest = 16
 // registers is how many values a compiler keeps in registers at least.
 const registers = 8
 
+// inRegisters tells how many of the values that live between calls stay in registers,
+// for all but one.
+const inRegisters = 4
+
 // frameBase is what a frame needs beside its values: addresses and saved registers.
 const frameBase = 64
 
@@ -170,6 +175,9 @@ func (a *analysis) read(c *code, signature Signature, slots int64) work {
 		c.fail(c.pos, "there is code after its end")
 	}
 	a.charges()
+	if a.code.locals > registers {
+		a.slots += (a.search.merged.values + a.again) / inRegisters
+	}
 	a.work.frame = frameBase + 8*(slots+a.slots+int64(a.passed)+int64(len(signature.Results)))
 	a.effort()
 	return a.work
@@ -180,7 +188,7 @@ func (a *analysis) begin(c *code, signature Signature) {
 	a.work = work{}
 	a.frames = append(a.frames[:0], frame{op: opBlock, loop: -1, results: len(signature.Results)})
 	a.now, a.open, a.all = 0, a.open[:0], append(a.all[:0], counted{before: -1, loop: -1})
-	a.targets, a.moved, a.blocks, a.height, a.kept, a.slots, a.changed, a.passed = 0, 0, 0, 0, 0, 0, 0, 0
+	a.targets, a.moved, a.blocks, a.height, a.kept, a.slots, a.changed, a.again, a.passed = 0, 0, 0, 0, 0, 0, 0, 0, 0
 	a.epoch++
 	a.search.begin(c.locals)
 	if c.locals > len(a.setAt) {
@@ -431,14 +439,18 @@ func (a *analysis) note() {
 	a.work.calls = true
 }
 
-// set gives a local a value. Where there are more locals than registers, each value
-// may have a place, needed after a call or not.
+// set gives a local a value.
 func (a *analysis) set(local uint32) {
 	if a.err != nil {
 		return
 	}
-	if a.setAt[local] != a.epoch || a.locals > registers {
-		a.setAt[local] = a.epoch
-		a.changed++
+	if !a.search.dead {
+		a.search.merged.set(local)
 	}
+	if a.setAt[local] == a.epoch {
+		a.again++
+		return
+	}
+	a.setAt[local] = a.epoch
+	a.changed++
 }

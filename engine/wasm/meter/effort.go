@@ -91,6 +91,7 @@ type search struct {
 	locals   int  // that are read
 	round    int  // counts functions
 	readIn   []int
+	merged   merged
 }
 
 // ways are those that lead to the end of a block.
@@ -101,6 +102,8 @@ type ways struct {
 	entered int  // chain where the block begins
 	dead    bool // it cannot be reached
 	loop    bool // branches lead to its head
+	sets    int  // that were noted before it
+	reads   int  // before it
 }
 
 // loopArrivals is what a loop adds: a compiler remembers twice as much about its
@@ -108,7 +111,8 @@ type ways struct {
 const loopArrivals = 4
 
 func (s *search) begin(locals int) {
-	*s = search{round: s.round + 1, readIn: s.readIn}
+	*s = search{round: s.round + 1, readIn: s.readIn, merged: s.merged}
+	s.merged.begin(locals)
 	if locals > len(s.readIn) {
 		s.readIn = make([]int, locals)
 	}
@@ -119,6 +123,7 @@ func (s *search) read(local uint32) {
 		return
 	}
 	s.steps += s.chain
+	s.merged.read(local)
 	if s.readIn[local] != s.round {
 		s.readIn[local] = s.round
 		s.locals++
@@ -127,10 +132,11 @@ func (s *search) read(local uint32) {
 
 // enter begins a block.
 func (s *search) enter(o op) ways {
-	w := ways{entered: s.chain, dead: s.dead, loop: o == opLoop}
+	w := ways{entered: s.chain, dead: s.dead, loop: o == opLoop, sets: len(s.merged.sets), reads: s.merged.reads}
 	switch {
 	case s.dead:
 	case o == opLoop:
+		s.merged.places++
 		s.arrivals += s.chain + loopArrivals
 		s.chain = 0
 	case o == opIf:
@@ -168,6 +174,7 @@ func (s *search) pass() {
 // otherwise goes from the end of an if's first arm to the beginning of its second.
 func (s *search) otherwise(w *ways) {
 	s.arrive(w)
+	s.merged.forget(w.sets)
 	s.dead, s.chain = w.dead, w.entered+1
 }
 
@@ -175,6 +182,10 @@ func (s *search) otherwise(w *ways) {
 // of its own.
 func (s *search) leave(w ways, without bool) {
 	s.arrive(&w)
+	if w.loop {
+		s.merged.again(w.reads)
+	}
+	s.merged.forget(w.sets)
 	if without {
 		s.dead, s.chain = w.dead, w.entered
 		s.arrive(&w)
@@ -183,5 +194,6 @@ func (s *search) leave(w ways, without bool) {
 	if w.n > 1 {
 		s.chain = 0
 		s.arrivals += w.steps
+		s.merged.places++
 	}
 }
