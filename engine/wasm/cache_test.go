@@ -171,4 +171,18 @@ func TestCacheIsNotReachedThroughALink(t *testing.T) {
 	if _, err := wasm.NewHost(t.Context(), wasm.HostConfig{Cache: link}); err == nil || !strings.Contains(err.Error(), "is no folder") {
 		t.Errorf("a link: %v", err)
 	}
+	newHost(t, wasm.HostConfig{Cache: target})
+	inner, _ := filepath.Glob(filepath.Join(target, "meter*"))
+	if len(inner) != 1 {
+		t.Fatal("folders:", inner)
+	}
+	if err := os.Rename(inner[0], filepath.Join(dir, "elsewhere")); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(filepath.Join(dir, "elsewhere"), inner[0]); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := wasm.NewHost(t.Context(), wasm.HostConfig{Cache: target}); err == nil || !strings.Contains(err.Error(), "is no folder") {
+		t.Errorf("a link inside: %v", err)
+	}
 }

@@ -102,25 +102,33 @@ func cacheFolder(dir string) string {
 // openCache makes the folder if it is not there, and refuses one that others may
 // write to or read.
 func openCache(dir string) (wazero.CompilationCache, error) {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, err
-	}
-	info, err := os.Lstat(dir)
-	switch {
-	case err != nil:
-		return nil, err
-	case !info.IsDir():
-		return nil, fmt.Errorf("%s is no folder", dir)
-	}
-	if err := private(info); err != nil {
-		return nil, fmt.Errorf("%s %w", dir, err)
-	}
 	sub := cacheFolder(dir)
-	if err := os.MkdirAll(sub, 0o700); err != nil {
-		return nil, err
+	for _, folder := range []string{dir, sub} {
+		if err := ownFolder(folder); err != nil {
+			return nil, err
+		}
 	}
 	prune(dir, time.Now().Add(-kept))
 	return wazero.NewCompilationCacheWithDir(sub)
+}
+
+// ownFolder makes a folder if it is not there, and tells why it is not this user's
+// alone. One that was open to others once may hold a link of theirs.
+func ownFolder(dir string) error {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	info, err := os.Lstat(dir)
+	if err != nil {
+		return err
+	}
+	if !info.IsDir() {
+		return fmt.Errorf("%s is no folder", dir)
+	}
+	if err := private(info); err != nil {
+		return fmt.Errorf("%s %w", dir, err)
+	}
+	return nil
 }
 
 // kept is how long a file stays in the cache. One that is still needed is made anew.
