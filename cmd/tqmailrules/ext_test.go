@@ -1,9 +1,9 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -15,12 +15,17 @@ import (
 	"github.com/tqmailrules/tqmailrules/cmd/tqmailrules/internal/extkit"
 )
 
-// kitRun runs one command line and returns what it wrote.
+// kitRun runs one command line and returns what it wrote. It is a process of its own:
+// the memory in which modules are compiled would be held against later tests, whose
+// processes inherit the peak of this one.
 func kitRun(args ...string) (string, exit) {
-	var out, talk bytes.Buffer
-	a := &app{in: strings.NewReader(""), out: &out, err: &talk, env: os.LookupEnv, now: time.Now}
-	code := a.main(context.Background(), args)
-	return out.String() + talk.String(), code
+	cmd := exec.Command(os.Args[0], args...)
+	cmd.Env = append(os.Environ(), asProgram+"=1")
+	said, err := cmd.CombinedOutput()
+	if cmd.ProcessState == nil {
+		return err.Error(), exitEnvironment
+	}
+	return string(said), exit(cmd.ProcessState.ExitCode())
 }
 
 // needCompiler skips a test whose compiler is not installed, with what the kit
