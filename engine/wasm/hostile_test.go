@@ -256,7 +256,7 @@ func TestHostileMemoryIsBounded(t *testing.T) {
 		cmd := exec.Command(os.Args[0], "-test.run=^TestHostileChild$", "-test.v")
 		cmd.Env = append(os.Environ(), "TQ_HOSTILE="+m.name)
 		out, err := cmd.Output()
-		found := regexp.MustCompile(`peak (\d+) (\w+)`).FindSubmatch(out)
+		found := regexp.MustCompile(`peak (-?\d+) (\w+)`).FindSubmatch(out)
 		if err != nil || found == nil {
 			t.Errorf("%s: %v\n%s", m.name, err, out)
 			continue
