@@ -152,6 +152,7 @@ func readExtract(l *loader, _ *Rule, n *yamlfile.Node) resolver {
 			l.known(itemNode(f.Get(k.key), i), name, "extractor", l.opt.Extractors)
 		}
 	}
+	l.set.extractors = slices.Concat(l.set.extractors, e.Use, e.Only)
 	if f.Has("from") {
 		e.From, _ = l.choices(f.Get("from"), "from", extractFrom)
 	}
@@ -159,6 +160,11 @@ func readExtract(l *loader, _ *Rule, n *yamlfile.Node) resolver {
 		if f.Get("config").Kind != yamlfile.Mapping {
 			l.Add(f.Get("config").Errorf("config is %s", f.Get("config").Kind))
 			return nil
+		}
+		if len(e.Use)+len(e.Only) == 0 {
+			d := f.Get("config").Errorf("config is for no extractor")
+			d.Hint = "name those it is for: use: [NAME]"
+			l.Add(d)
 		}
 		e.Config, _ = plainValue(f.Get("config")).(map[string]any)
 		l.checkConfig(f.Get("config"), &e)

@@ -79,6 +79,7 @@ func (c *check) load(ctx context.Context, a *app, args []string) (*rules.Set, ya
 	}
 	if set != nil {
 		more = append(more, set.Expired(a.now())...)
+		more = append(more, unused(cfg, set)...)
 	}
 	return set, append(diags, more...), exitOK
 }

@@ -135,7 +135,21 @@ func (l *loaded) rules(a *app, name string, paths []string, configured bool) exi
 		return a.usage(name, "%v", err)
 	}
 	l.set = set
-	return a.diagnose(diags)
+	return a.diagnose(append(diags, unused(l.cfg, set)...))
+}
+
+// unused warns of extractors that nothing makes run.
+func unused(cfg *settings.Config, set *rules.Set) (diags yamlfile.Diagnostics) {
+	for _, x := range cfg.Extractors {
+		if set == nil || x.Default || slices.Contains(set.Extractors(), x.Name) {
+			continue
+		}
+		d := x.Errorf("name", "no rule uses extractor %s, and it is no default", x.Name)
+		d.Severity = yamlfile.Warning
+		d.Hint = "then: [ { extract: { use: [" + x.Name + "] } } ] in a rule, or default: true here"
+		diags = append(diags, d)
+	}
+	return diags
 }
 
 // ruleOptions lets rule files be checked against the extractors and, when there is

@@ -2,6 +2,8 @@ package wasm
 
 import (
 	"fmt"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/tqmailrules/tqmailrules/engine/wasm/meter"
@@ -47,17 +49,28 @@ func (l *Limits) rows() []row {
 		{"fuel per MiB", &l.FuelPerMiB, 500e6, 1e12},
 		{"deadline", (*int64)(&l.Deadline), int64(10 * time.Second), int64(2 * time.Minute)},
 		{"deadline per MiB", (*int64)(&l.DeadlinePerMiB), int64(2 * time.Second), int64(2 * time.Minute)},
-		{"output", &l.Output, mib, 64 * mib},
+		{"output", &l.Output, mib, 8 * mib},
 		{"findings", &l.Findings, 10_000, 1_000_000},
 		{"log", &l.Log, 64 << 10, mib},
 	}
+}
+
+// text writes a value of the limit for people.
+func (r row) text(v int64) string {
+	switch {
+	case strings.HasPrefix(r.name, "deadline"):
+		return time.Duration(v).String()
+	case r.ceiling%mib == 0 && v > 0 && v%mib == 0:
+		return fmt.Sprintf("%d MiB", v/mib)
+	}
+	return strconv.FormatInt(v, 10)
 }
 
 // Check tells which limit is negative or above its ceiling.
 func (l Limits) Check() error {
 	for _, r := range l.rows() {
 		if *r.field < 0 || *r.field > r.ceiling {
-			return fmt.Errorf("limit %s is %d; 1 to %d is allowed", r.name, *r.field, r.ceiling)
+			return fmt.Errorf("limit %s is %s; at most %s is allowed", r.name, r.text(*r.field), r.text(r.ceiling))
 		}
 	}
 	if l.Memory > 0 && l.Memory < page {
