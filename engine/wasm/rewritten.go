@@ -15,8 +15,8 @@ import (
 // Both are found anew, or in the cache: reading and rewriting every instruction of a
 // large module takes longer than loading its machine code. The cache holds a file for
 // each module and caps, the digest of the content before the content.
-func (h *Host) rewritten(module []byte, caps meter.Limits) ([]byte, *meter.Info, error) {
-	path := h.rewrittenPath(module, caps)
+func (h *Host) rewritten(module []byte, digest string, caps meter.Limits) ([]byte, *meter.Info, error) {
+	path := h.rewrittenPath(digest, caps)
 	if metered := readChecked(path); metered != nil {
 		if info, err := meter.Outline(module, caps); err == nil {
 			return metered, info, nil
@@ -39,11 +39,11 @@ func (h *Host) rewritten(module []byte, caps meter.Limits) ([]byte, *meter.Info,
 }
 
 // rewrittenPath names the file by what its content depends on; "" without a cache.
-func (h *Host) rewrittenPath(module []byte, caps meter.Limits) string {
+func (h *Host) rewrittenPath(digest string, caps meter.Limits) string {
 	if h.cfg.Cache == "" {
 		return ""
 	}
-	sum := sha256.Sum256(fmt.Appendf(nil, "%s %+v", Digest(module), caps))
+	sum := sha256.Sum256(fmt.Appendf(nil, "%s %+v", digest, caps))
 	return filepath.Join(cacheFolder(h.cfg.Cache), hex.EncodeToString(sum[:])+".metered")
 }
 

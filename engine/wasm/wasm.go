@@ -178,7 +178,8 @@ func (h *Host) load(ctx context.Context, cfg Config) (*Extractor, error) {
 	if err := limits.Check(); err != nil {
 		return nil, refused("%v", err)
 	}
-	metered, info, err := h.rewritten(cfg.Module, limits.caps())
+	digest := Digest(cfg.Module)
+	metered, info, err := h.rewritten(cfg.Module, digest, limits.caps())
 	if err != nil {
 		return nil, err
 	}
@@ -186,7 +187,7 @@ func (h *Host) load(ctx context.Context, cfg Config) (*Extractor, error) {
 	if err != nil {
 		return nil, err
 	}
-	x := &Extractor{host: h, cfg: cfg, limits: limits, digest: Digest(cfg.Module), command: kind == Command}
+	x := &Extractor{host: h, cfg: cfg, limits: limits, digest: digest, command: kind == Command}
 	if x.compiled, err = h.compile(ctx, metered); err != nil {
 		return nil, err
 	}
