@@ -3,6 +3,7 @@ package wasm
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -140,8 +141,8 @@ func checkAttributes(all map[string]*string) error {
 	if len(all) > maxAttributes {
 		return fmt.Errorf("%d attributes; %d are allowed", len(all), maxAttributes)
 	}
-	for name, v := range all {
-		switch {
+	for _, name := range slices.Sorted(maps.Keys(all)) { // the same complaint each time
+		switch v := all[name]; {
 		case name == "" || len(name) > maxAttributeName || strings.ContainsFunc(name, unicode.IsControl):
 			return fmt.Errorf("an attribute's name is empty, longer than %d bytes, or holds a control character", maxAttributeName)
 		case v == nil:

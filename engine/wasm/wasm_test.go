@@ -639,3 +639,17 @@ func TestReplacedModulesEndWhatTheyBegan(t *testing.T) {
 		t.Errorf("version %s after the swap", v)
 	}
 }
+
+// TestTheSameComplaintEachTime: of several mistakes the same one is told.
+func TestTheSameComplaintEachTime(t *testing.T) {
+	packed, err := wasm.Pack(says(`{"indicators":[{"type":"string","value":"a","part":0,"attributes":{"a":"\u0001","b":"\u0001","c":"\u0001","d":"\u0001","e":"\u0001"}}]}`), []byte(described))
+	if err != nil {
+		t.Fatal(err)
+	}
+	x := load(t, newHost(t, wasm.HostConfig{}), wasm.Config{Module: packed})
+	for range 50 {
+		if _, err := x.Extract(t.Context(), text("x")); err == nil || err.Error() != `bad output: indicators[0]: a control character in attribute "a"` {
+			t.Fatal(err)
+		}
+	}
+}
