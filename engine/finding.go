@@ -138,6 +138,17 @@ var IndicatorTypes = []IndicatorType{
 	{"yara", "yara"},
 }
 
+// RuleType is the rule language's name of a type that is called by that or by its
+// short name. One that is neither stays as it is, and is not known.
+func RuleType(name string) (rule string, known bool) {
+	for _, t := range IndicatorTypes {
+		if name == t.Name || name == t.Short {
+			return t.Name, true
+		}
+	}
+	return name, false
+}
+
 // ShortByType returns the short name of a type, the name itself if unknown.
 func ShortByType(name string) string {
 	for _, t := range IndicatorTypes {

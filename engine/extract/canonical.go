@@ -23,7 +23,7 @@ func Canonical(typ, value string) (string, bool) {
 	if value == "" {
 		return "", false
 	}
-	typ = ruleName(typ)
+	typ, _ = engine.RuleType(typ)
 	if form, ok := forms[typ]; ok {
 		return form(value)
 	}
@@ -38,7 +38,7 @@ func Canonical(typ, value string) (string, bool) {
 // hosts, look-alikes and the like. typ is as for Canonical. What only a text can
 // tell, such as whether the value was defanged in it, is not among them.
 func FlagsOf(typ, value string) engine.Flags {
-	switch ruleName(typ) {
+	switch rule, _ := engine.RuleType(typ); rule {
 	case typeIPv4, typeIPv6:
 		return addressFlags(value)
 	case typeCIDR:
@@ -62,7 +62,7 @@ func FlagsOf(typ, value string) engine.Flags {
 // disguised tells whether a value of a type that people disguise was written so
 // as not to be clickable.
 func disguised(typ, value string) bool {
-	switch ruleName(typ) {
+	switch rule, _ := engine.RuleType(typ); rule {
 	case typeIPv4, typeIPv6, typeCIDR, typeFQDN, typeURL, typeEmail:
 	default:
 		return false
@@ -70,16 +70,6 @@ func disguised(typ, value string) bool {
 	plain := refanged(value)
 	scheme, _, found := strings.Cut(plain, "://")
 	return plain != value || found && canonicalScheme(scheme) != strings.ToLower(scheme)
-}
-
-// ruleName is the rule name of a type that is given by either of its names.
-func ruleName(typ string) string {
-	for _, t := range engine.IndicatorTypes {
-		if t.Short == typ {
-			return t.Name
-		}
-	}
-	return typ
 }
 
 // forms are the types whose canonical form has a parser of its own.

@@ -136,7 +136,8 @@ func compilePattern(cfg PatternConfig) (*Pattern, error) {
 		p.attributes = append(p.attributes, attribute{name, value})
 	}
 	p.strip = without(cfg.Strip)
-	p.info = engine.ExtractorInfo{Name: cfg.Name, Version: "1", Types: []string{ruleName(cfg.Type)}, Default: cfg.Default}
+	rule, _ := engine.RuleType(cfg.Type)
+	p.info = engine.ExtractorInfo{Name: cfg.Name, Version: "1", Types: []string{rule}, Default: cfg.Default}
 	return p, nil
 }
 
@@ -176,10 +177,8 @@ func without(set string) *strings.Replacer {
 // names, or a name that a user may give: lower-case letters, digits, dots,
 // dashes and underscores, beginning with a letter, 32 bytes at most.
 func typeName(typ string) bool {
-	for _, t := range engine.IndicatorTypes {
-		if typ == t.Name || typ == t.Short {
-			return true
-		}
+	if _, known := engine.RuleType(typ); known {
+		return true
 	}
 	return typ != "" && len(typ) <= 32 && typ[0] >= 'a' && typ[0] <= 'z' && strings.Trim(typ, "abcdefghijklmnopqrstuvwxyz0123456789.-_") == ""
 }

@@ -90,7 +90,8 @@ func (d *Description) problems() (all []error) {
 	add(d.ABI != Version, "abi %q is not %s", d.ABI, Version)
 	add(len(d.Types) == 0 || len(d.Types) > maxTypes, "%d types; 1 to %d are needed", len(d.Types), maxTypes)
 	for _, t := range d.Types {
-		add(ruleType(t) == t && !ownType.MatchString(t) && !isRuleType(t), "type %q is neither known nor a name of lower-case letters, digits, dots, dashes and underscores", t)
+		_, known := engine.RuleType(t)
+		add(!known && !ownType.MatchString(t), "type %q is neither known nor a name of lower-case letters, digits, dots, dashes and underscores", t)
 	}
 	add(len(d.Wants) == 0 || len(d.Wants) > maxWants, "%d entries in wants; 1 to %d are needed", len(d.Wants), maxWants)
 	for i, w := range d.Wants {
@@ -166,21 +167,6 @@ func kindsOf(kind string) []string {
 		return []string{"html", "page"}
 	}
 	return []string{kind}
-}
-
-// ruleType is the rule language's name of a type that a module calls by its short
-// name; any other stays.
-func ruleType(name string) string {
-	for _, t := range engine.IndicatorTypes {
-		if t.Short == name {
-			return t.Name
-		}
-	}
-	return name
-}
-
-func isRuleType(name string) bool {
-	return slices.ContainsFunc(engine.IndicatorTypes, func(t engine.IndicatorType) bool { return t.Name == name })
 }
 
 // configuration checks a configuration and fills in defaults, by key.

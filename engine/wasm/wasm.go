@@ -238,7 +238,7 @@ func (x *Extractor) declare() {
 	}
 	x.types = map[string]string{}
 	for _, t := range x.desc.Types {
-		rule := ruleType(t)
+		rule, _ := engine.RuleType(t)
 		x.types[t], x.types[rule], x.types[engine.ShortByType(rule)] = rule, rule, rule
 		x.info.Types = append(x.info.Types, rule)
 	}
@@ -280,7 +280,8 @@ func (x *Extractor) CheckConfig(config json.RawMessage) error {
 	return err
 }
 
-// Extract implements engine.Extractor. Its error is an *Error, or several joined.
+// Extract implements engine.Extractor. Its error is an *Error, or wraps
+// engine.ErrTemporary when a part that was spooled cannot be read.
 func (x *Extractor) Extract(ctx context.Context, in engine.Input) ([]engine.Finding, error) {
 	r, err := x.Run(ctx, in)
 	return r.Findings, err
