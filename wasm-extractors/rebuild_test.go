@@ -187,7 +187,7 @@ func provenance(version string, module []byte) string {
 // digests by which the example configuration pins them.
 func TestModulesAreBuiltFromTheirSources(t *testing.T) {
 	if testing.Short() {
-		t.Skip("compiles every module")
+		t.Skip("skipped: compiles every module, and -short is set")
 	}
 	for i, s := range suites {
 		if i > 0 && suites[i-1].module == s.module {
@@ -250,7 +250,7 @@ func TestExamplesPinTheModules(t *testing.T) {
 // Go modules have tests of their own, which `go test ./...` does not see from here.
 func TestGoModulesPassTheirOwnTests(t *testing.T) {
 	if testing.Short() {
-		t.Skip("compiles their tests")
+		t.Skip("skipped: compiles their tests, and -short is set")
 	}
 	for _, dir := range []string{"table", "wallets-go"} {
 		cmd := exec.Command(enginetest.Peer(t, "go", "golang"), "test", "./...")

@@ -24,7 +24,7 @@ const (
 // as it was meant.
 func TestLibrariesSayWhatTheyWereHanded(t *testing.T) {
 	if testing.Short() {
-		t.Skip("compiles a module in each language")
+		t.Skip("skipped: compiles a module in each language, and -short is set")
 	}
 	for _, language := range []string{"go", "c", "rust", "assemblyscript"} {
 		t.Run(language, func(t *testing.T) {
@@ -118,7 +118,7 @@ var echoes = []struct {
 // no host would hand over.
 func TestRustLibraryPassesItsOwnTests(t *testing.T) {
 	if testing.Short() {
-		t.Skip("compiles its tests")
+		t.Skip("skipped: compiles its tests, and -short is set")
 	}
 	program := filepath.Join(t.TempDir(), "frames")
 	for _, cmd := range [][]string{{rustc(t), "--edition", "2021", "--test", "-o", program, "testdata/frames.rs"}, {program}} {
@@ -131,7 +131,7 @@ func TestRustLibraryPassesItsOwnTests(t *testing.T) {
 // So is the C library: undefined behaviour and reading beyond a frame end it.
 func TestCLibraryPassesItsOwnTests(t *testing.T) {
 	if testing.Short() {
-		t.Skip("compiles its tests")
+		t.Skip("skipped: compiles its tests, and -short is set")
 	}
 	clang := enginetest.Peer(t, "clang", "clang")
 	program := filepath.Join(t.TempDir(), "frames")

@@ -23,7 +23,7 @@ const libraryDescription = `{"name": "kits", "version": "1.0.0", "abi": "tqx1", 
 // the commands on the page to give the module that the kit builds.
 func TestPagesOfLibrariesAreTrue(t *testing.T) {
 	if testing.Short() {
-		t.Skip("compiles in every language")
+		t.Skip("skipped: compiles in every language, and -short is set")
 	}
 	root, err := filepath.Abs("../../wasm-extractors")
 	if err != nil {

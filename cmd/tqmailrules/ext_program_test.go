@@ -46,7 +46,7 @@ func fill(t *testing.T, files map[string]string) (dir string) {
 // kit and a configuration.
 func TestAProgramIsAnExtractor(t *testing.T) {
 	if testing.Short() {
-		t.Skip("compiles")
+		t.Skip("skipped: compiles, and -short is set")
 	}
 	dir := fill(t, map[string]string{
 		"go.mod":                  "module extractor.example/invoices\n\ngo 1.24\n",
@@ -108,7 +108,7 @@ fn main() {
 // TestProgramsOfOtherLanguagesArePacked compiles with the lines of the guide.
 func TestProgramsOfOtherLanguagesArePacked(t *testing.T) {
 	if testing.Short() {
-		t.Skip("compiles")
+		t.Skip("skipped: compiles, and -short is set")
 	}
 	for line := range strings.Lines(guideBlock(t, "sh")) {
 		args := strings.Fields(line)

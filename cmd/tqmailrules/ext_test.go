@@ -60,7 +60,7 @@ func TestEveryLanguageGoesFromRedToGreen(t *testing.T) {
 		languages = append(languages, tt.lang)
 		t.Run(tt.lang, func(t *testing.T) {
 			if testing.Short() && (tt.lang == "rust" || tt.lang == "assemblyscript") {
-				t.Skip("takes its compiler seconds")
+				t.Skip("skipped: takes its compiler seconds, and -short is set")
 			}
 			dir := filepath.Join(t.TempDir(), "kits")
 			if said, code := kitRun("ext", "new", "kits", "--lang", tt.lang, "--dir", filepath.Dir(dir)); code != exitOK {

@@ -247,7 +247,7 @@ func status(t testing.TB, field string) int64 {
 
 func TestHostileMemoryIsBounded(t *testing.T) {
 	if testing.Short() {
-		t.Skip("a process for each module")
+		t.Skip("skipped: a process for each module, and -short is set")
 	}
 	peak(t)
 	const bound = 2*64<<20 + 32<<20

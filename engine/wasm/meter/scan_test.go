@@ -53,7 +53,7 @@ func scan(t testing.TB, in *instance, text []byte) uint64 {
 func goScan(t testing.TB) []byte {
 	t.Helper()
 	if testing.Short() {
-		t.Skip("builds a Go program")
+		t.Skip("skipped: builds a Go program, and -short is set")
 	}
 	out := filepath.Join(t.TempDir(), "go.wasm")
 	build := exec.Command("go", "build", "-buildmode=c-shared", "-ldflags=-s -w", "-o", out, ".")
