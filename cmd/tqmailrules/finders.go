@@ -37,10 +37,10 @@ type loadedModule struct {
 	seen  stamp
 }
 
-// stamp tells whether a file is still the one that was read.
+// stamp tells whether a module and its signature are still those that were read.
 type stamp struct {
-	size    int64
-	changed time.Time
+	size            int64
+	changed, signed time.Time
 }
 
 // defaultBreaker is how many failures in a row switch a module off for a run.
@@ -184,11 +184,11 @@ func (a *app) moduleHost(ctx context.Context, cache settings.Cache) (*wasm.Host,
 // place in the entry is to blame.
 func (m *loadedModule) read() (cfg wasm.Config, place string, err error) {
 	declared := m.entry.Module
-	data, seen, err := readModule(declared.Path)
+	m.seen, _ = stampOf(declared) // before it is read: what changes then is read again
+	data, err := readModule(declared.Path)
 	if err != nil {
 		return cfg, "wasm", err
 	}
-	m.seen = seen
 	if digest := wasm.Digest(data); declared.SHA256 != "" && declared.SHA256 != settings.AnyDigest && digest != declared.SHA256 {
 		return cfg, "sha256", errors.New(declared.Path + " has the digest " + digest)
 	}
@@ -219,19 +219,28 @@ func limitsOf(l settings.ModuleLimits) wasm.Limits {
 // maxModuleFile is a little more than any limit on modules allows.
 const maxModuleFile = 65 << 20
 
-// readModule reads a file, as far as one may be a module, and when it was changed.
-func readModule(path string) ([]byte, stamp, error) {
+// readModule reads a file, as far as one may be a module.
+func readModule(path string) ([]byte, error) {
 	file, err := os.Open(path)
 	if err != nil {
-		return nil, stamp{}, err
+		return nil, err
 	}
 	defer file.Close()
-	info, err := file.Stat()
+	return io.ReadAll(io.LimitReader(file, maxModuleFile))
+}
+
+// stampOf looks at a module and, if it must have one, its signature, which may be
+// written after it.
+func stampOf(declared settings.Module) (s stamp, err error) {
+	info, err := os.Stat(declared.Path)
 	if err != nil {
-		return nil, stamp{}, err
+		return s, err
 	}
-	data, err := io.ReadAll(io.LimitReader(file, maxModuleFile))
-	return data, stamp{info.Size(), info.ModTime()}, err
+	s.size, s.changed = info.Size(), info.ModTime()
+	if info, err := os.Stat(declared.Signature); err == nil {
+		s.signed = info.ModTime()
+	}
+	return s, nil
 }
 
 func (f *finders) close() error {
@@ -293,11 +302,7 @@ func (f *finders) watch(ctx context.Context, log *slog.Logger) {
 
 // refresh compiles what has changed, then puts it in place.
 func (m *loadedModule) refresh(ctx context.Context, host *wasm.Host, log *slog.Logger) {
-	now := stamp{}
-	info, err := os.Stat(m.entry.Module.Path)
-	if err == nil {
-		now = stamp{info.Size(), info.ModTime()}
-	}
+	now, err := stampOf(m.entry.Module)
 	if now == m.seen {
 		return
 	}

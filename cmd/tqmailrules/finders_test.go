@@ -2,12 +2,15 @@ package main
 
 import (
 	"bytes"
+	"crypto/ed25519"
+	"encoding/base64"
 	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/tqmailrules/tqmailrules/cmd/tqmailrules/internal/settings"
 	"github.com/tqmailrules/tqmailrules/engine"
@@ -69,6 +72,59 @@ func TestModulesThatChangeWhileARunGoesOn(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestASignatureMayFollowItsModule: a signed module is replaced when both files are
+// there, in whichever order they were written.
+func TestASignatureMayFollowItsModule(t *testing.T) {
+	public, private, err := ed25519.GenerateKey(bytes.NewReader(make([]byte, 64)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	data, err := os.ReadFile("../../engine/wasm/testdata/probe.wasm")
+	if err != nil {
+		t.Fatal(err)
+	}
+	module := func(version string) []byte {
+		packed, err := wasm.Pack(data, []byte(`{"name":"probe","version":"`+version+`","abi":"tqx1","types":["string"],"wants":[{"kind":"text"}]}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return packed
+	}
+	path := filepath.Join(t.TempDir(), "probe.wasm")
+	write := func(version string) { replaceFile(t, path, module(version)) }
+	written := time.Now()
+	sign := func(version string) {
+		replaceFile(t, path+".sig", wasm.Sign(private, module(version)))
+		written = written.Add(time.Minute) // file systems may keep coarse times
+		if err := os.Chtimes(path+".sig", written, written); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("1.0.0")
+	sign("1.0.0")
+	cfg, diags := settings.Parse("c.yaml", []byte("sources: [ { files: { path: x } } ]\nrules: [ r.yaml ]\nsinks: [ { jsonl: { path: o } } ]\ncache: none\n"+
+		"extractors: [ { name: probe, wasm: "+path+", key: "+base64.StdEncoding.EncodeToString(public)+" } ]\n"))
+	if len(diags) > 0 {
+		t.Fatal(diags)
+	}
+	f, diags, err := (&app{err: io.Discard}).finders(t.Context(), cfg)
+	if err != nil || len(diags) > 0 {
+		t.Fatal(diags, err)
+	}
+	defer f.close()
+	refresh := func(want string) {
+		t.Helper()
+		f.modules[0].refresh(t.Context(), f.host, slog.New(slog.DiscardHandler))
+		if got := f.all[1].Info().Version; got != want {
+			t.Errorf("version %s, want %s", got, want)
+		}
+	}
+	write("2.0.0-next")
+	refresh("1.0.0")
+	sign("2.0.0-next")
+	refresh("2.0.0-next")
 }
 
 func replaceFile(t *testing.T, path string, data []byte) {
