@@ -49,6 +49,19 @@ const (
 	DefectEvaluate       = "condition-failed"
 	DefectEntry          = "broken-archive-entry"
 	DefectUnknownExtract = "unknown-extractor"
+
+	DefectLocked       = "locked"                // no candidate opened it
+	DefectUnreadable   = "unreadable-attachment" // of a known format, and not readable as that
+	DefectUnsupported  = "unsupported-format"    // known, and this build cannot read it
+	DefectLying        = "lying-attachment"      // sizes, names or checksums that contradict each other
+	DefectMemberPath   = "unsafe-member-path"    // .., absolute, or a link out of its container
+	DefectUnpackSize   = "cap-unpacked-size"
+	DefectRatio        = "cap-compression-ratio"
+	DefectMembers      = "cap-members"
+	DefectPasswordWork = "cap-password-work"
+	DefectUnpackTime   = "cap-unpack-time"
+	DefectUnpackMemory = "cap-unpack-memory"
+	DefectUnpackCrash  = "unpacker-crashed"
 )
 
 // Limits are the caps on one message, spent by every layer that handles it.
@@ -69,6 +82,10 @@ type Limits struct {
 	Items       int   // items of one delivered mail; 200
 	Memory      int64 // bytes of leaves held in memory per message; 16 MiB
 	ConditionOp int   // fuel of one condition, in steps; 2,000,000
+
+	Unpacked     int64 // bytes that come out of the attachments of one mail, of all layers together; 256 MiB
+	Members      int   // members of containers of one mail; 2,000
+	PasswordWork int64 // what trying passwords on one mail may cost, in units of 10 microseconds of work; 500,000
 }
 
 // WithDefaults fills the fields that are zero.
@@ -84,6 +101,13 @@ func (l Limits) WithDefaults() Limits {
 	if l.Memory <= 0 {
 		l.Memory = 16 << 20
 	}
+	if l.Unpacked <= 0 {
+		l.Unpacked = 256 << 20
+	}
+	if l.PasswordWork <= 0 {
+		l.PasswordWork = 500_000
+	}
+	def(&l.Members, 2000)
 	def(&l.Header, 1<<20)
 	def(&l.Field, 64<<10)
 	def(&l.Params, 200)
@@ -103,4 +127,19 @@ func (l Limits) WithDefaults() Limits {
 // LimitDefect is the defect of a cap that fired.
 func LimitDefect(code, part, format string, args ...any) Defect {
 	return Defect{Code: code, Part: part, Detail: fmt.Sprintf(format, args...), Cap: true}
+}
+
+// Budget is what opening the attachments of one mail may still cost. It counts
+// units, never seconds, so that a verdict does not depend on the machine. It is
+// for one goroutine.
+type Budget struct {
+	Bytes   int64 `json:"bytes"`   // that may still come out of containers and streams
+	Members int   `json:"members"` // of containers
+	Work    int64 `json:"work"`    // units of Limits.PasswordWork
+	Depth   int   `json:"depth"`   // containers inside each other, from the part that is opened; not used up
+}
+
+// Budget is a fresh one.
+func (l Limits) Budget() *Budget {
+	return &Budget{Bytes: l.Unpacked, Members: l.Members, Work: l.PasswordWork, Depth: l.Nesting}
 }

@@ -40,7 +40,7 @@ func (e *Engine) Process(ctx context.Context, d Delivery) (*Outcome, error) {
 func (e *Engine) settle(out *Outcome, root *Item, d Delivery) {
 	if root.Decision.Hold > 0 && !d.Expired {
 		until := root.Message.Meta.Received.Add(root.Decision.Hold)
-		out.Park = &Park{Received: root.Message.Meta.Received, Window: root.Decision.Hold, Deadline: until}
+		out.Park = &Park{Received: root.Message.Meta.Received, Deadline: until}
 		out.Disposition, out.Reason = Parked, "held until "+until.UTC().Format("2006-01-02 15:04:05")
 		return
 	}

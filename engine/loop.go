@@ -163,7 +163,7 @@ func (r *run) handle(ctx context.Context, j *job) {
 	switch {
 	case j.err != nil:
 		return
-	case j.attempt.Committed && !j.delivery.parked():
+	case j.attempt.Committed && !j.delivery.Parked:
 		j.repeated = true
 		return
 	case j.attempt.Number > r.cfg.Attempts:
@@ -179,8 +179,6 @@ func (r *run) handle(ctx context.Context, j *job) {
 	defer cancel()
 	j.outcome, j.err = r.Process(timed, j.delivery)
 }
-
-func (d *Delivery) parked() bool { return d.Expired || len(d.Passwords) > 0 }
 
 func quarantine(d Delivery, reason, stack string) *Outcome {
 	return &Outcome{Origin: d.Origin, Disposition: Quarantined, Reason: reason, Stack: stack, Raw: d.Raw, Receipt: Receipt{Origin: d.Origin}}

@@ -142,9 +142,18 @@ type Part struct {
 	Metadata  map[string]string `expr:"metadata"`
 
 	Path    string // where in the tree: "1.2" as IMAP numbers sections, "2/invoice.xlsx" inside a container
-	RawName string // the name as it was sent, decoded but not sanitised: evidence, never a path
-	Charset string // declared charset of a text part, lower case
-	Content Blob   // decoded bytes; never nil
+	RawName string  // the name as it was sent, decoded but not sanitised: evidence, never a path
+	Charset string  // declared charset of a text part, lower case
+	Content Blob    // decoded bytes; never nil
+	Places  []Place // of Text, ascending; empty when it has no places
+	Opened  bool    // an unpacker read it: Links are not those that stand in Text
+}
+
+// Place names where a stretch of a text stands in its document, up to the next
+// place: "page 3", "Sheet1!B7", "slide 2, notes".
+type Place struct {
+	At   int    `json:"at"` // byte offset in Part.Text
+	Name string `json:"name"`
 }
 
 // Forward says whether a message hands on another one, and what that one was.
@@ -173,6 +182,6 @@ type Original struct {
 // PairFacts say what part a message plays in a pairing (design section 8).
 type PairFacts struct {
 	Role  string `expr:"role"`  // locked, password, or ""
-	State string `expr:"state"` // none, waiting, paired, expired
+	State string `expr:"state"` // none; of a password mail offered; of a locked one waiting, paired or expired
 	Key   string `expr:"key"`
 }

@@ -58,20 +58,36 @@ type Dropped struct {
 	Rule      string
 }
 
-// Park asks the store to keep a mail until its partner or its deadline comes.
+// Park asks the store to keep a mail until a partner or its deadline comes.
 type Park struct {
-	Key      Key // zero for a hold
+	Waits    []Wait // for offers; none for a hold
 	Received time.Time
-	Window   time.Duration
 	Deadline time.Time
+	Seen     []string // Offered.ID of what was tried in vain, sorted
+}
+
+// Wait is a key under which a parked mail waits for offers.
+type Wait struct {
+	Key    Key
+	Window time.Duration
 }
 
 // Offer hands password candidates to parked mails under a key.
 type Offer struct {
-	Key       Key
-	Received  time.Time
-	Window    time.Duration
-	Passwords []Password
+	Key      Key
+	Received time.Time
+	Window   time.Duration
+	Secrets  []Secret
+}
+
+// MaxOffers is how many offers one key remembers, so that a stranger cannot
+// flood it (design section 8).
+const MaxOffers = 32
+
+// Joins tells whether an offer is for a mail that was received then and waits
+// for it: the two differ by at most the longer of both windows.
+func (w Wait) Joins(received time.Time, o Offered) bool {
+	return o.Received.Sub(received).Abs() <= max(w.Window, o.Window)
 }
 
 // Batch is what one sink gets because of one mail: a small graph whose nodes

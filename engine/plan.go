@@ -86,12 +86,12 @@ type (
 
 	// Pair parks or offers (design section 8).
 	Pair struct {
-		Key     string         // "" when the subject did not match
+		Key     Key            // zero when the subject did not match
 		Prefix  *regexp.Regexp // what stands before a password
+		Strict  bool           // Prefix was not written for this mailbox: after it, a bare word is no password
 		Window  time.Duration
 		Default []Password
-		Scope   string // domain, thread, mailbox
-		Take    *regexp.Regexp
+		Take    *regexp.Regexp // what a password looks like; nil: quoted, bracketed or bare token
 	}
 
 	// Unlock names further passwords to try.
@@ -169,35 +169,3 @@ func (Score) Kind() string      { return "score" }
 func (Ship) Kind() string       { return "ship" }
 func (Route) Kind() string      { return "route" }
 func (Hold) Kind() string       { return "hold" }
-
-// Password is a secret: a reference to the configuration, or a literal from a
-// rule file. It never prints its value.
-type Password struct {
-	Secret  string // name under `secrets:` of the configuration
-	literal string
-}
-
-// LiteralPassword wraps a password that stands in a rule file.
-func LiteralPassword(s string) Password { return Password{literal: s} }
-
-// Reveal returns the password, looking a reference up in secrets.
-func (p Password) Reveal(secrets map[string]string) (string, bool) {
-	if p.Secret == "" {
-		return p.literal, true
-	}
-	v, ok := secrets[p.Secret]
-	return v, ok
-}
-
-func (p Password) String() string {
-	if p.Secret != "" {
-		return "[secret " + p.Secret + "]"
-	}
-	return "[password]"
-}
-
-// GoString keeps %#v from printing the literal.
-func (p Password) GoString() string { return p.String() }
-
-// MarshalText keeps encoders from writing the literal.
-func (p Password) MarshalText() ([]byte, error) { return []byte(p.String()), nil }

@@ -37,10 +37,9 @@ type Source interface {
 type Delivery struct {
 	Raw    Blob
 	Origin Origin
-	// Passwords that the partners of a parked mail offered; set by Store.Ready only.
-	Passwords []Offered
-	// Expired is set on a parked mail whose deadline passed without a partner.
-	Expired bool
+	// Parked is set on a mail that Store.Ready gives back, Expired on one whose
+	// deadline passed without an offer that it had not tried yet.
+	Parked, Expired bool
 	// Defects are what the source knows to be wrong with Raw: an entry of an
 	// archive that ends early, say.
 	Defects []Defect
@@ -86,8 +85,10 @@ type Parser interface {
 type Rules interface {
 	// Defaults are what rule files set for everything that is shipped.
 	Defaults() Defaults
-	// Keys lists the pairing state that is needed before deciding on msg.
-	Keys(msg *Message) []Key
+	// Pairings lists the pair actions that rules might ask for, whether or not
+	// their conditions will match: what role a mail plays, and the state under
+	// its keys, is known before anything is decided.
+	Pairings(msg *Message) []Pair
 	// Evaluate returns the plan of the rules of one phase.
 	Evaluate(phase Phase, view *View) Plan
 	// Keep asks the keep rules about one indicator.
@@ -160,11 +161,20 @@ type InputPart struct {
 	Content Blob  // of kind raw; else nil
 }
 
-// Unpacker opens an attachment: decrypts, unpacks, reads its text. It fills the
-// content fields of part and returns the members as parts. It is called from
-// several goroutines, each part by one.
+// Unpacker opens attachments: unlocks, unpacks, reads. It is called from several
+// goroutines, each part and each budget by one.
 type Unpacker interface {
-	Unpack(ctx context.Context, part *Part, passwords []Offered, limits Limits) ([]*Part, []Defect)
+	// Wants tells, cheaply and from the message phase's fields alone, whether
+	// there may be anything to read in a part.
+	Wants(part *Part) bool
+	// Unpack fills the content fields of part, Children included, as deep as the
+	// budget allows, and takes from the budget what that cost. Where a password
+	// is needed it tries the candidates in order. What is wrong with the bytes,
+	// what stays locked and where a cap fired are defects of the part; an error
+	// wraps ErrTemporary and says that the unpacker could not do its work
+	// through no fault of the mail. The same part, candidates and budget give the
+	// same result.
+	Unpack(ctx context.Context, part *Part, keys []Candidate, budget *Budget) ([]Defect, error)
 }
 
 // Sink puts batches where users want them. Ship is called from one goroutine
@@ -186,11 +196,14 @@ type Ledger interface {
 	// Release takes back the Begin of mails that run gave up through no fault
 	// of theirs.
 	Release(ctx context.Context, origins []Origin, run string) error
-	// Snapshot returns the pairing state under the keys.
+	// Snapshot returns what was offered under the keys and has not expired, by
+	// time of receipt, then ID.
 	Snapshot(ctx context.Context, keys []Key) (State, error)
 	// Commit makes outcomes durable, all of them or none: ledger entries,
-	// outbox rows, parked mails, offers. A parked mail whose partner is known
-	// becomes ready in the same transaction. Committing an outcome whose
+	// outbox rows, parked mails, offers. A parked mail under one of whose keys
+	// there is an offer that joins it and that it has not tried (Park.Seen) is
+	// ready from then on, whichever of the two came first. A key remembers
+	// MaxOffers offers. Committing an outcome whose
 	// origin is in the ledger changes nothing, unless it is parked there: then
 	// the outcome takes the place of the parked mail.
 	Commit(ctx context.Context, outcomes []*Outcome) error
@@ -198,8 +211,8 @@ type Ledger interface {
 
 // Parking is the part of a store that gives parked mails back.
 type Parking interface {
-	// Ready returns parked mails whose partner came or whose deadline is not
-	// after now, earliest first, at most n. They stay until their outcome is
+	// Ready returns parked mails that are ready, or whose deadline is not after
+	// now, earliest deadline first, at most n. They stay until their outcome is
 	// committed.
 	Ready(ctx context.Context, now time.Time, n int) ([]Delivery, error)
 }
@@ -239,11 +252,13 @@ type Key struct {
 // State is what a store knows under a set of keys.
 type State map[Key][]Offered
 
-// Offered is a password candidate and where it came from.
+// Offered is what one mail offered under a key.
 type Offered struct {
-	Password Password
-	Origin   string // Origin.Name of the mail that offered it
-	Rank     int    // lower is tried first
+	ID       string // Origin.Key of that mail
+	Mail     string // its Origin.Name, for people
+	Received time.Time
+	Window   time.Duration
+	Secrets  []Secret
 }
 
 // Blob is a piece of content that may be large. Open may be called often and

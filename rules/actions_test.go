@@ -1,7 +1,6 @@
 package rules_test
 
 import (
-	"fmt"
 	"regexp"
 	"slices"
 	"strings"
@@ -83,7 +82,7 @@ func TestActions(t *testing.T) {
 		{"route", "route: { seen: true, move_to: Done, flag: '$Phish' }", []engine.Action{engine.Route{Seen: true, MoveTo: "Done", Flag: "$Phish"}}},
 		{"hold", "hold: { for: 1d }", []engine.Action{engine.Hold{For: 24 * time.Hour}}},
 		{"pair", `pair: { subject: 'PARCEL', password_prefix: 'pw: ', window: 2h, default_password: [x, { secret: s }], scope: thread, take: '\S+' }`, []engine.Action{engine.Pair{
-			Key: "PARCEL", Prefix: regexp.MustCompile("(?i)pw: "), Window: 2 * time.Hour, Scope: "thread", Take: regexp.MustCompile(`\S+`),
+			Key: engine.Key{Scope: "thread:", Key: "PARCEL"}, Prefix: regexp.MustCompile("(?i)pw: "), Window: 2 * time.Hour, Take: regexp.MustCompile(`\S+`),
 			Default: []engine.Password{engine.LiteralPassword("x"), {Secret: "s"}},
 		}}},
 		{"several in one mapping", "{ tag: a, score: 1 }", []engine.Action{engine.Tag{Name: "a"}, engine.Score{Points: 1}}},
@@ -153,7 +152,7 @@ func TestTemplatesTakeTheMailAsData(t *testing.T) {
 	}
 }
 
-func TestKeys(t *testing.T) {
+func TestPairings(t *testing.T) {
 	const file = `
 version: 1
 rules:
@@ -170,25 +169,34 @@ rules:
 	m.Sender.Email.Domain = engine.Domain{Domain: "mail.x.example", RootDomain: "x.example"}
 	m.Meta.Account = "box"
 	m.Headers = engine.Headers{MessageID: "m", InReplyTo: "i", References: []string{"r1", "r2"}}
-	want := []engine.Key{{Scope: "domain:x.example", Key: "CASE-12"}, {Scope: "mailbox:box", Key: "REF 99"}, {Scope: "thread:r1", Key: "INVOICE"}}
-	if diff := cmp.Diff(want, set.Keys(m)); diff != "" {
+	keysOf := func() (all []engine.Key) {
+		for _, p := range set.Pairings(m) {
+			all = append(all, p.Key)
+		}
+		return all
+	}
+	want := []engine.Key{
+		{Scope: "domain:x.example", Key: "CASE-12"}, {Scope: "mailbox:box", Key: "REF 99"}, {Scope: "thread:r1", Key: "INVOICE"},
+		{}, {Scope: "domain:x.example", Key: "CASE-12"}, {},
+	}
+	if diff := cmp.Diff(want, keysOf()); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	m.Headers.References = nil
-	if got := set.Keys(m)[2].Scope; got != "thread:i" {
+	if got := keysOf()[2].Scope; got != "thread:i" {
 		t.Errorf("scope %s", got)
 	}
 	m.Headers.InReplyTo = ""
-	if got := set.Keys(m)[2].Scope; got != "thread:m" {
+	if got := keysOf()[2].Scope; got != "thread:m" {
 		t.Errorf("scope %s", got)
 	}
 	m.Sender.Email.Domain = engine.Domain{Domain: "192.0.2.1"}
-	if got := set.Keys(m)[0].Scope; got != "domain:192.0.2.1" {
+	if got := keysOf()[0].Scope; got != "domain:192.0.2.1" {
 		t.Errorf("scope %s", got)
 	}
 	keys := map[string]string{}
 	for _, s := range set.Evaluate(engine.PhaseMessage, view(m)).Steps {
-		keys[s.Rule] += fmt.Sprint(s.Action.(engine.Pair).Key, ";")
+		keys[s.Rule] += s.Action.(engine.Pair).Key.Key + ";"
 	}
 	if diff := cmp.Diff(map[string]string{"first-group": "CASE-12;", "literal": "INVOICE;", "same-again": ";CASE-12;", "no-subject": ";"}, keys); diff != "" {
 		t.Errorf("keys of the plan (-want +got):\n%s", diff)
@@ -217,7 +225,7 @@ func TestDefaultPasswordPrefix(t *testing.T) {
 			t.Errorf("%q in %q", loc, text)
 		}
 	}
-	if p.Window != 72*time.Hour || p.Scope != "domain" || p.Default != nil || p.Take != nil {
+	if p.Window != 72*time.Hour || !p.Strict || p.Default != nil || p.Take != nil {
 		t.Errorf("defaults %+v", p)
 	}
 }

@@ -185,7 +185,7 @@ var fieldDocs = map[string]string{
 	"original.text":       "its text",
 
 	"pair.role":  "locked, password or empty",
-	"pair.state": "none, waiting, paired or expired",
+	"pair.state": "none; of a password mail offered; of a locked one waiting, paired or expired",
 	"pair.key":   "what the subject yielded",
 
 	"indicator.type":       "its type: FQDN, URL, IP Address, ...",

@@ -66,7 +66,7 @@ rules:
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("steps (-want +got):\n%s", diff)
 	}
-	if diff := cmp.Diff([]engine.Key{{Scope: "domain:", Key: "CASE-12"}}, set.Keys(m)); diff != "" {
+	if diff := cmp.Diff(engine.Key{Scope: "domain:", Key: "CASE-12"}, set.Pairings(m)[0].Key); diff != "" {
 		t.Errorf("keys (-want +got):\n%s", diff)
 	}
 	verdict := set.Keep(view(m), &engine.Indicator{Type: "FQDN", Value: "www.CERT.example"})

@@ -12,7 +12,8 @@ import (
 // pairAction is a pair action whose key is computed from the message.
 type pairAction struct {
 	subject *regexp.Regexp // nil: no key
-	plan    engine.Pair    // all but the key
+	scope   string
+	plan    engine.Pair // all but the key
 }
 
 var pairScopes = []string{"domain", "thread", "mailbox"}
@@ -35,24 +36,22 @@ func readPair(l *loader, r *Rule, n *yamlfile.Node) resolver {
 	if !ok {
 		return nil
 	}
-	p := &pairAction{plan: engine.Pair{Prefix: defaultPrefix, Window: defaultWindow, Scope: "domain"}}
+	p := &pairAction{plan: engine.Pair{Prefix: defaultPrefix, Strict: true, Window: defaultWindow}, scope: "domain"}
 	p.subject, _ = l.stringOrPattern(f.Get("subject"), "subject")
 	if re, ok := l.stringOrPattern(f.Get("password_prefix"), "password_prefix"); ok {
-		p.plan.Prefix = re
+		p.plan.Prefix, p.plan.Strict = re, false
 	}
 	if d, ok := l.Duration(f.Get("window"), "window"); ok {
 		p.plan.Window = d
 	}
 	if s, ok := l.Choice(f.Get("scope"), "scope", pairScopes); ok {
-		p.plan.Scope = s
+		p.scope = s
 	}
 	p.plan.Take, _ = l.pattern(f.Get("take"), "take")
 	p.plan.Default = l.passwords(f.Get("default_password"))
 	r.pair = append(r.pair, p)
 	return func(ev *evaluator) ([]engine.Action, error) {
-		plan := p.plan
-		plan.Key = p.key(ev.run.msg)
-		return []engine.Action{plan}, nil
+		return []engine.Action{p.of(ev.run.msg)}, nil
 	}
 }
 
@@ -93,6 +92,15 @@ func (l *loader) passwords(n *yamlfile.Node) []engine.Password {
 	return out
 }
 
+// of is the action on a message.
+func (p *pairAction) of(m *engine.Message) engine.Pair {
+	plan := p.plan
+	if key := p.key(m); key != "" {
+		plan.Key = engine.Key{Scope: scopeOf(p.scope, m), Key: key}
+	}
+	return plan
+}
+
 // key is what the subject yields: the first group that fits, else the whole
 // fit, folded, so that two mails that differ in case still meet.
 func (p *pairAction) key(m *engine.Message) string {
@@ -106,29 +114,22 @@ func (p *pairAction) key(m *engine.Message) string {
 	return fold.Fold(fits[0])
 }
 
-// Keys implements engine.Rules: the key of every pair action of a live rule,
-// whether or not its condition will match, since the state under a key may be
-// what the condition asks for.
-func (s *Set) Keys(m *engine.Message) []engine.Key {
-	var keys []engine.Key
-	seen := map[engine.Key]bool{}
+// Pairings implements engine.Rules: the pair actions of live rules.
+func (s *Set) Pairings(m *engine.Message) []engine.Pair {
+	var all []engine.Pair
 	for _, r := range s.rules {
 		if r.Mode != Live {
 			continue
 		}
 		for _, p := range r.pair {
-			k := engine.Key{Scope: PairScope(p.plan.Scope, m), Key: p.key(m)}
-			if k.Key != "" && !seen[k] {
-				seen[k] = true
-				keys = append(keys, k)
-			}
+			all = append(all, p.of(m))
 		}
 	}
-	return keys
+	return all
 }
 
-// PairScope is the value of engine.Key.Scope for a scope of the rule language.
-func PairScope(scope string, m *engine.Message) string {
+// scopeOf is the value of engine.Key.Scope for a scope of the rule language.
+func scopeOf(scope string, m *engine.Message) string {
 	switch scope {
 	case "thread":
 		return "thread:" + thread(&m.Headers)

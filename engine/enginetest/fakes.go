@@ -64,6 +64,7 @@ func (p Parser) Parse(_ context.Context, raw engine.Blob, o engine.Origin) (*eng
 // Rules are functions where a test needs them and harmless where it does not.
 type Rules struct {
 	Def        engine.Defaults
+	Pairs      []engine.Pair
 	OnEvaluate func(engine.Phase, *engine.View) engine.Plan
 	OnKeep     func(*engine.View, *engine.Indicator) engine.Verdict
 }
@@ -71,8 +72,8 @@ type Rules struct {
 // Defaults implements engine.Rules.
 func (r Rules) Defaults() engine.Defaults { return r.Def }
 
-// Keys implements engine.Rules.
-func (r Rules) Keys(*engine.Message) []engine.Key { return nil }
+// Pairings implements engine.Rules.
+func (r Rules) Pairings(*engine.Message) []engine.Pair { return r.Pairs }
 
 // Evaluate implements engine.Rules.
 func (r Rules) Evaluate(p engine.Phase, v *engine.View) engine.Plan {

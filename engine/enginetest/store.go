@@ -24,6 +24,9 @@ func TestStore(t *testing.T, open func(t *testing.T) (s engine.Store, reopen fun
 		{"a failed batch is set aside", failedIsSetAside},
 		{"a held mail comes back at its deadline", heldComesBack},
 		{"a parked mail joins its partner in either order", joinsInEitherOrder},
+		{"an offer that was tried does not wake a mail", triedOffersDoNotWake},
+		{"an offer that it has not seen does", unseenOffersWake},
+		{"offers are ordered, and one per mail", offersAreOrdered},
 		{"a partner outside the window does not join", windowCounts},
 		{"offers per key are bounded", offersAreBounded},
 		{"the outcome of a parked mail takes its place", outcomeTakesPlace},
@@ -161,13 +164,16 @@ func failedIsSetAside(t *testing.T, h *storeHarness) {
 func parkedOutcome(id string, key engine.Key, window time.Duration) *engine.Outcome {
 	o := outcomeOf(id)
 	o.Disposition = engine.Parked
-	o.Park = &engine.Park{Key: key, Received: Epoch, Window: window, Deadline: Epoch.Add(window)}
+	o.Park = &engine.Park{Received: Epoch, Deadline: Epoch.Add(window)}
+	if key != (engine.Key{}) {
+		o.Park.Waits = []engine.Wait{{Key: key, Window: window}}
+	}
 	return o
 }
 
 func offering(id string, key engine.Key, at time.Time, password string) *engine.Outcome {
 	o := outcomeOf(id)
-	o.Offers = []engine.Offer{{Key: key, Received: at, Window: time.Hour, Passwords: []engine.Password{engine.LiteralPassword(password)}}}
+	o.Offers = []engine.Offer{{Key: key, Received: at, Window: time.Hour, Secrets: []engine.Secret{{Password: engine.LiteralPassword(password), Part: engine.PartText, Span: engine.Span{Start: 3, End: 10}}}}}
 	return o
 }
 
@@ -198,16 +204,68 @@ func joinsInEitherOrder(t *testing.T, h *storeHarness) {
 	got := h.ready(Epoch)
 	h.equal("ready", 2, len(got))
 	for _, d := range got {
-		if d.Expired || len(d.Passwords) != 1 {
-			t.Errorf("%s: %+v, want one password", d.Origin.ID, d.Passwords)
-			continue
-		}
-		p, _ := d.Passwords[0].Password.Reveal(nil)
-		h.equal("password", "hunter2", p)
+		h.equal("parked", true, d.Parked)
+		h.equal("expired", false, d.Expired)
 	}
 	state, err := h.s.Snapshot(h.Context(), []engine.Key{pairKey, {Scope: "x", Key: "y"}})
 	h.must(err)
-	h.equal("snapshot", 1, len(state[pairKey]))
+	h.equal("keys", 1, len(state))
+	h.equal("offers", 1, len(state[pairKey]))
+	for _, of := range state[pairKey] {
+		p, _ := of.Secrets[0].Password.Reveal(nil)
+		h.equal("password", "hunter2", p)
+		h.equal("span", engine.Span{Start: 3, End: 10}, of.Secrets[0].Span)
+		h.equal("part", engine.PartText, of.Secrets[0].Part)
+		h.equal("id", originOf("password").Key(), of.ID)
+		h.equal("received", true, of.Received.Equal(Epoch.Add(30*time.Minute)))
+	}
+}
+
+// A mail that tried an offer in vain waits on, for a further one or for its
+// deadline.
+func triedOffersDoNotWake(t *testing.T, h *storeHarness) {
+	h.commit(parkedOutcome("locked", pairKey, time.Hour))
+	h.commit(offering("wrong", pairKey, Epoch, "x"))
+	h.equal("ready", 1, len(h.ready(Epoch)))
+	again := parkedOutcome("locked", pairKey, time.Hour)
+	again.Park.Seen = []string{originOf("wrong").Key()}
+	h.commit(again)
+	h.restart()
+	h.equal("after trying it", 0, len(h.ready(Epoch)))
+	h.equal("at the deadline", true, h.ready(Epoch.Add(time.Hour))[0].Expired)
+	h.commit(offering("right", pairKey, Epoch.Add(time.Minute), "y"))
+	h.restart()
+	got := h.ready(Epoch)
+	h.equal("after another", 1, len(got))
+	h.equal("expired", false, got[0].Expired)
+}
+
+// An offer that was committed between a mail's snapshot and its commit counts.
+func unseenOffersWake(t *testing.T, h *storeHarness) {
+	h.commit(offering("known", pairKey, Epoch, "x"))
+	h.commit(offering("news", pairKey, Epoch, "y"))
+	o := parkedOutcome("locked", pairKey, time.Hour)
+	o.Park.Seen = []string{originOf("known").Key()}
+	h.commit(o)
+	h.restart()
+	h.equal("ready", 1, len(h.ready(Epoch)))
+}
+
+// What one mail offers is remembered once, however often it is committed, and
+// offers come in order of receipt.
+func offersAreOrdered(t *testing.T, h *storeHarness) {
+	h.commit(offering("b", pairKey, Epoch.Add(time.Minute), "2"))
+	h.commit(offering("c", pairKey, Epoch, "1"))
+	h.commit(offering("a", pairKey, Epoch.Add(time.Minute), "2"))
+	h.commit(offering("a", pairKey, Epoch.Add(time.Minute), "2"))
+	h.restart()
+	state, err := h.s.Snapshot(h.Context(), []engine.Key{pairKey})
+	h.must(err)
+	ids := []string{}
+	for _, of := range state[pairKey] {
+		ids = append(ids, of.ID)
+	}
+	h.equal("order", []string{originOf("c").Key(), originOf("a").Key(), originOf("b").Key()}, ids)
 }
 
 func windowCounts(t *testing.T, h *storeHarness) {

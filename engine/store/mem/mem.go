@@ -16,16 +16,12 @@ import (
 	"github.com/tqmailrules/tqmailrules/engine"
 )
 
-// maxOffers is how many offers one key remembers, so that a stranger cannot
-// flood it (design section 8).
-const maxOffers = 32
-
 // Store implements engine.Store. The zero value is not usable; call New.
 type Store struct {
 	mu     sync.Mutex
 	ledger map[digest]*entry
 	parked map[digest]*parkedMail
-	offers map[engine.Key][]offer
+	offers map[engine.Key][]engine.Offered
 	outbox map[string][]engine.Batch // per sink, oldest first
 	queued map[string]bool           // sink and key of every batch ever accepted and not yet done
 	failed []FailedBatch
@@ -47,12 +43,7 @@ type entry struct {
 type parkedMail struct {
 	delivery engine.Delivery
 	park     engine.Park
-	offered  []engine.Offered
-}
-
-type offer struct {
-	engine.Offer
-	origin string
+	ready    bool // there is an offer that it has not tried
 }
 
 // FailedBatch is a batch that its sink refused for good.
@@ -74,7 +65,7 @@ func New() *Store {
 	return &Store{
 		ledger: map[digest]*entry{},
 		parked: map[digest]*parkedMail{},
-		offers: map[engine.Key][]offer{},
+		offers: map[engine.Key][]engine.Offered{},
 		outbox: map[string][]engine.Batch{},
 		queued: map[string]bool{},
 	}
@@ -114,19 +105,11 @@ func (s *Store) Snapshot(_ context.Context, keys []engine.Key) (engine.State, er
 	defer s.mu.Unlock()
 	state := engine.State{}
 	for _, k := range keys {
-		for i, o := range s.offers[k] {
-			state[k] = append(state[k], offered(o, i)...)
+		if len(s.offers[k]) > 0 {
+			state[k] = slices.Clone(s.offers[k])
 		}
 	}
 	return state, nil
-}
-
-func offered(o offer, rank int) []engine.Offered {
-	var list []engine.Offered
-	for _, p := range o.Passwords {
-		list = append(list, engine.Offered{Password: p, Origin: o.origin, Rank: rank})
-	}
-	return list
 }
 
 // Commit implements engine.Ledger.
@@ -174,36 +157,38 @@ func (s *Store) enqueue(batches []engine.Batch) {
 }
 
 func (s *Store) park(id digest, o *engine.Outcome) {
-	p := &parkedMail{delivery: engine.Delivery{Raw: o.Raw, Origin: o.Origin}, park: *o.Park}
+	p := &parkedMail{delivery: engine.Delivery{Raw: o.Raw, Origin: o.Origin, Parked: true}, park: *o.Park}
 	s.parked[id] = p
-	for i, of := range s.offers[p.park.Key] {
-		p.join(of, i)
-	}
-}
-
-func (s *Store) offer(o *engine.Outcome, of engine.Offer) {
-	have := s.offers[of.Key]
-	if len(have) >= maxOffers {
-		return
-	}
-	added := offer{of, o.Origin.Name}
-	s.offers[of.Key] = append(have, added)
-	for _, p := range s.parked {
-		if p.park.Key == of.Key {
-			p.join(added, len(have))
+	for _, w := range p.park.Waits {
+		for _, of := range s.offers[w.Key] {
+			p.join(w, of)
 		}
 	}
 }
 
-// join hands a parked mail the passwords of an offer that came within the
-// window of it, before or after.
-func (p *parkedMail) join(of offer, rank int) {
-	if p.park.Key == (engine.Key{}) {
+// offer remembers what a mail offers, in the order in which Snapshot returns it.
+func (s *Store) offer(o *engine.Outcome, of engine.Offer) {
+	have := s.offers[of.Key]
+	added := engine.Offered{ID: o.Origin.Key(), Mail: o.Origin.Name, Received: of.Received, Window: of.Window, Secrets: of.Secrets}
+	if len(have) >= engine.MaxOffers || slices.ContainsFunc(have, func(h engine.Offered) bool { return h.ID == added.ID }) {
 		return
 	}
-	if d := of.Received.Sub(p.park.Received).Abs(); d <= max(p.park.Window, of.Window) {
-		p.offered = append(p.offered, offered(of, rank)...)
+	at, _ := slices.BinarySearchFunc(have, added, func(a, b engine.Offered) int {
+		return cmp.Or(a.Received.Compare(b.Received), cmp.Compare(a.ID, b.ID))
+	})
+	s.offers[of.Key] = slices.Insert(have, at, added)
+	for _, p := range s.parked {
+		for _, w := range p.park.Waits {
+			if w.Key == of.Key {
+				p.join(w, added)
+			}
+		}
 	}
+}
+
+// join makes a parked mail ready if the offer is for it, and news to it.
+func (p *parkedMail) join(w engine.Wait, of engine.Offered) {
+	p.ready = p.ready || w.Joins(p.park.Received, of) && !slices.Contains(p.park.Seen, of.ID)
 }
 
 // Ready implements engine.Parking.
@@ -212,7 +197,7 @@ func (s *Store) Ready(_ context.Context, now time.Time, n int) ([]engine.Deliver
 	defer s.mu.Unlock()
 	var due []*parkedMail
 	for _, p := range s.parked {
-		if len(p.offered) > 0 || !p.park.Deadline.After(now) {
+		if p.ready || !p.park.Deadline.After(now) {
 			due = append(due, p)
 		}
 	}
@@ -222,7 +207,7 @@ func (s *Store) Ready(_ context.Context, now time.Time, n int) ([]engine.Deliver
 	var ready []engine.Delivery
 	for _, p := range due[:min(n, len(due))] {
 		d := p.delivery
-		d.Passwords, d.Expired = slices.Clone(p.offered), len(p.offered) == 0
+		d.Expired = !p.ready
 		ready = append(ready, d)
 	}
 	return ready, nil
