@@ -4,6 +4,8 @@ import (
 	"bytes"
 
 	"github.com/tqmailrules/tqmailrules/engine"
+	"github.com/tqmailrules/tqmailrules/internal/charset"
+	"github.com/tqmailrules/tqmailrules/internal/filetype"
 	"github.com/tqmailrules/tqmailrules/internal/htmltext"
 	"github.com/tqmailrules/tqmailrules/internal/names"
 )
@@ -15,13 +17,13 @@ func (b *builder) attachedText(p *engine.Part, c *content) {
 	if !isText(p, c.head) {
 		return
 	}
-	page := isPage(p.FileType)
+	page := filetype.IsPage(p.FileType)
 	raw := b.textBytesOf(p.Path, c, &b.fileBytes)
-	charset := p.Charset
-	if charset == "" && page {
-		charset = metaCharset(raw)
+	set := p.Charset
+	if set == "" && page {
+		set = charset.Meta(raw)
 	}
-	text := b.decodeText(p.Path, charset, raw)
+	text := b.decodeText(p.Path, set, raw)
 	if page {
 		b.attachedPage(p, text)
 		return
@@ -36,20 +38,11 @@ func isText(p *engine.Part, head []byte) bool {
 	switch {
 	case p.IsMessage:
 		return false
-	case textExtensions[p.FileType]:
+	case filetype.IsText(p.FileType):
 		return true
 	}
 	wide := bytes.HasPrefix(head, []byte("\xff\xfe")) || bytes.HasPrefix(head, []byte("\xfe\xff"))
-	return wide && p.FileType == "" && (textExtensions[p.FileExtension] || p.ContentType == "text/plain")
-}
-
-// isPage names the kinds of text that a browser shows.
-func isPage(kind string) bool {
-	switch kind {
-	case "html", "htm", "shtml", "xhtml", "hta", "svg":
-		return true
-	}
-	return false
+	return wide && p.FileType == "" && (filetype.IsText(p.FileExtension) || p.ContentType == "text/plain")
 }
 
 // attachedPage projects a page. What it sends to or loads code from without a

@@ -6,6 +6,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/tqmailrules/tqmailrules/engine"
+	"github.com/tqmailrules/tqmailrules/internal/charset"
 	"github.com/tqmailrules/tqmailrules/internal/htmltext"
 	"github.com/tqmailrules/tqmailrules/internal/names"
 )
@@ -16,11 +17,11 @@ func (b *builder) addText(s *section, part *engine.Part, c *content, html bool) 
 	if s.entity.mediaType == "text/html" && strings.HasPrefix(part.Charset, "multipart") {
 		part.Charset = ""
 	}
-	charset := part.Charset
-	if charset == "" && html {
-		charset = metaCharset(raw)
+	set := part.Charset
+	if set == "" && html {
+		set = charset.Meta(raw)
 	}
-	decoded := b.decodeText(s.path, charset, raw)
+	decoded := b.decodeText(s.path, set, raw)
 	if !html && s.entity.is("format", "flowed") {
 		decoded = unflow(decoded, s.entity.is("delsp", "yes"))
 	}
@@ -44,9 +45,9 @@ func (b *builder) textBytesOf(path string, c *content, used *int) []byte {
 
 // decodeText is the text in UTF-8 with LF line ends, in one copy when it is in
 // UTF-8 already.
-func (b *builder) decodeText(path, charset string, raw []byte) string {
-	if !isUnicodeName(charsetName(charset)) || !utf8.Valid(raw) || bytes.HasPrefix(raw, bom) || bytes.IndexByte(raw, 0x1b) >= 0 || bytes.IndexByte(raw, 0) >= 0 {
-		return unixText(b.words.at(path).toUTF8(charset, raw))
+func (b *builder) decodeText(path, set string, raw []byte) string {
+	if !charset.IsUnicode(charset.Name(set)) || !utf8.Valid(raw) || bytes.HasPrefix(raw, bom) || bytes.IndexByte(raw, 0x1b) >= 0 || bytes.IndexByte(raw, 0) >= 0 {
+		return unixText(b.words.at(path).toUTF8(set, raw))
 	}
 	var out strings.Builder
 	out.Grow(len(raw))
@@ -62,24 +63,6 @@ func (b *builder) decodeText(path, charset string, raw []byte) string {
 		}
 		raw = raw[i+1:]
 	}
-}
-
-// metaCharset finds the charset that an HTML document declares about itself.
-func metaCharset(raw []byte) string {
-	head := lowerASCII(raw[:min(len(raw), 4096)])
-	i := bytes.Index(head, []byte("charset="))
-	if i < 0 {
-		return ""
-	}
-	v := bytes.TrimLeft(head[i+8:], `"' `)
-	end := bytes.IndexAny(v, `"'> ;/`)
-	if end < 0 || end > maxCharset {
-		return ""
-	}
-	if name := string(v[:end]); !strings.HasPrefix(name, "utf-16") { // it could not have been read
-		return name
-	}
-	return ""
 }
 
 // unixText ends lines with LF and drops NULs.

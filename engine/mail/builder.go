@@ -2,11 +2,12 @@ package mail
 
 import (
 	"bytes"
-	"path"
 	"strings"
 	"time"
 
 	"github.com/tqmailrules/tqmailrules/engine"
+	"github.com/tqmailrules/tqmailrules/internal/charset"
+	"github.com/tqmailrules/tqmailrules/internal/filetype"
 )
 
 // builder makes one Message out of its sections.
@@ -59,7 +60,7 @@ func (b *builder) build(src *source) error {
 // charsetHint is the first charset that a section declares and that says
 // something about raw bytes.
 func charsetHint(s *section) string {
-	if c := s.media.get("charset"); !isUnicodeName(charsetName(c)) {
+	if c := s.media.get("charset"); !charset.IsUnicode(charset.Name(c)) {
 		return c
 	}
 	for _, child := range s.children {
@@ -143,14 +144,15 @@ func (b *builder) part(s *section, c *content) *engine.Part {
 		MD5: c.md5, SHA1: c.sha1, SHA256: c.sha256, Charset: s.entity.charset,
 		ContentID: s.entity.contentID, RawName: s.entity.name,
 	}
-	p.FileName = safeName(p.RawName)
+	p.FileName = filetype.SafeName(p.RawName)
 	if p.FileName != p.RawName {
 		b.defects.add(engine.DefectName, s.path, "the file name is not safe to display")
 	}
-	p.FileExtension = strings.ToLower(strings.TrimPrefix(path.Ext(p.FileName), "."))
+	p.FileExtension = filetype.Extension(p.FileName)
 	p.IsMessage = isMessageType(p.ContentType)
-	p.FileType = fileType(p, c)
-	p.Encrypted = probeEncrypted(p.FileType, c)
+	f := filetype.File{Extension: p.FileExtension, ContentType: p.ContentType, Head: c.head, Tail: c.tail, At: c.window}
+	p.FileType = filetype.Detect(&f)
+	p.Encrypted = filetype.Encrypted(p.FileType, &f)
 	if strings.HasSuffix(p.ContentType, "pkcs7-mime") && s.entity.is("smime-type", "enveloped-data") {
 		p.FileType, p.Encrypted = "p7m", true // RFC 8551 section 3.3
 	}
@@ -232,7 +234,7 @@ func (b *builder) nested(s *section, part *engine.Part, c *content) error {
 	m.Meta.Received = coalesceTime(m.Meta.Received, b.msg.Meta.Received)
 	b.msg.Nested = append(b.msg.Nested, m)
 	if part.FileName == "" && m.Subject.Subject != "" {
-		part.FileName = safeName(m.Subject.Subject) + ".eml"
+		part.FileName = filetype.SafeName(m.Subject.Subject) + ".eml"
 		part.FileExtension = "eml"
 	}
 	return nil

@@ -4,10 +4,8 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"golang.org/x/text/encoding"
-	"golang.org/x/text/encoding/charmap"
-
 	"github.com/tqmailrules/tqmailrules/engine"
+	"github.com/tqmailrules/tqmailrules/internal/charset"
 )
 
 // words decodes header values of one message: encoded-words (RFC 2047) as
@@ -130,7 +128,7 @@ func (r *wordRun) add(w word) (faulty bool) {
 func (w *words) flush(out *strings.Builder, r *wordRun) {
 	switch {
 	case !r.open:
-	case isASCII(r.raw) && isUnicodeName(charsetName(r.charset)):
+	case isASCII(r.raw) && charset.IsUnicode(charset.Name(r.charset)):
 		out.Write(r.raw)
 	default:
 		out.WriteString(w.toUTF8(r.charset, r.raw))
@@ -149,10 +147,10 @@ func isASCII(b []byte) bool {
 	return true
 }
 
-func (w *words) toUTF8(charset string, raw []byte) string {
-	text, ok := toUTF8(charset, raw, w.guess)
+func (w *words) toUTF8(set string, raw []byte) string {
+	text, ok := charset.ToUTF8(set, raw, w.guess)
 	if !ok {
-		w.defects.add(engine.DefectCharset, w.where, "charset %.40q is not known", charset)
+		w.defects.add(engine.DefectCharset, w.where, "charset %.40q is not known", set)
 	}
 	return text
 }
@@ -161,11 +159,11 @@ func (w *words) toUTF8(charset string, raw []byte) string {
 const maxGuesses = 24
 
 // guess is detect within the budget of the message.
-func (w *words) guess(raw []byte) encoding.Encoding {
+func (w *words) guess(raw []byte) charset.Encoding {
 	if *w.guesses--; *w.guesses < 0 {
-		return charmap.Windows1252
+		return charset.Western
 	}
-	return detect(raw)
+	return charset.Detect(raw)
 }
 
 // word is one encoded-word, taken apart.

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/tqmailrules/tqmailrules/engine"
+	"github.com/tqmailrules/tqmailrules/internal/filetype"
 )
 
 // rawField is one header field as it was sent, folds and all.
@@ -84,7 +85,7 @@ func (b *headerBlock) String() string {
 // field follows, when it was only a broken line.
 func (s *scanner) endsHeader(sec *section, ahead []byte, begun bool) bool {
 	line := firstLine(ahead)
-	if s.lines.part || isFieldLine(line) || begun && (line[0] == ' ' || line[0] == '\t') {
+	if s.lines.part || filetype.IsFieldLine(line) || begun && (line[0] == ' ' || line[0] == '\t') {
 		return false
 	}
 	if bytes.HasPrefix(line, dashes) && len(line) > 2 {
@@ -94,7 +95,7 @@ func (s *scanner) endsHeader(sec *section, ahead []byte, begun bool) bool {
 	}
 	next := firstLine(ahead[len(line):])
 	s.defects.add(engine.DefectHeader, sec.path, "a line of the header is neither field nor continuation")
-	return !isFieldLine(next)
+	return !filetype.IsFieldLine(next)
 }
 
 func firstLine(b []byte) []byte {
@@ -104,33 +105,17 @@ func firstLine(b []byte) []byte {
 	return b
 }
 
-// isFieldLine says whether a line begins with a field name and a colon; white
-// space before the colon is forgiven (RFC 5322 section 4.5).
-func isFieldLine(line []byte) bool {
-	i := bytes.IndexByte(line, ':')
-	if i <= 0 {
-		return false
-	}
-	name := bytes.TrimRight(line[:i], " \t")
-	for _, c := range name {
-		if c <= ' ' || c >= 127 {
-			return false
-		}
-	}
-	return len(name) > 0
-}
-
 // skipEnvelope passes what some stores put before the header: a byte order
 // mark, empty lines, an mbox From line, the length line of emlx.
 func (s *scanner) skipEnvelope() {
 	for n := 0; n < 32; n++ {
 		line := firstLine(s.lines.peek(lookAhead))
 		switch trimmed := bytes.TrimSpace(bytes.TrimPrefix(line, bom)); {
-		case len(line) == 0 || isFieldLine(line):
+		case len(line) == 0 || filetype.IsFieldLine(line):
 			return
 		case bytes.HasPrefix(line, bom):
 			s.lines.skip(len(bom))
-		case len(trimmed) == 0, isLength(trimmed), hasAnyPrefix(line, "From ", ">From "):
+		case len(trimmed) == 0, filetype.IsLength(trimmed), hasAnyPrefix(line, "From ", ">From "):
 			s.lines.next()
 		default:
 			return
@@ -147,15 +132,6 @@ func hasAnyPrefix(b []byte, prefixes ...string) bool {
 		}
 	}
 	return false
-}
-
-func isLength(b []byte) bool {
-	for _, c := range b {
-		if c < '0' || c > '9' {
-			return false
-		}
-	}
-	return len(b) < 12
 }
 
 // skip moves n bytes on within a line.

@@ -209,3 +209,22 @@ func (r *reader) body(start, end int64) (io.Reader, error) {
 	r.off = end
 	return io.LimitReader(r.src.unix(r.r), end-start), nil
 }
+
+// window returns n bytes from off.
+func (c *content) window(off int64, n int) []byte {
+	if c.mem != nil {
+		off = min(off, int64(len(c.mem)))
+		return c.mem[off:min(off+int64(n), int64(len(c.mem)))]
+	}
+	r, err := c.blob.Open()
+	if err != nil {
+		return nil
+	}
+	defer r.Close()
+	if _, err := io.CopyN(io.Discard, r, off); err != nil {
+		return nil
+	}
+	buf := make([]byte, n)
+	n, _ = io.ReadFull(r, buf)
+	return buf[:n]
+}

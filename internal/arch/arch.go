@@ -35,7 +35,7 @@ type Package struct {
 var Table = map[string]Package{
 	"engine":                            {NoLeaf: true},
 	"engine/enginetest":                 {NoLeaf: true},
-	"engine/mail":                       {Modules: []string{"github.com/jhillyerd/enmime/v2", "golang.org/x/text", "github.com/gogs/chardet"}},
+	"engine/mail":                       {Modules: []string{"github.com/jhillyerd/enmime/v2"}},
 	"engine/extract":                    {},
 	"engine/wasm":                       {Project: []string{"engine/wasm/meter"}, Modules: []string{"github.com/tetratelabs/wazero"}},
 	"engine/wasm/internal/schema":       {NoLeaf: true},
@@ -50,6 +50,8 @@ var Table = map[string]Package{
 	"internal/names":                    {NoLeaf: true, Modules: []string{"golang.org/x/net/publicsuffix", "golang.org/x/net/idna"}},
 	"internal/htmltext":                 {NoLeaf: true, Modules: []string{"golang.org/x/net/html"}},
 	"internal/blobdir":                  {NoLeaf: true},
+	"internal/charset":                  {NoLeaf: true, Modules: []string{"golang.org/x/text", "github.com/gogs/chardet"}},
+	"internal/filetype":                 {NoLeaf: true},
 	"internal/fold":                     {NoLeaf: true},
 	"internal/htmlpath":                 {NoLeaf: true, Modules: []string{"golang.org/x/net/html"}}, // the one exception: htmltext is a pass, htmlpath a tree
 	"internal/yamlfile":                 {NoLeaf: true, Modules: []string{"go.yaml.in/yaml/v3"}},

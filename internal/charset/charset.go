@@ -1,7 +1,13 @@
-package mail
+// Package charset makes UTF-8 of text in any charset that mail and documents
+// declare, under the names that real ones use, and guesses where none is
+// declared. Nothing is lost: bytes of an unknown charset are read as UTF-8 or,
+// failing that, as windows-1252.
+package charset
 
 import (
 	"bytes"
+	"encoding/base64"
+	"strconv"
 	"strings"
 	"unicode/utf16"
 	"unicode/utf8"
@@ -99,24 +105,24 @@ var aliases = map[string]encoding.Encoding{
 	"iso-8859-1-unicode": charmap.Windows1252,
 }
 
-// charsetName reduces a declared name to what the indexes know: lower case, no
+// Name reduces a declared name to what the indexes know: lower case, no
 // quotes, no "charset=" or "x-unknown" decoration, Outlook's "_name$ESC" undone.
-func charsetName(s string) string {
+func Name(s string) string {
 	s = strings.ToLower(strings.Trim(strings.TrimSpace(s), `"'<>;,. `))
 	s = strings.TrimPrefix(s, "charset=")
 	s, _, _ = strings.Cut(s, "*") // language tag of RFC 2231 section 5
 	s, _, _ = strings.Cut(s, "$")
 	s = strings.TrimLeft(s, "_")
 	head, rest, ok := strings.Cut(s, " ")
-	if !ok || isUnicodeName(head) && head != "" || lookup(head) != nil {
+	if !ok || IsUnicode(head) && head != "" || lookup(head) != nil {
 		return head // "utf-8 xyz": what stands behind a name is noise
 	}
 	return head + strings.ReplaceAll(rest, " ", "") // a name that folding has cut
 }
 
-// isUnicodeName is true for what needs no conversion, and for names that say
+// IsUnicode is true for what needs no conversion, and for names that say
 // nothing: there the bytes decide.
-func isUnicodeName(name string) bool {
+func IsUnicode(name string) bool {
 	switch name {
 	case "", "utf-8", "utf8", "utf_8", "utf-8mb4", "utf8mb4", "unicode-1-1-utf-8", "cp65001", "us-ascii", "ascii",
 		"ansi_x3.4-1968", "unknown", "unknown-8bit", "x-unknown", "8bit", "7bit", "binary", "default", "none", "iso-10646-1":
@@ -152,17 +158,23 @@ func lookup(name string) encoding.Encoding {
 	return nil
 }
 
-// guesser finds the encoding of bytes of which nothing is known.
-type guesser func(raw []byte) encoding.Encoding
+// Encoding decodes one charset.
+type Encoding = encoding.Encoding
 
-// toUTF8 decodes bytes of a declared charset. What is not declared, or declared
+// Western is what bytes are read as when nothing better is known: windows-1252.
+var Western Encoding = charmap.Windows1252
+
+// Guess finds the encoding of bytes of which nothing is known.
+type Guess func(raw []byte) encoding.Encoding
+
+// ToUTF8 decodes bytes of a declared charset. What is not declared, or declared
 // as Unicode or ASCII and is not, is detected. ok is false when the name is not
 // known: the bytes are then read as UTF-8 or, failing that, as windows-1252, so
 // that none is lost.
-func toUTF8(charset string, raw []byte, guess guesser) (text string, ok bool) {
-	name := charsetName(charset)
+func ToUTF8(charset string, raw []byte, guess Guess) (text string, ok bool) {
+	name := Name(charset)
 	switch {
-	case isUnicodeName(name):
+	case IsUnicode(name):
 		return guessUTF8(raw, name, guess), true
 	case name == "utf-7" || name == "utf7" || name == "unicode-1-1-utf-7" || name == "csunicode11utf7" || name == "x-unicode-2-0-utf-7":
 		return decodeUTF7(raw), true
@@ -188,7 +200,7 @@ func decodeWith(e encoding.Encoding, raw []byte) string {
 
 // guessUTF8 reads bytes that should be UTF-8 or ASCII, or of which nothing is
 // known.
-func guessUTF8(raw []byte, name string, guess guesser) string {
+func guessUTF8(raw []byte, name string, guess Guess) string {
 	if name == "" && bytes.Contains(raw, []byte("\x1b$")) {
 		return decodeWith(japanese.ISO2022JP, raw)
 	}
@@ -196,7 +208,7 @@ func guessUTF8(raw []byte, name string, guess guesser) string {
 		return decodeWith(unicode.UTF16(unicode.BigEndian, unicode.UseBOM), raw)
 	}
 	if utf8.Valid(raw) {
-		return string(bytes.TrimPrefix(raw, bom))
+		return string(bytes.TrimPrefix(raw, []byte("\xef\xbb\xbf")))
 	}
 	if good, bad := countUTF8(raw); good > bad {
 		return strings.ToValidUTF8(string(raw), "\ufffd") // a few broken bytes
@@ -226,10 +238,10 @@ func countUTF8(raw []byte) (good, bad int) {
 // detectWindow bounds what the detector looks at.
 const detectWindow = 8 << 10
 
-// detect guesses the encoding of undeclared bytes that are not UTF-8. The guess
+// Detect guesses the encoding of undeclared bytes that are not UTF-8. The guess
 // is a function of the bytes alone: candidates of equal confidence are ranked by
 // name, since the library returns them in any order.
-func detect(raw []byte) encoding.Encoding {
+func Detect(raw []byte) encoding.Encoding {
 	all, err := chardet.NewTextDetector().DetectAll(highBytes(raw))
 	if err != nil {
 		return charmap.Windows1252
@@ -243,7 +255,7 @@ func detect(raw []byte) encoding.Encoding {
 			best, confidence = c.Charset, c.Confidence
 		}
 	}
-	if e := lookup(charsetName(best)); e != nil && best != "" {
+	if e := lookup(Name(best)); e != nil && best != "" {
 		return e
 	}
 	return charmap.Windows1252
@@ -283,7 +295,7 @@ func decodeUTF7(raw []byte) string {
 			continue
 		}
 		end := i
-		for end < len(raw) && base64Table[raw[end]] < 64 {
+		for end < len(raw) && isBase64(raw[end]) {
 			end++
 		}
 		if end == i {
@@ -306,9 +318,13 @@ func appendASCII(dst []byte, c byte) []byte {
 	return utf8.AppendRune(dst, rune(c))
 }
 
+func isBase64(c byte) bool {
+	return 'A' <= c && c <= 'Z' || 'a' <= c && c <= 'z' || '0' <= c && c <= '9' || c == '+' || c == '/'
+}
+
+// appendUTF16 decodes base64 without padding, whose last sextets may be cut.
 func appendUTF16(dst, sextets []byte) []byte {
-	d := base64Decoder{}
-	b := d.finish(d.feed(nil, sextets))
+	b, _ := base64.RawStdEncoding.DecodeString(string(sextets))
 	units := make([]uint16, 0, len(b)/2)
 	for i := 0; i+1 < len(b); i += 2 {
 		units = append(units, uint16(b[i])<<8|uint16(b[i+1]))
@@ -340,4 +356,48 @@ func fromISO2022KR(raw []byte) []byte {
 		}
 	}
 	return out
+}
+
+// CodePage decodes text of a Windows code page, by its number (MS-UCODEREF). One
+// that is not known is read as Decode does.
+func CodePage(n int, raw []byte) string {
+	switch n {
+	case 0, 1, 65001, 20127:
+		return Decode(raw)
+	case 1200:
+		return decodeWith(unicode.UTF16(unicode.LittleEndian, unicode.UseBOM), raw)
+	case 1201:
+		return decodeWith(unicode.UTF16(unicode.BigEndian, unicode.UseBOM), raw)
+	case 10000:
+		return decodeWith(charmap.Macintosh, raw)
+	case 10007:
+		return decodeWith(charmap.MacintoshCyrillic, raw)
+	}
+	for _, prefix := range [...]string{"windows-", "cp"} {
+		if e := lookup(prefix + strconv.Itoa(n)); e != nil {
+			return decodeWith(e, raw)
+		}
+	}
+	return Decode(raw)
+}
+
+// Decode reads bytes of which nothing is declared.
+func Decode(raw []byte) string { return guessUTF8(raw, "", Detect) }
+
+// Meta finds the charset that an HTML document declares about itself.
+func Meta(raw []byte) string {
+	head := bytes.ToLower(raw[:min(len(raw), 4096)])
+	i := bytes.Index(head, []byte("charset="))
+	if i < 0 {
+		return ""
+	}
+	v := bytes.TrimLeft(head[i+8:], `"' `)
+	end := bytes.IndexAny(v, `"'> ;/`)
+	if end < 0 || end > 64 {
+		return ""
+	}
+	if name := string(v[:end]); !strings.HasPrefix(name, "utf-16") { // it could not have been read
+		return name
+	}
+	return ""
 }

@@ -1,13 +1,26 @@
-package mail
+// Package filetype tells what a file is by its edges: its type, whether a
+// password is needed to read it, and what of its name is safe to show. It reads
+// nothing but the windows it is given, and no name is ever taken for a path.
+package filetype
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/binary"
-	"io"
 	"strings"
-
-	"github.com/tqmailrules/tqmailrules/engine"
 )
+
+// Edge is how many bytes of the beginning and of the end of a file are looked at.
+const Edge = 64 << 10
+
+// File is what is known of a file before anything reads it.
+type File struct {
+	Extension   string // of its name, lower case, without the dot
+	ContentType string // as declared, lower case, without parameters; "" when it was not
+	Head, Tail  []byte // at most Edge bytes each; they overlap in a short file
+	// At returns up to n bytes from an offset; nil when only the edges are at hand.
+	At func(off int64, n int) []byte
+}
 
 // signature is a mark of a file type at a fixed place.
 type signature struct {
@@ -89,44 +102,44 @@ var signatures = []signature{
 	{0, "BM", "bmp"},
 }
 
-// fileType tells what a leaf is by its bytes, and where bytes say nothing (plain
+// Detect tells what a file is by its bytes, and where bytes say nothing (plain
 // text, scripts) by its name. It is "" when neither does.
-func fileType(p *engine.Part, c *content) string {
-	head := c.head
+func Detect(f *File) string {
+	head := f.Head
 	if i := bytes.Index(head[:min(len(head), 1024)], []byte("%PDF-")); i == 0 || i > 0 && !isMailHead(head) {
 		return "pdf" // readers accept junk before the mark, but a mail that holds a PDF is a mail
 	}
 	for _, s := range signatures {
 		if len(head) >= s.at+len(s.mark) && string(head[s.at:s.at+len(s.mark)]) == s.mark {
-			return refine(s.kind, p, c)
+			return refine(s.kind, f)
 		}
 	}
-	if bytes.HasSuffix(c.tail, []byte("koly")) || len(c.tail) >= 512 && bytes.HasPrefix(c.tail[len(c.tail)-512:], []byte("koly")) {
+	if bytes.HasSuffix(f.Tail, []byte("koly")) || len(f.Tail) >= 512 && bytes.HasPrefix(f.Tail[len(f.Tail)-512:], []byte("koly")) {
 		return "dmg"
 	}
-	if len(c.tail) >= 512 && bytes.HasPrefix(c.tail[len(c.tail)-512:], []byte("conectix")) {
+	if len(f.Tail) >= 512 && bytes.HasPrefix(f.Tail[len(f.Tail)-512:], []byte("conectix")) {
 		return "vhd"
 	}
-	return textType(p, head)
+	return textType(f)
 }
 
 // refine looks closer where one signature stands for many types.
-func refine(kind string, p *engine.Part, c *content) string {
+func refine(kind string, f *File) string {
 	switch kind {
 	case "zip":
-		return zipType(c)
+		return zipType(f)
 	case "ole":
-		return oleType(p, c)
+		return oleType(f)
 	case "exe":
-		if p.FileExtension == "dll" || p.FileExtension == "scr" || p.FileExtension == "cpl" {
-			return p.FileExtension
+		if f.Extension == "dll" || f.Extension == "scr" || f.Extension == "cpl" {
+			return f.Extension
 		}
-		if len(c.head) < 64 { // "MZ" and nothing more is text
-			return textType(p, c.head)
+		if len(f.Head) < 64 { // "MZ" and nothing more is text
+			return textType(f)
 		}
 	case "bmp", "arj", "lzma", "ico":
-		if len(c.head) < 16 {
-			return textType(p, c.head)
+		if len(f.Head) < 16 {
+			return textType(f)
 		}
 	}
 	return kind
@@ -161,15 +174,15 @@ var odfTypes = []struct{ mime, kind string }{
 	{"application/epub+zip", "epub"},
 }
 
-func zipType(c *content) string {
-	if first := c.head[:min(len(c.head), 128)]; bytes.Contains(first, []byte("mimetype")) {
+func zipType(f *File) string {
+	if first := f.Head[:min(len(f.Head), 128)]; bytes.Contains(first, []byte("mimetype")) {
 		for _, t := range odfTypes {
 			if bytes.Contains(first, []byte(t.mime)) {
 				return t.kind
 			}
 		}
 	}
-	names := zipNames(c)
+	names := zipNames(f)
 	for _, m := range zipMarks {
 		for _, n := range names {
 			if strings.HasPrefix(n, m.name) {
@@ -185,16 +198,16 @@ const maxZipNames = 4000
 
 // zipNames lists member names of the central directory and of local headers, as
 // far as they stand in the edges of the file.
-func zipNames(c *content) []string {
+func zipNames(f *File) []string {
 	var names []string
-	zipHeaders(c, func(flags uint16, name string) { names = append(names, name) })
+	zipHeaders(f, func(flags uint16, name string) { names = append(names, name) })
 	return names
 }
 
 // zipHeaders visits the headers of members (APPNOTE 4.3.7 and 4.3.12).
-func zipHeaders(c *content, visit func(flags uint16, name string)) {
+func zipHeaders(f *File, visit func(flags uint16, name string)) {
 	seen := 0
-	for _, area := range [...][]byte{c.tail, c.head} {
+	for _, area := range [...][]byte{f.Tail, f.Head} {
 		for seen < maxZipNames {
 			i := bytes.Index(area, []byte("PK"))
 			if i < 0 || i+46 > len(area) {
@@ -233,17 +246,17 @@ var oleStreams = []struct{ name, kind string }{
 }
 
 // oleType reads the directory of a compound file (MS-CFB).
-func oleType(p *engine.Part, c *content) string {
-	dir := oleDirectory(c)
+func oleType(f *File) string {
+	dir := oleDirectory(f)
 	for _, s := range oleStreams {
 		if bytes.Contains(dir, utf16le(s.name)) {
-			if s.kind == "ooxml" && isOffice(p.FileExtension) {
-				return p.FileExtension // what is inside cannot be seen
+			if s.kind == "ooxml" && isOffice(f.Extension) {
+				return f.Extension // what is inside cannot be seen
 			}
 			return s.kind
 		}
 	}
-	if p.FileExtension == "msi" {
+	if f.Extension == "msi" {
 		return "msi"
 	}
 	return "ole"
@@ -255,39 +268,23 @@ func isOffice(ext string) bool {
 
 // oleDirectory returns the first sectors of the directory, and the edges of the
 // file when the header lies.
-func oleDirectory(c *content) []byte {
-	if len(c.head) < 512 {
-		return c.head
+func oleDirectory(f *File) []byte {
+	if len(f.Head) < 512 {
+		return f.Head
 	}
-	shift := binary.LittleEndian.Uint16(c.head[30:])
-	sector := binary.LittleEndian.Uint32(c.head[48:])
+	shift := binary.LittleEndian.Uint16(f.Head[30:])
+	sector := binary.LittleEndian.Uint32(f.Head[48:])
 	if shift < 7 || shift > 16 || sector > 1<<24 {
-		return c.head
+		return f.Head
 	}
-	dir := c.window((int64(sector)+1)<<shift, 4096)
+	var dir []byte
+	if f.At != nil {
+		dir = f.At((int64(sector)+1)<<shift, 4096)
+	}
 	if !bytes.Contains(dir, utf16le("Root Entry")) {
-		return append(append([]byte{}, c.head...), c.tail...)
+		return append(append([]byte{}, f.Head...), f.Tail...)
 	}
 	return dir
-}
-
-// window returns n bytes from off.
-func (c *content) window(off int64, n int) []byte {
-	if c.mem != nil {
-		off = min(off, int64(len(c.mem)))
-		return c.mem[off:min(off+int64(n), int64(len(c.mem)))]
-	}
-	r, err := c.blob.Open()
-	if err != nil {
-		return nil
-	}
-	defer r.Close()
-	if _, err := io.CopyN(io.Discard, r, off); err != nil {
-		return nil
-	}
-	buf := make([]byte, n)
-	n, _ = io.ReadFull(r, buf)
-	return buf[:n]
 }
 
 func utf16le(s string) []byte {
@@ -309,13 +306,14 @@ var textExtensions = map[string]bool{
 }
 
 // textType tells kinds of text apart.
-func textType(p *engine.Part, head []byte) string {
+func textType(f *File) string {
+	head := f.Head
 	text := bytes.TrimLeft(bytes.TrimPrefix(head, bom), " \t\r\n")
 	if len(text) == 0 || bytes.IndexByte(text[:min(len(text), 1024)], 0) >= 0 {
 		return ""
 	}
 	lower := lowerASCII(text[:min(len(text), 2048)])
-	ext := p.FileExtension
+	ext := f.Extension
 	switch {
 	case bytes.HasPrefix(lower, []byte("begin:vcalendar")):
 		return "ics"
@@ -336,12 +334,12 @@ func textType(p *engine.Part, head []byte) string {
 		}
 		return "xml"
 	case bytes.HasPrefix(lower, []byte("#!")):
-		return coalesce(keyOf(ext), "sh")
+		return cmp.Or(keyOf(ext), "sh")
 	}
 	if k := keyOf(ext); k != "" {
 		return k
 	}
-	if strings.HasPrefix(p.ContentType, "text/") {
+	if strings.HasPrefix(f.ContentType, "text/") {
 		return "txt"
 	}
 	return ""
@@ -391,14 +389,14 @@ func isMailHead(head []byte) bool {
 		line := firstLine(head)
 		head = head[len(line):]
 		switch {
-		case lines == 0 && (hasAnyPrefix(line, "From ", ">From ") || isLength(bytes.TrimSpace(line)) && len(line) > 1):
+		case lines == 0 && (hasAnyPrefix(line, "From ", ">From ") || IsLength(bytes.TrimSpace(line)) && len(line) > 1):
 			continue
 		case line[0] == ' ' || line[0] == '\t':
 			if lines == 0 {
 				return false
 			}
 			continue
-		case !isFieldLine(line):
+		case !IsFieldLine(line):
 			return known >= 2
 		}
 		name, _, _ := bytes.Cut(line, []byte(":"))
@@ -418,8 +416,66 @@ func mailType(head []byte) string {
 	switch line := firstLine(head); {
 	case bytes.HasPrefix(line, []byte("From ")):
 		return "mbox"
-	case isLength(bytes.TrimSpace(line)):
+	case IsLength(bytes.TrimSpace(line)):
 		return "emlx"
 	}
 	return "eml"
 }
+
+var bom = []byte("\xef\xbb\xbf")
+
+func firstLine(b []byte) []byte {
+	if i := bytes.IndexByte(b, '\n'); i >= 0 {
+		return b[:i+1]
+	}
+	return b
+}
+
+func hasAnyPrefix(b []byte, prefixes ...string) bool {
+	for _, p := range prefixes {
+		if bytes.HasPrefix(b, []byte(p)) {
+			return true
+		}
+	}
+	return false
+}
+
+func IsLength(b []byte) bool {
+	for _, c := range b {
+		if c < '0' || c > '9' {
+			return false
+		}
+	}
+	return len(b) < 12
+}
+
+// IsFieldLine says whether a line begins with a field name and a colon; white
+// space before the colon is forgiven (RFC 5322 section 4.5).
+func IsFieldLine(line []byte) bool {
+	i := bytes.IndexByte(line, ':')
+	if i <= 0 {
+		return false
+	}
+	name := bytes.TrimRight(line[:i], " \t")
+	for _, c := range name {
+		if c <= ' ' || c >= 127 {
+			return false
+		}
+	}
+	return len(name) > 0
+}
+
+// IsText tells whether a type is text of some kind.
+func IsText(kind string) bool { return textExtensions[kind] }
+
+// IsPage names the kinds of text that a browser shows.
+func IsPage(kind string) bool {
+	switch kind {
+	case "html", "htm", "shtml", "xhtml", "hta", "svg":
+		return true
+	}
+	return false
+}
+
+// IsMail names the kinds that are one mail.
+func IsMail(kind string) bool { return kind == "eml" || kind == "emlx" }

@@ -1,4 +1,4 @@
-package mail
+package filetype
 
 import (
 	"strings"
@@ -9,11 +9,11 @@ import (
 // maxName is the length in bytes of a displayed file name.
 const maxName = 255
 
-// safeName makes a file name safe to show and to compare: the last path element,
+// SafeName makes a file name safe to show and to compare: the last path element,
 // no control, format or bidi characters, no trailing dots or spaces, at most
 // maxName bytes with the extension kept. It is for people; nothing is ever
 // stored under it.
-func safeName(raw string) string {
+func SafeName(raw string) string {
 	s := raw
 	if i := strings.LastIndexAny(strings.TrimRight(s, `/\`), `/\`); i >= 0 {
 		s = s[i+1:]
@@ -46,4 +46,14 @@ func shorten(s string) string {
 		cut--
 	}
 	return s[:cut] + ext
+}
+
+// Extension is that of a safe name: lower case, without the dot, "" when there
+// is none.
+func Extension(name string) string {
+	i := strings.LastIndexByte(name, '.')
+	if i < 0 || len(name)-i > 32 {
+		return ""
+	}
+	return strings.ToLower(name[i+1:])
 }

@@ -1,43 +1,43 @@
-package mail
+package filetype
 
 import (
 	"bytes"
 	"encoding/binary"
 )
 
-// probeEncrypted tells, from the structure at the edges of a file, whether a
+// Encrypted tells, from the structure at the edges of a file, whether a
 // password is needed to read it. It opens nothing; a format that hides the fact
 // elsewhere is seen by the unpacker only.
-func probeEncrypted(kind string, c *content) bool {
+func Encrypted(kind string, f *File) bool {
 	switch kind {
 	case "zip", "jar", "apk", "odt", "ods", "odp":
-		return zipEncrypted(c)
+		return zipEncrypted(f)
 	case "pdf":
-		return pdfEncrypted(c)
+		return pdfEncrypted(f)
 	case "7z":
-		return sevenZipEncrypted(c)
+		return sevenZipEncrypted(f)
 	case "rar":
-		return rarEncrypted(c.head)
+		return rarEncrypted(f.Head)
 	case "pgp":
 		return true
 	}
-	if bytes.HasPrefix(c.head, []byte("\xd0\xcf\x11\xe0")) {
-		return oleEncrypted(c)
+	if bytes.HasPrefix(f.Head, []byte("\xd0\xcf\x11\xe0")) {
+		return oleEncrypted(f)
 	}
 	return false
 }
 
 // zipEncrypted looks at bit 0 of the general purpose flag (APPNOTE 4.4.4).
-func zipEncrypted(c *content) bool {
+func zipEncrypted(f *File) bool {
 	found := false
-	zipHeaders(c, func(flags uint16, name string) { found = found || flags&1 != 0 && name != "" })
+	zipHeaders(f, func(flags uint16, name string) { found = found || flags&1 != 0 && name != "" })
 	return found
 }
 
 // pdfEncrypted looks for the Encrypt entry of a trailer, or of a cross-reference
 // stream, at either end (ISO 32000-1 section 7.5.5).
-func pdfEncrypted(c *content) bool {
-	for _, area := range [...][]byte{c.tail, c.head} {
+func pdfEncrypted(f *File) bool {
+	for _, area := range [...][]byte{f.Tail, f.Head} {
 		for {
 			i := bytes.Index(area, []byte("/Encrypt"))
 			if i < 0 {
@@ -55,15 +55,15 @@ func pdfEncrypted(c *content) bool {
 // oleEncrypted knows the stream of encrypted OOXML, the flag of a Word document,
 // the FilePass record of a workbook and the stream of an encrypted presentation
 // (MS-OFFCRYPTO 2.3, MS-DOC 2.5.2, MS-XLS 2.4.117).
-func oleEncrypted(c *content) bool {
-	dir := oleDirectory(c)
+func oleEncrypted(f *File) bool {
+	dir := oleDirectory(f)
 	if bytes.Contains(dir, utf16le("EncryptedPackage")) || bytes.Contains(dir, utf16le("EncryptedSummary")) {
 		return true
 	}
-	if len(c.head) < 1024 {
+	if len(f.Head) < 1024 {
 		return false
 	}
-	first := c.head[512:] // most writers put the main stream into the first sector
+	first := f.Head[512:] // most writers put the main stream into the first sector
 	switch binary.LittleEndian.Uint16(first) {
 	case 0xa5ec:
 		return binary.LittleEndian.Uint16(first[10:])&0x0100 != 0
@@ -89,8 +89,8 @@ func xlsFilePass(b []byte) bool {
 }
 
 // sevenZipEncrypted looks for the identifier of the AES coder in the end header.
-func sevenZipEncrypted(c *content) bool {
-	return bytes.Contains(c.tail, []byte{0x06, 0xf1, 0x07, 0x01})
+func sevenZipEncrypted(f *File) bool {
+	return bytes.Contains(f.Tail, []byte{0x06, 0xf1, 0x07, 0x01})
 }
 
 // rarEncrypted walks over the blocks of both generations of the format.
