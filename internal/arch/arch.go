@@ -40,6 +40,8 @@ var Table = map[string]Package{
 	"engine/wasm":                       {Project: []string{"engine/wasm/meter"}, Modules: []string{"github.com/tetratelabs/wazero"}},
 	"engine/wasm/internal/schema":       {NoLeaf: true},
 	"engine/wasm/meter":                 {NoLeaf: true, Tested: []string{"github.com/tetratelabs/wazero"}},
+	"engine/unpack":                     {Project: []string{"engine/unpack/task"}},
+	"engine/unpack/task":                {},
 	"engine/source/files":               {},
 	"engine/sink/sqlite":                {},
 	"engine/sink/jsonl":                 {},

@@ -1,0 +1,42 @@
+package unpack
+
+import (
+	"github.com/tqmailrules/tqmailrules/engine/unpack/task"
+)
+
+// reader is a row of the table: what reads a type of file.
+type reader struct {
+	read      task.Reader
+	container bool // has members: its depth counts
+	textOnly  bool // for members only: the parser of mails reads such attachments itself
+}
+
+// readers is the table of types (as package filetype names them) and what reads
+// them. A type without a row is shipped as it is.
+var readers = table(
+	row(reader{read: text, textOnly: true}, "txt", "csv", "tsv", "log", "md", "json", "xml", "js", "jse", "vbs", "vbe", "wsf", "wsh", "ps1", "psm1",
+		"bat", "cmd", "sh", "py", "pl", "rb", "php", "reg", "inf", "scf", "sct", "iqy", "slk", "css", "yaml", "yml", "asc", "rdp", "desktop"),
+)
+
+type rows map[string]reader
+
+func row(r reader, kinds ...string) rows {
+	m := rows{}
+	for _, k := range kinds {
+		m[k] = r
+	}
+	return m
+}
+
+func table(all ...rows) rows {
+	m := rows{}
+	for _, rs := range all {
+		for k, r := range rs {
+			if _, twice := m[k]; twice {
+				panic("two readers of " + k)
+			}
+			m[k] = r
+		}
+	}
+	return m
+}
