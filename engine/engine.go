@@ -15,10 +15,13 @@ type Config struct {
 	Parser     Parser
 	Rules      Rules
 	Extractors []Extractor // in the order in which they run
+	Unpacker   Unpacker    // nil: attachments stay as they are
 	Store      Store
 	Sinks      []Sink
 	Clock      Clock // the system's
 	Limits     Limits
+	// Secrets are the passwords that rules refer to, by name.
+	Secrets map[string]string
 	// DomainOf takes the host of an indicator apart for rules; nil leaves
 	// Indicator.Domain empty. It is pure.
 	DomainOf func(kind, value string) Domain

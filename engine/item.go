@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -23,29 +24,38 @@ func (e *Engine) Process(ctx context.Context, d Delivery) (*Outcome, error) {
 		return nil, err
 	}
 	msg.Defects = append(slices.Clone(d.Defects), msg.Defects...)
-	run := &processing{engine: e, ctx: ctx, delivery: d, defaults: e.cfg.Rules.Defaults()}
+	run := &processing{engine: e, ctx: ctx, delivery: d, defaults: e.cfg.Rules.Defaults(), state: State{}, budget: e.cfg.Limits.Budget()}
 	out := &Outcome{Origin: d.Origin, Message: msg, Raw: d.Raw}
 	root := run.item(msg, "")
 	if err := cmp.Or(ctx.Err(), run.incomplete); err != nil {
 		return nil, fmt.Errorf("%s: %w", d.Origin.Name, err)
 	}
 	out.Items = run.items
+	out.Offers = run.offers
 	out.Receipt = Receipt{Origin: d.Origin, Route: root.Decision.Route}
 	out.Defects = run.defects()
-	e.settle(out, root, d)
+	e.settle(out, root, d, run.park(root))
 	return out, nil
 }
 
 // settle says what becomes of the mail: parked, skipped, or shipped.
-func (e *Engine) settle(out *Outcome, root *Item, d Delivery) {
+func (e *Engine) settle(out *Outcome, root *Item, d Delivery, wait *Park) {
 	if root.Decision.Hold > 0 && !d.Expired {
 		until := root.Message.Meta.Received.Add(root.Decision.Hold)
+		if wait != nil && wait.Deadline.After(until) {
+			until = wait.Deadline
+		}
 		out.Park = &Park{Received: root.Message.Meta.Received, Deadline: until}
 		out.Disposition, out.Reason = Parked, "held until "+until.UTC().Format("2006-01-02 15:04:05")
 		return
 	}
 	if reason := unusable(root.Message); reason != "" {
 		out.Disposition, out.Reason = Quarantined, reason
+		return
+	}
+	if wait != nil {
+		out.Park = wait
+		out.Disposition, out.Reason = Parked, "waits for the password of "+wait.keys()+" until "+wait.Deadline.UTC().Format("2006-01-02 15:04:05")
 		return
 	}
 	out.Batches = buildBatches(out, e.sinkNames())
@@ -81,16 +91,24 @@ type processing struct {
 	defaults Defaults
 	items    []*Item
 
-	incomplete error // an extractor could not do its work: nothing of this is final
+	state  State   // what other mails offer
+	offers []Offer // what this one does
+	budget *Budget // of its attachments
+	mails  int     // parsed out of attachments
+
+	incomplete error // an adapter could not do its work: nothing of this is final
 }
 
 // item runs the rules on one message and, where it carries others, on those.
 func (p *processing) item(msg *Message, path string) *Item {
 	it := &Item{Path: path, Message: msg, defaults: p.defaults}
 	p.items = append(p.items, it)
-	p.prepare(msg)
+	p.prepare(it)
 	view := &View{Message: msg}
 	p.evaluate(it, view, PhaseMessage)
+	p.offer(it)
+	p.open(it)
+	p.redact(it)
 	applyTrims(it)
 	p.evaluate(it, view, PhaseContent)
 	p.treat(it)
@@ -106,14 +124,37 @@ func (p *processing) item(msg *Message, path string) *Item {
 	return it
 }
 
-func (p *processing) prepare(msg *Message) {
+// prepare sets the facts that a message has from its mailbox and from other mails.
+func (p *processing) prepare(it *Item) {
+	msg := it.Message
 	msg.Mailbox.Type = p.defaults.MailboxType
-	if msg.Pair.State == "" {
-		msg.Pair.State = "none"
+	it.attached = len(msg.Nested)
+	pairs := p.engine.cfg.Rules.Pairings(msg)
+	state, err := p.snapshot(p.ctx, pairs)
+	if err != nil {
+		p.incomplete = errors.Join(p.incomplete, err)
 	}
-	if p.delivery.Expired {
-		msg.Pair.State = "expired"
+	for k, offered := range state {
+		p.state[k] = offered
 	}
+	msg.Pair = p.pairFacts(msg, pairs)
+}
+
+// offer takes the passwords that an item has for others.
+func (p *processing) offer(it *Item) {
+	made := offers(it)
+	p.offers = append(p.offers, made...)
+	for _, o := range made {
+		it.secrets = append(it.secrets, o.Secrets...)
+	}
+}
+
+// redact hides the passwords of the item in all that is seen of it from here on.
+func (p *processing) redact(it *Item) {
+	r := newRedactor(it.secrets)
+	r.message(it.Message)
+	r.plan(&it.Plan)
+	it.Decision = it.Plan.Decide(p.defaults)
 }
 
 // evaluate asks the rules of one phase and folds what is known so far.
@@ -186,7 +227,8 @@ func (p *processing) carries(it *Item) bool {
 	if it.Path != "" && it.Decision.Treatment == "" && !msg.Forward.IsForward {
 		return false
 	}
-	return (p.unwraps(it, "nested") && len(msg.Nested) > 0) ||
+	return (p.unwraps(it, "nested") && it.attached > 0) ||
+		(p.unwraps(it, "archive") && len(msg.Nested) > it.attached) ||
 		(p.unwraps(it, "forward") && hasInline(msg))
 }
 
@@ -218,12 +260,19 @@ func (p *processing) descend(it *Item) {
 		return
 	}
 	if p.unwraps(it, "nested") {
-		for i, n := range it.Message.Nested {
-			p.child(it, n, "n"+strconv.Itoa(i+1), "attached")
-		}
+		p.nested(it, 0, it.attached, "attached")
+	}
+	if p.unwraps(it, "archive") {
+		p.nested(it, it.attached, len(it.Message.Nested), "container")
 	}
 	if p.unwraps(it, "forward") && hasInline(it.Message) {
 		p.forwarded(it)
+	}
+}
+
+func (p *processing) nested(it *Item, from, to int, via string) {
+	for i := from; i < to; i++ {
+		p.child(it, it.Message.Nested[i], "n"+strconv.Itoa(i+1), via)
 	}
 }
 

@@ -49,6 +49,8 @@ type Item struct {
 	Views [3]View // what rules saw in each phase, for those who explain
 
 	defaults         Defaults
+	attached         int      // how many of Message.Nested are attached as such; the others come out of containers
+	secrets          []Secret // that stand in it and must not show
 	cutText, cutHTML []Span // trimmed ranges of Body.Plain.Raw and of Body.HTML.InnerText
 }
 

@@ -54,15 +54,16 @@ type Candidate struct {
 type CandidateOrigin uint8
 
 const (
-	FromRule    CandidateOrigin = iota // an unlock action names it
-	FromPrefix                         // stood in the same mail where a password is announced
-	FromPartner                        // another mail offered it
-	FromToken                          // a plausible token of the same mail
-	FromDefault                        // default_password of a pair action, or a well-known one
+	FromRule      CandidateOrigin = iota // an unlock action names it
+	FromPrefix                           // stood in the same mail where a password is announced
+	FromPartner                          // another mail offered it
+	FromDefault                          // default_password of a pair action
+	FromToken                            // a plausible token of the same mail
+	FromWellKnown                        // what many archives are locked with
 )
 
 func (o CandidateOrigin) String() string {
-	return [...]string{"rule", "same mail", "partner", "token", "default"}[o]
+	return [...]string{"rule", "same mail", "partner", "default", "token", "well-known password"}[o]
 }
 
 // String says where a candidate stood, never what it is.

@@ -87,8 +87,7 @@ type (
 	// Pair parks or offers (design section 8).
 	Pair struct {
 		Key     Key            // zero when the subject did not match
-		Prefix  *regexp.Regexp // what stands before a password
-		Strict  bool           // Prefix was not written for this mailbox: after it, a bare word is no password
+		Prefix  *regexp.Regexp // what stands before a password; nil: DefaultPrefix
 		Window  time.Duration
 		Default []Password
 		Take    *regexp.Regexp // what a password looks like; nil: quoted, bracketed or bare token

@@ -211,7 +211,7 @@ func TestDefaultPasswordPrefix(t *testing.T) {
 		"Senha de acesso ao PDF: 123": "123", "Contraseña: abc": "abc", "CONTRASEÑA abc": "abc", "La clave es abc": "abc", "mot de passe : abc": "abc",
 		"Kennwort: abc": "abc", "Das Passwort ist abc": "abc", "codice: abc": "abc", "пароль: abc": "abc", "密码：abc": "abc", "パスワード: abc": "abc", "비밀번호: abc": "abc",
 	} {
-		loc := p.Prefix.FindStringIndex(text)
+		loc := engine.DefaultPrefix.FindStringIndex(text)
 		if loc == nil {
 			t.Errorf("nothing in %q", text)
 			continue
@@ -221,11 +221,11 @@ func TestDefaultPasswordPrefix(t *testing.T) {
 		}
 	}
 	for _, text := range []string{"spinning wheels", "compass north", "clavecin", "the opwd"} {
-		if loc := p.Prefix.FindString(text); loc != "" {
+		if loc := engine.DefaultPrefix.FindString(text); loc != "" {
 			t.Errorf("%q in %q", loc, text)
 		}
 	}
-	if p.Window != 72*time.Hour || !p.Strict || p.Default != nil || p.Take != nil {
+	if p.Window != 72*time.Hour || p.Prefix != nil || p.Default != nil || p.Take != nil {
 		t.Errorf("defaults %+v", p)
 	}
 }

@@ -18,28 +18,18 @@ type pairAction struct {
 
 var pairScopes = []string{"domain", "thread", "mailbox"}
 
-// Defaults of pair.
+// defaultWindow is how far apart a locked mail and its password may be.
 const defaultWindow = 72 * time.Hour
-
-// defaultPrefix is what stands before a password in mails of many languages: a
-// word for it, then some of the small words and names of files that stand
-// between, then a sign.
-var defaultPrefix = regexp.MustCompile(`(?i)(?:pass\s?word|pass\s?code|pass\s?phrase|pass?\s?wort|kenn\s?wort|\b(?:pwd|pass|pw|pin|mdp|clave|codice)\b` +
-	`|senha|contrase(?:n|\x{f1}|n\x{303})a|mot\s+de\s+passe|parola\s+d'ordine|wachtwoord|has(?:l|\x{142})o|l(?:o|\x{f6})senord` +
-	`|salasana|jelsz(?:o|\x{f3})|heslo|(?:s|\x{15f})ifre|пароль|密码|密碼|パスワード|비밀번호)` +
-	`(?:\s+(?:is|ist|est|es|e|\x{e9}|of|do|de|da|del|for|para|pour|f(?:u|\x{fc})r|the|la|le|el|il|o|a|ao|to|open` +
-	`|acess?o|acceso|acc(?:e|\x{e8})s|arquivo|archivo|fichier|file|pdf|zip|anexo|attachment|document[oe]?|die|der|das|datei|для|архива)\b){0,6}` +
-	`\s*[:=：-]?\s*`)
 
 func readPair(l *loader, r *Rule, n *yamlfile.Node) resolver {
 	f, ok := l.Fields(n, "pair", actionKeys["pair"])
 	if !ok {
 		return nil
 	}
-	p := &pairAction{plan: engine.Pair{Prefix: defaultPrefix, Strict: true, Window: defaultWindow}, scope: "domain"}
+	p := &pairAction{plan: engine.Pair{Window: defaultWindow}, scope: "domain"}
 	p.subject, _ = l.stringOrPattern(f.Get("subject"), "subject")
 	if re, ok := l.stringOrPattern(f.Get("password_prefix"), "password_prefix"); ok {
-		p.plan.Prefix, p.plan.Strict = re, false
+		p.plan.Prefix = re
 	}
 	if d, ok := l.Duration(f.Get("window"), "window"); ok {
 		p.plan.Window = d

@@ -1,10 +1,16 @@
 package enginetest
 
 import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/tqmailrules/tqmailrules/engine"
 )
@@ -30,6 +36,17 @@ func TestStore(t *testing.T, open func(t *testing.T) (s engine.Store, reopen fun
 		{"a partner outside the window does not join", windowCounts},
 		{"offers per key are bounded", offersAreBounded},
 		{"the outcome of a parked mail takes its place", outcomeTakesPlace},
+		{"release takes an attempt at a parked mail back", releaseOfParked},
+		{"a group may hold two outcomes of a mail", twoOutcomesInAGroup},
+		{"a batch comes back as it was committed", batchComesBack},
+		{"contents outlive what referred to them", contentsOutlive},
+		{"contents that mails share stay for the others", contentsAreShared},
+		{"identities come back byte by byte", identitiesAreExact},
+		{"a mail may be quarantined", mayBeQuarantined},
+		{"parked mails come earliest deadline first", earliestFirst},
+		{"sinks do not see each other's batches", sinksAreApart},
+		{"methods may be called at the same time", methodsAreConcurrent},
+		{"an ended context is obeyed", endedContextIsObeyed},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -296,4 +313,267 @@ func outcomeTakesPlace(t *testing.T, h *storeHarness) {
 	h.restart()
 	h.equal("ready", 0, len(h.ready(engine.EndOfTime)))
 	h.equal("pending", []string{"b1"}, h.pending("a"))
+}
+
+func releaseOfParked(t *testing.T, h *storeHarness) {
+	h.begin("1", "r1")
+	h.commit(parkedOutcome("1", engine.Key{}, time.Hour))
+	for i := range 5 {
+		run := fmt.Sprint("later ", i)
+		h.equal("attempt", 1, h.begin("1", run).Number)
+		h.must(h.s.Release(h.Context(), []engine.Origin{originOf("1")}, run))
+		h.restart()
+	}
+	h.equal("still there", 1, len(h.ready(Epoch.Add(time.Hour))))
+}
+
+func twoOutcomesInAGroup(t *testing.T, h *storeHarness) {
+	h.must(h.s.Commit(h.Context(), []*engine.Outcome{
+		outcomeOf("1", "b1"), outcomeOf("1", "b2"), parkedOutcome("2", engine.Key{}, time.Hour), outcomeOf("2", "b3"), outcomeOf("2", "b4"),
+	}))
+	h.restart()
+	h.equal("pending", []string{"b1", "b3"}, h.pending("a"))
+	h.equal("ready", 0, len(h.ready(engine.EndOfTime)))
+}
+
+// sameBatches compares batches with the bytes of their contents.
+var sameBatches = cmp.Options{cmpopts.EquateEmpty(), cmp.Transformer("bytes", func(b engine.Blob) string {
+	if b == nil {
+		return "none"
+	}
+	data, err := engine.ReadAll(b, 64<<20)
+	if err != nil {
+		return err.Error()
+	}
+	return fmt.Sprint(b.Size(), " ", string(data))
+})}
+
+// large is content that no store keeps in memory or in a row.
+var large = engine.Bytes(bytes.Repeat([]byte("large "), 200_000))
+
+// fullBatch has something in every field.
+func fullBatch(key string, file engine.Blob) engine.Batch {
+	at := time.Date(2026, 3, 1, 9, 0, 0, 123456789, time.FixedZone("", 2*3600))
+	origin := engine.Origin{Source: "s", Account: "a", Folder: "f/g", ID: "17-4711", Name: "mail <1>\u2028", Received: at, Digest: "abc"}
+	attributes := []engine.AttributeRecord{{Name: "a & b", Value: "\x00\u202e<v>"}, {Name: "", Value: ""}}
+	return engine.Batch{
+		Key: key, Sink: "a", Origin: origin,
+		Events: []engine.EventRecord{{
+			Key: "e", Item: "n1/f1", Type: "Spearphish", Title: "t", HappenedAt: at, Description: "d", Source: "s", TLP: "AMBER", Score: -7,
+			Tags: []string{"x", "y"}, Attributes: attributes, SeenIn: "s/a/f%2Fg/17-4711", Raw: engine.Bytes("raw of the event"),
+			Message: engine.MessageRecord{
+				ID: "i", MessageID: "m", SHA256: "aa", Size: 9, From: "f", To: []string{"t"}, Cc: []string{"c"}, Subject: "s", Date: at,
+				Received: at, Treatment: "intelligence", Carrier: "c",
+			},
+		}, {Key: "bare", SeenIn: "s"}},
+		Files: []engine.FileRecord{{
+			Key: "aa", Name: "n", RawName: "r", Type: "t", ContentType: "c", FileType: "pdf", Size: 1 << 40, MD5: "m", SHA1: "s", Locked: true,
+			Encrypted: true, Source: "s", TLP: "RED", Tags: []string{"z"}, Attributes: attributes, Content: file,
+		}, {Key: "bare"}, {Key: "empty", Content: engine.Empty}},
+		Indicators: []engine.IndicatorRecord{{
+			Key: "FQDN\x1fevil.example", Type: "FQDN", Value: "evil.example", Status: "Review", Source: "s", TLP: "GREEN", Tags: []string{"t"},
+			Attributes: attributes, Contexts: []string{"body"}, Flags: []string{"refanged"}, Original: "evil[.]example",
+		}},
+		Objects:   []engine.ObjectRecord{{Key: "adversary\x1fx", Type: "adversary", Name: "x"}},
+		Relations: []engine.Relation{{From: engine.Ref{Kind: "event", Key: "e"}, To: engine.Ref{Kind: "file", Key: "aa"}}},
+		Matches:   []engine.MatchRecord{{Item: "n1", Rule: "r", Phase: "message", Result: "match", Shadow: true, Error: "e"}},
+		Defects:   []engine.Defect{{Code: "c", Part: "1.2", Detail: "d", Cap: true}},
+	}
+}
+
+func batchComesBack(t *testing.T, h *storeHarness) {
+	want := []engine.Batch{fullBatch("small", engine.Bytes("a file")), fullBatch("large", large)}
+	want[1].Events[0].HappenedAt = time.Time{}
+	o := outcomeOf("1")
+	o.Batches = want
+	h.commit(o)
+	h.restart()
+	got, err := h.s.Pending(h.Context(), "a", 10)
+	h.must(err)
+	if diff := cmp.Diff(want, got, sameBatches); diff != "" {
+		t.Errorf("batches (-committed +pending):\n%s", diff)
+	}
+}
+
+func contentsOutlive(t *testing.T, h *storeHarness) {
+	parked := parkedOutcome("2", engine.Key{}, time.Hour)
+	parked.Raw = large
+	o := outcomeOf("1")
+	o.Batches = []engine.Batch{fullBatch("small", engine.Bytes("a file")), fullBatch("large", large)}
+	h.must(h.s.Commit(h.Context(), []*engine.Outcome{o, parked}))
+	h.restart()
+	got, err := h.s.Pending(h.Context(), "a", 10)
+	h.must(err)
+	ready := h.ready(Epoch.Add(time.Hour))
+	reader, err := got[1].Files[0].Content.Open()
+	h.must(err)
+	defer reader.Close()
+	for range 2 { // a later call must not take away what an earlier one left
+		h.must(h.s.Done(h.Context(), "a", []string{"small", "large"}))
+		h.commit(outcomeOf("2"))
+	}
+	if diff := cmp.Diff(o.Batches, got, sameBatches); diff != "" {
+		t.Errorf("after they were done (-committed +held):\n%s", diff)
+	}
+	if diff := cmp.Diff(engine.Blob(large), ready[0].Raw, sameBatches); diff != "" {
+		t.Errorf("raw mail after its outcome:\n%s", diff)
+	}
+	var read bytes.Buffer
+	if _, err := read.ReadFrom(reader); err != nil || !bytes.Equal(read.Bytes(), large) {
+		t.Errorf("a reader that was open read %d bytes, %v", read.Len(), err)
+	}
+}
+
+func contentsAreShared(t *testing.T, h *storeHarness) {
+	for _, content := range []engine.Blob{engine.Bytes("a file"), large} {
+		size := fmt.Sprint(content.Size())
+		o := outcomeOf(size)
+		o.Batches = []engine.Batch{fullBatch("first "+size, content), fullBatch("second "+size, content)}
+		h.commit(o)
+		h.must(h.s.Done(h.Context(), "a", []string{"first " + size}))
+		h.restart()
+		got, err := h.s.Pending(h.Context(), "a", 10)
+		h.must(err)
+		if diff := cmp.Diff(o.Batches[1:], got, sameBatches); diff != "" {
+			t.Errorf("the second batch:\n%s", diff)
+		}
+		h.must(h.s.Done(h.Context(), "a", []string{"second " + size}))
+	}
+}
+
+func identitiesAreExact(t *testing.T, h *storeHarness) {
+	o := parkedOutcome("", pairKey, time.Hour)
+	o.Origin = engine.Origin{
+		Source: "s\x00", Account: "a\xff", Folder: "", ID: "\xfe\x00x/y", Name: "n\xff\x00", Received: Epoch.Add(1), Digest: "d",
+	}
+	twin := outcomeOf("")
+	twin.Origin = o.Origin
+	twin.Origin.ID = "\xfd\x00x/y" // reads the same where bytes are replaced
+	twin.Batches = []engine.Batch{{Key: "b\xff", Sink: "a", Origin: twin.Origin}}
+	tried := offering("x\xff", pairKey, Epoch, "wrong")
+	o.Park.Seen = []string{tried.Origin.Key()}
+	h.must(h.s.Commit(h.Context(), []*engine.Outcome{o, tried, twin}))
+	h.restart()
+	h.equal("ready for what it tried", 0, len(h.ready(Epoch)))
+	got := h.ready(Epoch.Add(time.Hour))
+	h.equal("parked", 1, len(got))
+	h.equal("origin", o.Origin, got[0].Origin)
+	batches, err := h.s.Pending(h.Context(), "a", 10)
+	h.must(err)
+	if diff := cmp.Diff(twin.Batches, batches, sameBatches); diff != "" {
+		t.Errorf("batch:\n%s", diff)
+	}
+	h.must(h.s.Done(h.Context(), "a", []string{"b\xff"}))
+	h.equal("pending", []string{}, h.pending("a"))
+}
+
+func mayBeQuarantined(t *testing.T, h *storeHarness) {
+	o := outcomeOf("1")
+	o.Disposition, o.Reason, o.Stack = engine.Quarantined, "panic: x", "goroutine 1"
+	h.begin("1", "r1")
+	for range 2 {
+		h.commit(o)
+		h.restart()
+	}
+	without := outcomeOf("2")
+	without.Disposition, without.Raw = engine.Quarantined, nil
+	h.commit(without)
+	h.equal("committed", true, h.begin("1", "r2").Committed)
+	h.equal("ready", 0, len(h.ready(engine.EndOfTime)))
+}
+
+func earliestFirst(t *testing.T, h *storeHarness) {
+	for i, hours := range []int{3, 1, 2, 400_000_000} { // the last is in the year 47659
+		o := parkedOutcome(fmt.Sprint(i), engine.Key{}, 0)
+		o.Park.Deadline = Epoch.Add(time.Duration(min(hours, 1_000_000)) * time.Hour)
+		if hours > 1_000_000 {
+			o.Park.Deadline = Epoch.AddDate(hours/8766, 0, 0)
+		}
+		h.commit(o)
+	}
+	h.restart()
+	var ids []string
+	for _, d := range h.ready(Epoch.Add(10 * time.Hour)) {
+		ids = append(ids, d.Origin.ID)
+	}
+	h.equal("order", []string{"1", "2", "0"}, ids)
+	first, err := h.s.Ready(h.Context(), Epoch.Add(10*time.Hour), 1)
+	h.must(err)
+	h.equal("at most", "1", first[0].Origin.ID)
+}
+
+func sinksAreApart(t *testing.T, h *storeHarness) {
+	o := outcomeOf("1", "same")
+	o.Batches = append(o.Batches, engine.Batch{Key: "same", Sink: "b", Origin: o.Origin})
+	h.commit(o)
+	h.must(h.s.Done(h.Context(), "a", []string{"same", "unknown"}))
+	h.must(h.s.Fail(h.Context(), "a", "same", "unknown"))
+	h.restart()
+	h.equal("a", []string{}, h.pending("a"))
+	h.equal("b", []string{"same"}, h.pending("b"))
+}
+
+// methodsAreConcurrent lets a committer and a shipper work at the same time, as
+// the loop does, beside readers.
+func methodsAreConcurrent(t *testing.T, h *storeHarness) {
+	const mails = 60
+	var work sync.WaitGroup
+	work.Go(func() {
+		for i := range mails {
+			o := outcomeOf(fmt.Sprint(i))
+			o.Batches = []engine.Batch{{Key: fmt.Sprint("b", i), Sink: "a", Origin: o.Origin, Files: []engine.FileRecord{{Key: "k", Content: engine.Bytes(fmt.Sprint("file ", i%7))}}}}
+			if i%20 == 0 {
+				o.Batches[0].Files[0].Content = large
+			}
+			if err := h.s.Commit(h.Context(), []*engine.Outcome{o}); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+	work.Go(func() {
+		for i := range mails {
+			if _, err := h.s.Begin(h.Context(), originOf(fmt.Sprint(mails-i)), "r"); err != nil {
+				t.Error(err)
+			}
+			_, err := h.s.Snapshot(h.Context(), []engine.Key{pairKey})
+			if _, err2 := h.s.Ready(h.Context(), Epoch, 3); err != nil || err2 != nil {
+				t.Error(err, err2)
+			}
+		}
+	})
+	work.Go(func() {
+		for done := 0; done < mails && !t.Failed(); {
+			batches, err := h.s.Pending(h.Context(), "a", 5)
+			var keys []string
+			for _, b := range batches {
+				if _, err := engine.Digest(b.Files[0].Content); err != nil {
+					t.Error(err)
+				}
+				keys = append(keys, b.Key)
+			}
+			if err = errors.Join(err, h.s.Done(h.Context(), "a", keys)); err != nil {
+				t.Error(err)
+			}
+			done += len(keys)
+		}
+	})
+	work.Wait()
+	h.restart()
+	h.equal("pending", []string{}, h.pending("a"))
+	h.equal("committed", true, h.begin("0", "r2").Committed)
+}
+
+// endedContextIsObeyed: a durable store says so, one in memory need not look.
+func endedContextIsObeyed(t *testing.T, h *storeHarness) {
+	ctx, cancel := context.WithCancel(h.Context())
+	cancel()
+	err := h.s.Commit(ctx, []*engine.Outcome{outcomeOf("1", "b1")})
+	if err == nil {
+		h.equal("a commit that returned nil counts", []string{"b1"}, h.pending("a"))
+		return
+	}
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("error %v", err)
+	}
+	h.equal("pending", []string{}, h.pending("a"))
 }

@@ -1,0 +1,79 @@
+package engine
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+)
+
+// open unlocks, unpacks and reads the attachments of an item, and makes messages
+// of the mails inside them. A mail that is skipped is not opened.
+func (p *processing) open(it *Item) {
+	u := p.engine.cfg.Unpacker
+	if u == nil || it.Decision.Treatment == Skip {
+		return
+	}
+	var keys []Candidate
+	for _, a := range it.Message.Attachments {
+		if a.Opened || !u.Wants(a) {
+			continue // an inline original has the attachments of its carrier
+		}
+		if keys == nil {
+			keys = p.candidates(it)
+		}
+		defects, err := u.Unpack(p.ctx, a, keys, p.budget)
+		it.Defects = append(it.Defects, defects...)
+		if err != nil {
+			p.incomplete = errors.Join(p.incomplete, fmt.Errorf("attachment %s: %w", a.Path, err))
+			return
+		}
+		keys = p.opened(it, a, keys)
+		p.contained(it, a)
+	}
+}
+
+// opened remembers the password that opened something: it is tried first on the
+// next attachment, and does not show where it stands in this mail.
+func (p *processing) opened(it *Item, a *Part, keys []Candidate) []Candidate {
+	for _, part := range append([]*Part{a}, descendants(a)...) {
+		if part.OpenedBy == "" {
+			continue
+		}
+		i := slices.IndexFunc(keys, func(c Candidate) bool { return c.String() == part.OpenedBy })
+		if i < 0 {
+			continue
+		}
+		c := keys[i]
+		keys = slices.Insert(slices.Delete(slices.Clone(keys), i, i+1), 0, c)
+		if c.Part != "" && c.Mail == "" {
+			it.secrets = append(it.secrets, Secret{c.Password, c.Part, c.Span})
+		}
+	}
+	return keys
+}
+
+func descendants(a *Part) (all []*Part) {
+	for _, c := range a.Children {
+		all = append(append(all, c), descendants(c)...)
+	}
+	return all
+}
+
+// contained parses the mails inside an attachment.
+func (p *processing) contained(it *Item, a *Part) {
+	for _, c := range descendants(a) {
+		if !c.IsMessage || c.Locked() {
+			continue
+		}
+		if p.mails++; p.mails > p.engine.cfg.Limits.Items {
+			it.Defects = append(it.Defects, LimitDefect(DefectItems, c.Path, "more than %d mails inside attachments", p.engine.cfg.Limits.Items))
+			return
+		}
+		inner, err := p.engine.cfg.Parser.Parse(p.ctx, c.Content, p.delivery.Origin)
+		if err != nil {
+			p.incomplete = errors.Join(p.incomplete, fmt.Errorf("mail in %s: %w", c.Path, err))
+			return
+		}
+		it.Message.Nested = append(it.Message.Nested, inner)
+	}
+}

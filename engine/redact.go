@@ -1,0 +1,218 @@
+package engine
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// hidden is what stands where a password stood.
+const hidden = "[password]"
+
+// redactor keeps passwords that stood in a mail out of everything that is shown
+// or shipped of it. Raw bytes are not its business.
+//
+// A password that looks like one is hidden wherever it stands as a word. One that
+// may as well be a word or a number of the text ("123") is hidden only where it is
+// announced, so that nothing else is mangled.
+type redactor struct {
+	words []string // longest first
+	weak  map[string]bool
+}
+
+func newRedactor(secrets []Secret) *redactor {
+	r := &redactor{weak: map[string]bool{}}
+	for _, s := range secrets {
+		w, _ := s.Password.Reveal(nil)
+		if w == "" || slices.Contains(r.words, w) {
+			continue
+		}
+		r.words = append(r.words, w)
+		r.weak[w] = isWeak(w)
+	}
+	slices.SortFunc(r.words, func(a, b string) int { return cmp.Or(len(b)-len(a), cmp.Compare(a, b)) })
+	return r
+}
+
+// isWeak tells whether a password might be anything else: it is short, or a plain
+// word, or a number.
+func isWeak(w string) bool {
+	rank, ok := plausible(w)
+	return !ok || rank == 1 && len(w) < 8 || rank == 3 || len(w) < 5
+}
+
+// text hides the passwords of a text.
+func (r *redactor) text(s string) string {
+	if len(r.words) == 0 || s == "" {
+		return s
+	}
+	out, _ := replace(s, r.spans(s))
+	return out
+}
+
+// spans are where passwords stand, ascending and disjoint.
+func (r *redactor) spans(s string) []Span {
+	var all []Span
+	for _, w := range r.words {
+		at := func(i int) {
+			span := Span{i, i + len(w)}
+			if !slices.ContainsFunc(all, func(o Span) bool { return o.Start < span.End && span.Start < o.End }) {
+				all = append(all, span)
+			}
+		}
+		if r.weak[w] {
+			announcedAt(s, w, at)
+		} else {
+			wordsAt(s, w, at)
+		}
+	}
+	slices.SortFunc(all, func(a, b Span) int { return a.Start - b.Start })
+	return all
+}
+
+// wordsAt visits the places where w stands as a word.
+func wordsAt(s, w string, visit func(int)) {
+	for at := 0; ; {
+		i := strings.Index(s[at:], w)
+		if i < 0 {
+			return
+		}
+		if at += i; isBoundary(s, at, w, true) && isBoundary(s, at+len(w), w, false) {
+			visit(at)
+		}
+		at += len(w)
+	}
+}
+
+// isBoundary tells whether a letter or digit of w does not go on beyond its edge.
+func isBoundary(s string, at int, w string, before bool) bool {
+	inside, _ := utf8.DecodeLastRuneInString(w)
+	outside, n := utf8.DecodeRuneInString(s[at:])
+	if before {
+		inside, _ = utf8.DecodeRuneInString(w)
+		outside, n = utf8.DecodeLastRuneInString(s[:at])
+	}
+	return n == 0 || !isAlnum(inside) || !isAlnum(outside)
+}
+
+func isAlnum(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) }
+
+// announcedAt visits the places where w is announced as a password.
+func announcedAt(s, w string, visit func(int)) {
+	for _, at := range DefaultPrefix.FindAllStringIndex(s, 4*maxAnnounced) {
+		for _, span := range passwordsAt(s, at[1], false, nil) {
+			if s[span.Start:span.End] == w {
+				visit(span.Start)
+			}
+		}
+	}
+}
+
+// replace puts hidden in the place of spans, and tells where offsets of the old
+// text went.
+func replace(s string, spans []Span) (string, func(int) int) {
+	if len(spans) == 0 {
+		return s, func(i int) int { return i }
+	}
+	var b strings.Builder
+	at := 0
+	for _, span := range spans {
+		b.WriteString(s[at:span.Start])
+		b.WriteString(hidden)
+		at = span.End
+	}
+	b.WriteString(s[at:])
+	return b.String(), func(i int) int {
+		moved := i
+		for _, span := range spans {
+			switch {
+			case i >= span.End:
+				moved += len(hidden) - (span.End - span.Start)
+			case i > span.Start:
+				return moved - (i - span.Start) // inside: where it began
+			}
+		}
+		return moved
+	}
+}
+
+// message hides passwords in what rules, reports and sinks see of a message.
+func (r *redactor) message(m *Message) {
+	if len(r.words) == 0 {
+		return
+	}
+	m.Subject.Subject, m.Subject.Base = r.text(m.Subject.Subject), r.text(m.Subject.Base)
+	b := &m.Body
+	b.Plain.Raw, b.Text = r.text(b.Plain.Raw), r.text(b.Text)
+	r.page(&b.HTML)
+	r.thread(&b.CurrentThread)
+	for i := range b.PreviousThreads {
+		r.thread(&b.PreviousThreads[i])
+	}
+	r.original(&m.Forward.Original)
+	for i := range m.Forward.Inner {
+		r.original(&m.Forward.Inner[i])
+	}
+	for i := range m.Headers.Fields {
+		if f := &m.Headers.Fields[i]; strings.EqualFold(f.Name, "Subject") || strings.EqualFold(f.Name, "Thread-Topic") {
+			f.Value = r.text(f.Value)
+		}
+	}
+	for _, a := range m.Attachments {
+		if !a.Opened {
+			a.Text = r.text(a.Text)
+		}
+	}
+}
+
+func (r *redactor) thread(t *Thread) { t.Text = r.text(t.Text) }
+
+func (r *redactor) original(o *Original) {
+	o.Text, o.Subject = r.text(o.Text), r.text(o.Subject)
+	r.page(&o.Page)
+}
+
+// page hides passwords in a page and moves what refers to its text.
+func (r *redactor) page(p *Page) {
+	p.Raw, p.DisplayText = r.text(p.Raw), r.text(p.DisplayText)
+	text, moved := replace(p.InnerText, r.spans(p.InnerText))
+	p.InnerText = text
+	for i, h := range p.Hidden {
+		p.Hidden[i] = Span{moved(h.Start), moved(h.End)}
+	}
+	for _, l := range p.Links {
+		l.DisplayText = r.text(l.DisplayText)
+		l.Span = Span{moved(l.Span.Start), moved(l.Span.End)}
+	}
+}
+
+// plan hides passwords in what rules made of a message before it was known that
+// there are any.
+func (r *redactor) plan(p *Plan) {
+	if len(r.words) == 0 {
+		return
+	}
+	for i := range p.Steps {
+		switch a := p.Steps[i].Action.(type) {
+		case Attribute:
+			a.Values = slices.Clone(a.Values)
+			for j, v := range a.Values {
+				a.Values[j] = r.text(v)
+			}
+			p.Steps[i].Action = a
+		case Event:
+			a.Type, a.Title = r.text(a.Type), r.text(a.Title)
+			p.Steps[i].Action = a
+		case Tag:
+			p.Steps[i].Action = Tag{r.text(a.Name)}
+		case Relate:
+			p.Steps[i].Action = Relate{a.Type, r.text(a.Name)}
+		case Status:
+			p.Steps[i].Action = Status{r.text(a.Name)}
+		case SourceName:
+			p.Steps[i].Action = SourceName{r.text(a.Name)}
+		}
+	}
+}

@@ -1,0 +1,271 @@
+package sqlite
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"fmt"
+
+	"github.com/tqmailrules/tqmailrules/engine"
+)
+
+// change runs f in a transaction of c that may end uses of contents, and sweeps
+// behind it.
+func (s *Store) change(ctx context.Context, c *conn, f func(*tx)) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.changeLocked(c, f)
+}
+
+func (s *Store) changeLocked(c *conn, f func(*tx)) error {
+	var loose []int64
+	if err := c.transact(func(t *tx) { f(t); loose = t.loose }); err != nil {
+		return err
+	}
+	s.loosen(loose)
+	s.sweep() // what cannot be removed now is removed later; the change itself is durable
+	return nil
+}
+
+// look runs f over one state, from which contents may be given out.
+func (s *Store) look(ctx context.Context, f func(*tx)) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	s.holding.Lock()
+	defer s.holding.Unlock()
+	return s.read.view(f)
+}
+
+func digestOf(o engine.Origin) []byte {
+	sum := sha256.Sum256([]byte(o.Key()))
+	return sum[:]
+}
+
+// entry is a row of the ledger, as far as decisions need it.
+type entry struct {
+	mail      int64 // 0: the mail was never begun
+	attempts  int
+	run       string
+	committed bool
+	parked    bool
+	route     string
+}
+
+func (t *tx) entry(o engine.Origin) (e entry) {
+	t.get(`SELECT mail, attempts, run, committed_at IS NOT NULL, route, EXISTS (SELECT 1 FROM parked WHERE parked.mail = ledger.mail)
+		FROM ledger WHERE id = ?`, []any{digestOf(o)}, &e.mail, &e.attempts, &e.run, &e.committed, &e.route, &e.parked)
+	return e
+}
+
+// add makes a row for a mail.
+func (t *tx) add(o engine.Origin, attempts int, run, now string) (mail int64) {
+	t.get(`INSERT INTO ledger (id, source, account, folder, ref, name, received, digest, attempts, run, begun_at)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING mail`,
+		[]any{digestOf(o), o.Source, o.Account, o.Folder, o.ID, o.Name, stamp(o.Received), o.Digest, attempts, run, now}, &mail)
+	return mail
+}
+
+// Begin implements engine.Ledger. Nothing is written for a mail that is done.
+func (s *Store) Begin(ctx context.Context, o engine.Origin, run string) (a engine.Attempt, err error) {
+	if err := ctx.Err(); err != nil {
+		return a, err
+	}
+	now := stamp(s.cfg.Now())
+	var e entry
+	err = s.light.transact(func(t *tx) {
+		e = t.entry(o)
+		switch {
+		case e.mail == 0:
+			e.attempts = 1
+			t.add(o, 1, run, now)
+		case e.committed && !e.parked:
+			e.attempts = 1
+		case e.attempts == 0 || e.run != run:
+			e.attempts++
+			t.exec("UPDATE ledger SET attempts = ?, run = ?, begun_at = ? WHERE mail = ?", e.attempts, run, now, e.mail)
+		}
+	})
+	if err != nil {
+		return a, fmt.Errorf("begin %s: %w", o.Name, err)
+	}
+	a = engine.Attempt{Number: e.attempts, Committed: e.committed, Receipt: engine.Receipt{Origin: o}}
+	if e.route != "" {
+		err = json.Unmarshal([]byte(e.route), &a.Receipt.Route)
+	}
+	return a, err
+}
+
+// Release implements engine.Ledger.
+func (s *Store) Release(ctx context.Context, origins []engine.Origin, run string) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	err := s.light.transact(func(t *tx) {
+		for _, o := range origins {
+			t.exec("UPDATE ledger SET attempts = attempts - 1, run = '' WHERE id = ? AND run = ? AND attempts > 0", digestOf(o), run)
+		}
+	})
+	if err != nil {
+		return fmt.Errorf("release mails: %w", err)
+	}
+	return nil
+}
+
+// packed is an outcome whose contents are ready for a transaction.
+type packed struct {
+	*engine.Outcome
+	raw     *kept // of a mail that is parked or quarantined
+	batches []packedBatch
+}
+
+// pack leaves out what would change nothing: it is decided again, in the
+// transaction, since several outcomes may be of one mail.
+func (s *Store) pack(o *engine.Outcome) (p packed, err error) {
+	p.Outcome = o
+	if o.Raw != nil && (o.Park != nil || o.Disposition == engine.Quarantined) {
+		k, err := s.keep(o.Raw)
+		if err != nil {
+			return p, err
+		}
+		p.raw = &k
+	}
+	for i := range o.Batches {
+		b, err := s.packBatch(&o.Batches[i])
+		if err != nil {
+			return p, err
+		}
+		p.batches = append(p.batches, b)
+	}
+	return p, nil
+}
+
+// Commit implements engine.Ledger. All outcomes are one transaction, and one
+// sync.
+func (s *Store) Commit(ctx context.Context, outcomes []*engine.Outcome) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var all []packed
+	for _, o := range outcomes {
+		p, err := s.pack(o)
+		if err != nil {
+			return fmt.Errorf("commit %s: %w", o.Origin.Name, err)
+		}
+		all = append(all, p)
+	}
+	now := s.cfg.Now()
+	err := s.changeLocked(s.full, func(t *tx) {
+		forgetExpired(t, now)
+		for _, p := range all {
+			s.commit(t, p, stamp(now))
+		}
+	})
+	if err != nil {
+		return fmt.Errorf("commit %d mails: %w", len(outcomes), err)
+	}
+	return nil
+}
+
+func (s *Store) commit(t *tx, p packed, now string) {
+	e := t.entry(p.Origin)
+	if e.committed && !e.parked {
+		return
+	}
+	if e.mail == 0 {
+		e.mail = t.add(p.Origin, 1, "", now)
+	}
+	if e.parked {
+		t.loose = append(t.loose, t.ids("DELETE FROM parked WHERE mail = ? RETURNING raw", e.mail)...)
+	}
+	route, err := json.Marshal(p.Receipt.Route)
+	if err != nil {
+		t.fail(err)
+	}
+	t.exec(`UPDATE ledger SET name = ?, received = ?, digest = ?, attempts = 0, committed_at = ?, disposition = ?, reason = ?, route = ? WHERE mail = ?`,
+		p.Origin.Name, stamp(p.Origin.Received), p.Origin.Digest, now, string(p.Disposition), p.Reason, string(route), e.mail)
+	t.enqueue(e.mail, p.batches, now)
+	for _, of := range p.Offers {
+		s.offer(t, p.Origin, of)
+	}
+	if p.Park != nil {
+		t.park(e.mail, p, now)
+	}
+	if p.Disposition == engine.Quarantined {
+		t.exec("INSERT INTO quarantine (mail, at, reason, stack, raw) VALUES (?, ?, ?, ?, ?)", e.mail, now, p.Reason, p.Stack, t.rawOf(p))
+	}
+}
+
+// rawOf is the row of the raw mail, or NULL.
+func (t *tx) rawOf(p packed) any {
+	if p.raw == nil {
+		return nil
+	}
+	return t.blob(*p.raw)
+}
+
+// originOf reads an origin by the row of its mail.
+func (t *tx) originOf(mail int64) (o engine.Origin) {
+	var received string
+	if !t.get("SELECT source, account, folder, ref, name, received, digest FROM ledger WHERE mail = ?", []any{mail},
+		&o.Source, &o.Account, &o.Folder, &o.ID, &o.Name, &received, &o.Digest) {
+		t.fail(fmt.Errorf("the database is damaged: mail %d is not there", mail))
+	}
+	o.Received = parseStamp(received)
+	return o
+}
+
+// Quarantine is a mail that could not be handled.
+type Quarantine struct {
+	Origin engine.Origin
+	Reason string
+	Stack  string // of the panic, if it was one
+	Raw    engine.Blob
+}
+
+// Quarantined lists the mails that could not be handled, in order of commit.
+// They stay.
+func (s *Store) Quarantined(ctx context.Context) (all []Quarantine, err error) {
+	err = s.look(ctx, func(t *tx) {
+		var q Quarantine
+		var mail, raw int64
+		var mails, raws []int64
+		all = nil
+		t.each("SELECT mail, coalesce(raw, 0), reason, stack FROM quarantine ORDER BY at, mail", nil, []any{&mail, &raw, &q.Reason, &q.Stack}, func() {
+			all, mails, raws = append(all, q), append(mails, mail), append(raws, raw)
+		})
+		for i := range all {
+			all[i].Origin = t.originOf(mails[i])
+			if raws[i] != 0 {
+				all[i].Raw = s.content(t, raws[i])
+			}
+		}
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read quarantine: %w", err)
+	}
+	return all, nil
+}
+
+// Cursor returns where a source continues; nil when it never said.
+func (s *Store) Cursor(ctx context.Context, source string) (value []byte, err error) {
+	err = s.look(ctx, func(t *tx) {
+		t.get("SELECT value FROM cursors WHERE source = ?", []any{source}, &value)
+	})
+	return value, err
+}
+
+// SetCursor makes durable where a source continues.
+func (s *Store) SetCursor(ctx context.Context, source string, value []byte) error {
+	if value == nil {
+		value = []byte{}
+	}
+	return s.change(ctx, s.full, func(t *tx) {
+		t.exec("INSERT INTO cursors (source, value) VALUES (?, ?) ON CONFLICT (source) DO UPDATE SET value = excluded.value", source, value)
+	})
+}

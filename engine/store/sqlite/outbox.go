@@ -1,0 +1,212 @@
+package sqlite
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/tqmailrules/tqmailrules/engine"
+)
+
+// use is a content of a batch, and where it stands in it.
+type use struct {
+	kind     string // batch, event, file
+	position int
+	kept
+}
+
+// packedBatch is a batch on its way into the outbox.
+type packedBatch struct {
+	sink, key string
+	uses      []use
+}
+
+// packBatch makes the contents of a batch ready, its own JSON first.
+func (s *Store) packBatch(b *engine.Batch) (packedBatch, error) {
+	p := packedBatch{sink: b.Sink, key: b.Key}
+	add := func(kind string, position int, content engine.Blob) error {
+		if content == nil {
+			return nil
+		}
+		k, err := s.keep(content)
+		p.uses = append(p.uses, use{kind, position, k})
+		return err
+	}
+	text, err := encodeBatch(b)
+	if err != nil {
+		return p, err
+	}
+	if err := add("batch", 0, engine.Bytes(text)); err != nil {
+		return p, err
+	}
+	for i := range b.Events {
+		if err := add("event", i, b.Events[i].Raw); err != nil {
+			return p, err
+		}
+	}
+	for i := range b.Files {
+		if err := add("file", i, b.Files[i].Content); err != nil {
+			return p, err
+		}
+	}
+	return p, nil
+}
+
+// enqueue adds batches that are not pending already.
+func (t *tx) enqueue(mail int64, batches []packedBatch, now string) {
+	for _, b := range batches {
+		var seq int64
+		if !t.get("INSERT INTO outbox (sink, key, mail, queued_at) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING RETURNING seq",
+			[]any{b.sink, b.key, mail, now}, &seq) {
+			continue
+		}
+		for _, u := range b.uses {
+			t.exec("INSERT INTO uses (seq, kind, position, blob) VALUES (?, ?, ?, ?)", seq, u.kind, u.position, t.blob(u.kept))
+		}
+	}
+}
+
+// Pending implements engine.Outbox.
+func (s *Store) Pending(ctx context.Context, sink string, n int) (all []engine.Batch, err error) {
+	err = s.look(ctx, func(t *tx) {
+		all = nil
+		for _, q := range t.queued("SELECT seq, sink, key, '' FROM outbox WHERE sink = ? AND refused IS NULL ORDER BY seq LIMIT ?", sink, n) {
+			all = append(all, s.batch(t, q))
+		}
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read outbox of %s: %w", sink, err)
+	}
+	return all, nil
+}
+
+// queued is a row of the outbox.
+type queued struct {
+	seq               int64
+	sink, key, reason string
+}
+
+func (t *tx) queued(query string, args ...any) (all []queued) {
+	var q queued
+	t.each(query, args, []any{&q.seq, &q.sink, &q.key, &q.reason}, func() { all = append(all, q) })
+	return all
+}
+
+// batch reads a batch back. Its contents are read when somebody opens them.
+func (s *Store) batch(t *tx, q queued) (b engine.Batch) {
+	var u use
+	var id int64
+	places := map[use]int64{}
+	t.each("SELECT kind, position, blob FROM uses WHERE seq = ?", []any{q.seq}, []any{&u.kind, &u.position, &id}, func() { places[u] = id })
+	text := s.text(t, places[use{kind: "batch"}])
+	if t.err != nil {
+		return b
+	}
+	b, err := decodeBatch(text)
+	if err != nil {
+		t.fail(fmt.Errorf("the database is damaged: batch %s: %w", q.key, err))
+		return b
+	}
+	b.Sink, b.Key = q.sink, q.key
+	for i := range b.Events {
+		if id, ok := places[use{kind: "event", position: i}]; ok {
+			b.Events[i].Raw = s.content(t, id)
+		}
+	}
+	for i := range b.Files {
+		if id, ok := places[use{kind: "file", position: i}]; ok {
+			b.Files[i].Content = s.content(t, id)
+		}
+	}
+	return b
+}
+
+// text reads the JSON of a batch.
+func (s *Store) text(t *tx, id int64) (data []byte) {
+	var filed bool
+	c := content{s: s, id: id}
+	if !t.get("SELECT sha256, size, filed, data FROM blobs WHERE blob = ?", []any{id}, &c.digest, &c.size, &filed, &data) {
+		t.fail(fmt.Errorf("the database is damaged: content %d is not there", id))
+	}
+	if !filed || t.err != nil {
+		return data
+	}
+	c.filed = true
+	data, err := engine.ReadAll(&c, c.size)
+	if err != nil {
+		t.fail(err)
+	}
+	return data
+}
+
+// Done implements engine.Outbox.
+func (s *Store) Done(ctx context.Context, sink string, keys []string) error {
+	err := s.change(ctx, s.light, func(t *tx) {
+		for _, key := range keys {
+			var seq int64
+			if !t.get("SELECT seq FROM outbox WHERE sink = ? AND key = ? AND refused IS NULL", []any{sink, key}, &seq) {
+				continue
+			}
+			t.loose = append(t.loose, t.ids("SELECT blob FROM uses WHERE seq = ?", seq)...)
+			t.exec("DELETE FROM outbox WHERE seq = ?", seq)
+		}
+	})
+	if err != nil {
+		return fmt.Errorf("settle batches of %s: %w", sink, err)
+	}
+	return nil
+}
+
+// Fail implements engine.Outbox.
+func (s *Store) Fail(ctx context.Context, sink, key, reason string) error {
+	err := s.change(ctx, s.light, func(t *tx) {
+		t.exec("UPDATE outbox SET refused = ?, refused_at = ? WHERE sink = ? AND key = ? AND refused IS NULL", reason, stamp(s.cfg.Now()), sink, key)
+	})
+	if err != nil {
+		return fmt.Errorf("set batch %s of %s aside: %w", key, sink, err)
+	}
+	return nil
+}
+
+// FailedBatch is a batch that its sink refused for good.
+type FailedBatch struct {
+	Sink, Reason string
+	At           time.Time
+	Batch        engine.Batch
+}
+
+// Failed lists the batches that were set aside at or after a time, in the order
+// in which they were committed. They stay.
+func (s *Store) Failed(ctx context.Context, since time.Time) (all []FailedBatch, err error) {
+	err = s.look(ctx, func(t *tx) {
+		all = nil
+		var at string
+		var q queued
+		var rows []queued
+		t.each("SELECT seq, sink, key, refused, refused_at FROM outbox WHERE refused_at >= ? ORDER BY seq", []any{stamp(since)},
+			[]any{&q.seq, &q.sink, &q.key, &q.reason, &at}, func() {
+				rows = append(rows, q)
+				all = append(all, FailedBatch{Sink: q.sink, Reason: q.reason, At: parseStamp(at)})
+			})
+		for i, q := range rows {
+			all[i].Batch = s.batch(t, q)
+		}
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read refused batches: %w", err)
+	}
+	return all, nil
+}
+
+// Waiting tells how many batches of a sink are pending, and since when the
+// oldest is; the zero time when there is none. It reads no batch.
+func (s *Store) Waiting(ctx context.Context, sink string) (n int, oldest time.Time, err error) {
+	err = s.look(ctx, func(t *tx) {
+		var at string
+		t.get("SELECT count(*) FROM outbox WHERE sink = ? AND refused IS NULL", []any{sink}, &n)
+		if t.get("SELECT queued_at FROM outbox WHERE sink = ? AND refused IS NULL ORDER BY seq LIMIT 1", []any{sink}, &at) {
+			oldest = parseStamp(at)
+		}
+	})
+	return n, oldest, err
+}
