@@ -46,6 +46,7 @@ var Table = map[string]Package{
 	"engine/sink/sqlite":                {},
 	"engine/sink/jsonl":                 {},
 	"engine/store/mem":                  {},
+	"engine/store/sqlite":               {},
 	"rules":                             {Modules: []string{"github.com/expr-lang/expr"}},
 	"rules/ruletest":                    {Project: []string{"rules"}},
 	"internal/arch":                     {NoLeaf: true},

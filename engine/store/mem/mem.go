@@ -92,7 +92,7 @@ func (s *Store) Release(_ context.Context, origins []engine.Origin, run string) 
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, o := range origins {
-		if e := s.ledger[digestOf(o)]; e != nil && e.run == run && e.attempts > 0 && !e.committed {
+		if e := s.ledger[digestOf(o)]; e != nil && e.run == run && e.attempts > 0 {
 			e.attempts, e.run = e.attempts-1, ""
 		}
 	}

@@ -16,16 +16,22 @@ import (
 
 const keySize = 32
 
+// Key seals secrets. It never prints itself.
+type Key [keySize]byte
+
+// Format implements fmt.Formatter.
+func (Key) Format(f fmt.State, _ rune) { io.WriteString(f, "[key]") }
+
 // ParseKey reads a key: 32 bytes as they are, in hexadecimal digits, or in
 // Base64, with white space around the latter two. Errors never hold the key.
-func ParseKey(text []byte) (key [keySize]byte, err error) {
+func ParseKey(text []byte) (key Key, err error) {
 	if len(text) == keySize {
-		return [keySize]byte(text), nil
+		return Key(text), nil
 	}
 	trimmed := strings.TrimSpace(string(text))
 	for _, decode := range []func(string) ([]byte, error){hex.DecodeString, base64.StdEncoding.DecodeString} {
 		if b, err := decode(trimmed); err == nil && len(b) == keySize {
-			return [keySize]byte(b), nil
+			return Key(b), nil
 		}
 	}
 	return key, errors.New("a key is 32 random bytes, as they are, in hexadecimal digits or in Base64")
@@ -33,7 +39,7 @@ func ParseKey(text []byte) (key [keySize]byte, err error) {
 
 // ReadKey reads the key in a file, which nobody but its owner may be able to
 // read.
-func ReadKey(path string) (key [keySize]byte, err error) {
+func ReadKey(path string) (key Key, err error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return key, fmt.Errorf("key of the store: %w", err)
@@ -58,7 +64,7 @@ func ReadKey(path string) (key [keySize]byte, err error) {
 
 // OwnKey reads the key beside the store at path, <path>.key, and makes one when
 // there is neither a key nor a store. A key is there whole or not at all.
-func OwnKey(path string) (key [keySize]byte, err error) {
+func OwnKey(path string) (key Key, err error) {
 	file := path + ".key"
 	key, err = ReadKey(file)
 	if !errors.Is(err, fs.ErrNotExist) {

@@ -11,7 +11,7 @@ import (
 // sealer keeps texts from whoever has the file and not the key.
 type sealer struct{ aead cipher.AEAD }
 
-func newSealer(key [32]byte) (sealer, error) {
+func newSealer(key Key) (sealer, error) {
 	block, err := aes.NewCipher(key[:])
 	if err != nil {
 		return sealer{}, fmt.Errorf("open store: %w", err)

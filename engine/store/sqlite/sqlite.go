@@ -50,7 +50,7 @@ import (
 type Config struct {
 	Path  string
 	Blobs string           // folder for large contents, of this store alone; Path + ".blobs" when empty
-	Key   [32]byte         // seals secrets; not all zero
+	Key   Key              // seals secrets; not all zero
 	Now   func() time.Time // tells when offers expire
 	Busy  time.Duration    // how long to wait for a stranger who writes; 5 s when 0
 }
@@ -81,7 +81,7 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	switch {
 	case cfg.Now == nil:
 		return nil, errors.New("open store: no clock")
-	case cfg.Key == [32]byte{}:
+	case cfg.Key == Key{}:
 		return nil, errors.New("open store: no key")
 	}
 	if cfg.Blobs == "" {
@@ -98,6 +98,7 @@ func (s *Store) open(ctx context.Context) (err error) {
 	if s.seal, err = newSealer(s.cfg.Key); err != nil {
 		return err
 	}
+	s.cfg.Key = Key{} // who prints a Store does not print it
 	if s.lock, err = lock(s.cfg.Path); err != nil {
 		return err
 	}

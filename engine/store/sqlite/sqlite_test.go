@@ -10,7 +10,7 @@ import (
 	"github.com/tqmailrules/tqmailrules/engine/store/sqlite"
 )
 
-var key = [32]byte{1, 2, 3}
+var key = sqlite.Key{1, 2, 3}
 
 func at(t time.Time) func() time.Time { return func() time.Time { return t } }
 
