@@ -156,6 +156,12 @@ func (s *Store) sweep() error {
 	return s.removeFiles(files)
 }
 
+func (s *Store) forgetHolders() {
+	s.holding.Lock()
+	defer s.holding.Unlock()
+	clear(s.held)
+}
+
 // removeUnused removes rows and returns the digests of those that are files. A
 // file may go only when no power cut brings back a use of it, so then the end
 // of its row, and with it all that was committed before, is synced.

@@ -166,10 +166,14 @@ func (s *Store) tidy() error {
 	return s.sweepFolder()
 }
 
-// Close implements engine.Store.
+// Close implements engine.Store. Contents that are held end with it.
 func (s *Store) Close() (err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.lock != nil && s.read != nil {
+		s.forgetHolders()
+		err = s.sweep()
+	}
 	for _, c := range []*conn{s.read, s.light, s.full} {
 		if c != nil {
 			err = errors.Join(err, c.close())

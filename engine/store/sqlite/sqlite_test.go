@@ -322,10 +322,6 @@ func files(t *testing.T, cfg sqlite.Config) (all []string) {
 	t.Helper()
 	filepath.WalkDir(cfg.Path+".blobs", func(path string, d fs.DirEntry, err error) error {
 		if err == nil && !d.IsDir() {
-			info, _ := d.Info()
-			if mode := info.Mode().Perm(); mode != 0o600 && runtime.GOOS != "windows" {
-				t.Errorf("%s has mode %v", path, mode)
-			}
 			all = append(all, d.Name())
 		}
 		return nil
@@ -366,6 +362,29 @@ func TestContentsGoWithTheirLastUse(t *testing.T) {
 	}
 }
 
+func TestOnlyTheOwnerCanReadIt(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("files have no such mode here")
+	}
+	cfg := config(filepath.Join(t.TempDir(), "state.db"))
+	s := open(t, cfg)
+	commit(t, s, shipping("1", large("large ")))
+	seen := 0
+	filepath.WalkDir(filepath.Dir(cfg.Path), func(path string, d fs.DirEntry, err error) error {
+		info, err := d.Info()
+		if path == filepath.Dir(cfg.Path) || err != nil {
+			return err
+		}
+		if seen++; info.Mode().Perm()&0o077 != 0 {
+			t.Errorf("%s has mode %v", path, info.Mode())
+		}
+		return nil
+	})
+	if seen < 7 { // database, log, index of the log, lock, and the folders of a content
+		t.Errorf("looked at %d", seen)
+	}
+}
+
 func TestAHeldContentGoesWhenNobodyHoldsIt(t *testing.T) {
 	cfg := config(filepath.Join(t.TempDir(), "state.db"))
 	s := open(t, cfg)
@@ -389,8 +408,8 @@ func TestAHeldContentGoesWhenNobodyHoldsIt(t *testing.T) {
 	}
 }
 
-// TestOpenSweepsWhatACrashLeft puts back what was there between two steps of
-// a process that died.
+// TestOpenSweepsWhatACrashLeft opens a copy of what stands on disk while a
+// process is at work, with what another moment would leave.
 func TestOpenSweepsWhatACrashLeft(t *testing.T) {
 	cfg := config(filepath.Join(t.TempDir(), "state.db"))
 	s := open(t, cfg)
@@ -399,8 +418,12 @@ func TestOpenSweepsWhatACrashLeft(t *testing.T) {
 	if err := s.Done(t.Context(), "a", []string{"b2"}); err != nil {
 		t.Fatal(err)
 	}
-	closed(t, s)
+	crashed := t.TempDir()
+	if err := os.CopyFS(crashed, os.DirFS(filepath.Dir(cfg.Path))); err != nil {
+		t.Fatal(err)
+	}
 	runtime.KeepAlive(batches)
+	cfg = config(filepath.Join(crashed, "state.db"))
 	folder := cfg.Path + ".blobs"
 	for _, name := range []string{"123.tmp", "ab/cd/abcd" + strings.Repeat("0", 60)} {
 		os.MkdirAll(filepath.Dir(filepath.Join(folder, name)), 0o700)
@@ -415,6 +438,28 @@ func TestOpenSweepsWhatACrashLeft(t *testing.T) {
 	left, err := s.Pending(t.Context(), "a", 10)
 	if err != nil || len(left) != 1 || read(t, left[0].Files[0].Content) != read(t, large("kept ")) {
 		t.Errorf("%d batches are left, %v", len(left), err)
+	}
+	if n := blobs(t, cfg); n != 2 { // the batch and its file
+		t.Errorf("%d contents in the database", n)
+	}
+}
+
+func TestClosingEndsWhatIsHeld(t *testing.T) {
+	cfg := config(filepath.Join(t.TempDir(), "state.db"))
+	s := open(t, cfg)
+	commit(t, s, shipping("1", large("large "), engine.Bytes("small")))
+	batches, err := s.Pending(t.Context(), "a", 1)
+	if err = errors.Join(err, s.Done(t.Context(), "a", []string{"b1"})); err != nil {
+		t.Fatal(err)
+	}
+	closed(t, s)
+	for _, f := range batches[0].Files {
+		if _, err := f.Content.Open(); err == nil {
+			t.Error("a content opens after the store has closed")
+		}
+	}
+	if n := blobs(t, cfg) + len(files(t, cfg)); n != 0 {
+		t.Errorf("%d contents are left", n)
 	}
 }
 
