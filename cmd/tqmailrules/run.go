@@ -19,7 +19,6 @@ import (
 	"github.com/tqmailrules/tqmailrules/engine/sink/jsonl"
 	"github.com/tqmailrules/tqmailrules/engine/sink/sqlite"
 	"github.com/tqmailrules/tqmailrules/engine/source/files"
-	"github.com/tqmailrules/tqmailrules/engine/store/mem"
 	"github.com/tqmailrules/tqmailrules/rules"
 )
 
@@ -75,7 +74,7 @@ func (r *runner) run(ctx context.Context, a *app, args []string) exit {
 		writeSummary(a.out, sum)
 	}
 	for _, q := range quarantined {
-		fmt.Fprintf(a.err, "quarantined %s: %s\n", ui.Line(q.Origin.Name, 200), ui.Line(q.Reason, 300))
+		fmt.Fprintf(a.err, "quarantined %s: %s\n", ui.Line(q.name, 200), ui.Line(q.reason, 300))
 	}
 	return statusOf(sum, err)
 }
@@ -93,8 +92,11 @@ func (a *app) refuseUnexecuted(set *rules.Set) exit {
 	return exitAuthor
 }
 
+// held is a mail that was quarantined, in words.
+type held struct{ name, reason string }
+
 // work wires the engine and runs it to the end of the sources.
-func (a *app) work(ctx context.Context, l *loaded) (sum engine.Summary, held []mem.Quarantine, err error) {
+func (a *app) work(ctx context.Context, l *loaded) (sum engine.Summary, quarantined []held, err error) {
 	cfg := l.cfg
 	secrets, err := a.secrets(cfg)
 	if err != nil {
@@ -113,6 +115,10 @@ func (a *app) work(ctx context.Context, l *loaded) (sum engine.Summary, held []m
 	if err != nil {
 		return sum, nil, errors.Join(err, closeSinks(sinks))
 	}
+	remembers, err := a.store(ctx, cfg.Store)
+	if err != nil {
+		return sum, nil, errors.Join(err, closeSinks(sinks))
+	}
 	progress := ui.NewProgress(a.err, a.now())
 	defer progress.Clear()
 	watching, stop := context.WithCancel(ctx)
@@ -120,24 +126,27 @@ func (a *app) work(ctx context.Context, l *loaded) (sum engine.Summary, held []m
 	defer watcher.Wait()
 	defer stop()
 	watcher.Go(func() { l.finders.watch(watching, log) })
-	store := mem.New()
 	e, err := engine.New(engine.Config{
 		Source: &progressed{Source: &sequence{sources: sources}, app: a, p: progress},
 		Parser: parserFor(cfg), Rules: l.set, Extractors: l.finders.guarded(log), Limits: cfg.Limits, DomainOf: domainOf,
-		Store: store, Sinks: sinks, Workers: workersOr(cfg.Workers), Backlog: 256,
+		Store: remembers.Store, Sinks: sinks, Workers: workersOr(cfg.Workers), Backlog: 256,
 		Run: cfg.Instance + " " + a.now().UTC().Format("20060102T150405.000000000"), Log: log,
 		Observe: func(o *engine.Outcome) {
 			log.Info("mail", "name", o.Origin.Name, "disposition", o.Disposition, "items", len(o.Items), "defects", len(o.Defects))
+			if o.Disposition == engine.Quarantined {
+				quarantined = append(quarantined, held{o.Origin.Name, o.Reason})
+			}
 		},
 	})
 	if err != nil {
-		return sum, nil, errors.Join(err, closeSinks(sinks))
+		return sum, nil, errors.Join(err, closeSinks(sinks), remembers.Close())
 	}
 	sum, err = e.Run(ctx)
-	for _, f := range store.Failed() {
-		log.Error("refused", "sink", f.Sink, "batch", f.Batch.Key, "err", f.Reason)
+	refused, refusedErr := remembers.refused()
+	for _, f := range refused {
+		log.Error("refused", "sink", f.sink, "batch", f.batch, "err", f.reason)
 	}
-	return sum, store.Quarantined(), errors.Join(err, closeSinks(sinks))
+	return sum, quarantined, errors.Join(err, refusedErr, closeSinks(sinks), remembers.Close())
 }
 
 // secrets looks up what the configuration refers to.

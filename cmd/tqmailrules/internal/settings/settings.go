@@ -30,6 +30,7 @@ type Config struct {
 	Cache      Cache
 	Secrets    map[string]Secret
 	Sinks      []Sink
+	Store      Store
 	Files      Files
 	Limits     engine.Limits
 	Workers    int // 0 means the number of processors
@@ -59,6 +60,12 @@ type Sink struct {
 
 // Secret refers to a value outside the file; exactly one field is set.
 type Secret struct{ Env, File string }
+
+// Store is what remembers between runs.
+type Store struct {
+	Path string // "" means that nothing does
+	Key  Secret // neither field set: the file beside it, Path + ".key"
+}
 
 // Files is where contents of files are kept.
 type Files struct {
@@ -122,10 +129,10 @@ func (r *reader) config(n *yamlfile.Node) *Config {
 	cfg.Cache = r.cache(f.Get("cache"))
 	cfg.Secrets = r.secrets(f.Get("secrets"))
 	cfg.Sinks = r.sinks(f.Get("sinks"))
+	cfg.Store = r.store(f.Get("store"))
 	cfg.Files = r.files(f.Get("files"))
 	r.limits(f.Get("limits"), cfg)
 	r.log(f.Get("log"), &cfg.Log)
-	r.notBuilt(f.Get("store"), "the durable store")
 	return cfg
 }
 
@@ -286,6 +293,21 @@ func (r *reader) secret(n *yamlfile.Node, what string) (s Secret) {
 		r.Add(n.Errorf("%s needs either env or file", what))
 	}
 	return s
+}
+
+func (r *reader) store(n *yamlfile.Node) (out Store) {
+	f, ok := r.Fields(n, "store", []string{"path", "key"})
+	if !ok {
+		return out
+	}
+	r.Need(f, "store", "path")
+	if p, ok := r.Filled(f.Get("path"), "store.path"); ok {
+		out.Path = r.path(p)
+	}
+	if n := f.Get("key"); n != nil {
+		out.Key = r.secret(n, "store.key")
+	}
+	return out
 }
 
 func (r *reader) files(n *yamlfile.Node) (out Files) {

@@ -23,6 +23,7 @@ secrets:
 sinks:
   - sqlite: { path: results.db }
   - jsonl: { name: lines, path: out.jsonl }
+store: { path: state.db, key: { file: secrets/store } }
 files: { dir: files }
 limits: { message: 64MiB, workers: 2, depth: 10 }
 log: { to: stdout, verbosity: 3 }
@@ -43,6 +44,7 @@ func TestConfigurationIsRead(t *testing.T) {
 		Rules:   []string{"conf/rules/*.yaml"},
 		Secrets: map[string]settings.Secret{"from_env": {Env: "PW"}, "from_file": {File: "conf/secrets/pw"}},
 		Sinks:   []settings.Sink{{"sqlite", "sqlite", "conf/results.db"}, {"lines", "jsonl", "conf/out.jsonl"}},
+		Store:   settings.Store{Path: "conf/state.db", Key: settings.Secret{File: "conf/secrets/store"}},
 		Files:   settings.Files{Dir: "conf/files"},
 		Limits:  engine.Limits{Message: 64 << 20, Depth: 10},
 		Workers: 2,
@@ -68,7 +70,11 @@ func TestEveryMistakeIsToldAtItsPlace(t *testing.T) {
 		{"size without unit name", base("limits: { message: 5 parsecs }"), `"5 parsecs" is no size`},
 		{"overflowing size", base("limits: { message: 99999999999TiB }"), "is no size"},
 		{"verbosity", base("log: { verbosity: 9 }"), "log.verbosity"},
-		{"part of another build", base("") + "store: { path: state.db }", "not part of this build"},
+		{"part of another build", base("files: { dir: f, quota: 20GiB }"), "files.quota: not part of this build"},
+		{"store without a path", base("store: { key: { env: K } }"), "path"},
+		{"key in the file", base("store: { path: state.db, key: hunter2 }"), "store.key is written into the configuration"},
+		{"key of two kinds", base("store: { path: state.db, key: { env: K, file: k } }"), "needs either env or file"},
+		{"misspelt key of the store", base("store: { pth: state.db }"), "did you mean path?"},
 		{"unknown sink", "sources: []\nrules: []\nsinks: [ { sqlit: { path: x } } ]", "did you mean sqlite?"},
 		{"two sinks of a name", "sources: []\nrules: []\nsinks: [ { jsonl: { path: x } }, { jsonl: { path: y } } ]", "two sinks are named jsonl"},
 		{"empty file", "", "c.yaml:1"},

@@ -1,0 +1,74 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/tqmailrules/tqmailrules/cmd/tqmailrules/internal/settings"
+	"github.com/tqmailrules/tqmailrules/engine"
+	"github.com/tqmailrules/tqmailrules/engine/store/mem"
+	"github.com/tqmailrules/tqmailrules/engine/store/sqlite"
+)
+
+// deadLetter is a batch that a sink refused for good.
+type deadLetter struct{ sink, batch, reason string }
+
+// store is what a run remembers with. Close it after the sinks.
+type store struct {
+	engine.Store
+	refused func() ([]deadLetter, error) // in this run
+}
+
+// store opens the store of a configuration. Without one a run remembers nothing
+// when it has ended: sinks recognise what they have.
+func (a *app) store(ctx context.Context, cfg settings.Store) (*store, error) {
+	if cfg.Path == "" {
+		s := mem.New()
+		return &store{s, func() (all []deadLetter, err error) {
+			for _, f := range s.Failed() {
+				all = append(all, deadLetter{f.Sink, f.Batch.Key, f.Reason})
+			}
+			return all, nil
+		}}, nil
+	}
+	if err := os.MkdirAll(filepath.Dir(cfg.Path), 0o700); err != nil {
+		return nil, fmt.Errorf("open store: %w", err)
+	}
+	key, err := a.storeKey(cfg)
+	if err != nil {
+		return nil, err
+	}
+	began := a.now()
+	s, err := sqlite.Open(ctx, sqlite.Config{Path: cfg.Path, Key: key, Now: a.now})
+	if err != nil {
+		return nil, err
+	}
+	return &store{s, func() (all []deadLetter, err error) {
+		failed, err := s.Failed(ctx, began)
+		for _, f := range failed {
+			all = append(all, deadLetter{f.Sink, f.Batch.Key, f.Reason})
+		}
+		return all, err
+	}}, nil
+}
+
+// storeKey reads the key that the configuration names, or the one beside the
+// store.
+func (a *app) storeKey(cfg settings.Store) (key sqlite.Key, err error) {
+	switch {
+	case cfg.Key.File != "":
+		return sqlite.ReadKey(cfg.Key.File)
+	case cfg.Key.Env == "":
+		return sqlite.OwnKey(cfg.Path)
+	}
+	text, err := a.secret(cfg.Key)
+	if err == nil {
+		key, err = sqlite.ParseKey([]byte(text))
+	}
+	if err != nil {
+		return key, fmt.Errorf("key of the store: %s: %w", cfg.Key.Env, err)
+	}
+	return key, nil
+}
