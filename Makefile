@@ -13,7 +13,7 @@ help: ## print this list
 	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | sort | awk -F'\t' '{printf "  %-10s %s\n", $$1, $$2}'
 
 build: ## build bin/tqmailrules
-	@$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN) ./cmd/tqmailrules
+	@CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN) ./cmd/tqmailrules
 
 demo: build ## run the main job on the built-in corpus and rules, and show what it found
 	@$(BIN) demo --dir demo
@@ -51,7 +51,7 @@ dist: ## build releases for Linux, macOS and Windows into dist/
 	done
 
 install: ## install tqmailrules where go install puts programs
-	@$(GO) install -trimpath -ldflags '$(LDFLAGS)' ./cmd/tqmailrules
+	@CGO_ENABLED=0 $(GO) install -trimpath -ldflags '$(LDFLAGS)' ./cmd/tqmailrules
 
 clean: ## remove what the targets above made
 	@rm -rf bin dist demo

@@ -69,9 +69,14 @@ func eventAttributes(out *Outcome, it *Item, key string) []AttributeRecord {
 		add("Attachment SHA-256", one(a.SHA256)...)
 	}
 	add("Rules", matchedRules(it)...)
-	for _, d := range m.Defects {
+	for _, d := range slices.Concat(m.Defects, it.Defects) {
 		if d.Cap {
 			add("Limit Reached", d.Code)
+		}
+	}
+	for _, a := range m.Attachments {
+		if hasLocked([]*Part{a}) {
+			add("Locked Attachment", cmp.Or(a.FileName, a.Path))
 		}
 	}
 	if c := m.Meta.Carrier; c.ID != "" {
@@ -103,6 +108,52 @@ func (it *Item) chosenAttributes(on string) []AttributeRecord {
 		for _, v := range a.Values {
 			all = append(all, AttributeRecord{a.Name, cut(v, maxAttribute)})
 		}
+	}
+	return all
+}
+
+// tagLocked is on every file that nobody could open, and on its event.
+const tagLocked = "locked"
+
+// fileAttributes are what opening a file told about it.
+func fileAttributes(a *Part) []AttributeRecord {
+	var all []AttributeRecord
+	if strings.Contains(a.Path, "/") {
+		all = append(all, named("Path", a.Path)...)
+	}
+	if a.Decrypted {
+		all = append(all, named("Decrypted", "yes")...)
+		all = append(all, named("Opened By", one(a.OpenedBy)...)...)
+	}
+	if a.Locked() {
+		all = append(all, named("Locked", "yes")...)
+	}
+	if a.HasMacros {
+		all = append(all, named("Has Macros", "yes")...)
+	}
+	all = append(all, named("QR Code", a.QR...)...)
+	for k, v := range a.Metadata {
+		all = append(all, named(title(k), v)...)
+	}
+	return all
+}
+
+// title makes the name of an attribute of that of a fact: "launch_action" is
+// "Launch Action".
+func title(fact string) string {
+	words := strings.Split(fact, "_")
+	for i, w := range words {
+		if w != "" {
+			words[i] = strings.ToUpper(w[:1]) + w[1:]
+		}
+	}
+	return strings.Join(words, " ")
+}
+
+func named(name string, values ...string) []AttributeRecord {
+	var all []AttributeRecord
+	for _, v := range values {
+		all = append(all, AttributeRecord{name, cut(v, maxAttribute)})
 	}
 	return all
 }

@@ -56,9 +56,7 @@ func (g *graph) addItem(out *Outcome, it *Item) {
 		if a.IsInline {
 			continue
 		}
-		f := Ref{"file", g.addFile(it, a)}
-		g.relate(self, f)
-		mark(places, a, f)
+		g.addPart(it, a, self, places)
 	}
 	if it.Ships == Intelligence && it.defaults.KeepRaw && it.Path == "" {
 		g.relate(self, Ref{"file", g.addRaw(it)})
@@ -76,6 +74,26 @@ func (g *graph) addItem(out *Outcome, it *Item) {
 		g.relate(self, Ref{"object", g.addObject(r)})
 	}
 }
+
+// addPart adds the file of an attachment or of a member of one, and those inside
+// it. Indicators are tied to the innermost file they stood in. A member that is
+// inline, or beyond the cap, is no file of its own: what stands in it counts for
+// its container.
+func (g *graph) addPart(it *Item, a *Part, from Ref, places map[string]Ref) {
+	f := Ref{"file", g.addFile(it, a)}
+	g.relate(from, f)
+	places[a.Path] = f
+	for _, c := range a.Children {
+		if c.IsInline || len(g.batch.Files) >= maxFiles {
+			mark(places, c, f)
+			continue
+		}
+		g.addPart(it, c, f, places)
+	}
+}
+
+// maxFiles is how many files one mail ships with all that is inside them.
+const maxFiles = 200
 
 // mark notes that texts of a part and of its members stand in that file.
 func mark(places map[string]Ref, a *Part, f Ref) {
@@ -108,6 +126,9 @@ func newEvent(out *Outcome, it *Item) EventRecord {
 	e.Attributes = sortAttributes(append(eventAttributes(out, it, e.Key), it.chosenAttributes("event")...))
 	if it.Ships == Spearphish {
 		e.Raw = msg.Raw
+	}
+	if hasLocked(msg.Attachments) {
+		e.Tags = sortedSet(append(slices.Clone(e.Tags), tagLocked))
 	}
 	return e
 }
@@ -155,7 +176,10 @@ func (g *graph) addFile(it *Item, a *Part) string {
 		Key: a.SHA256, Name: cmp.Or(a.FileName, "part-"+a.Path), Type: it.fileType(), ContentType: a.ContentType, FileType: a.FileType,
 		Size: int64(a.Size), MD5: a.MD5, SHA1: a.SHA1, Encrypted: a.Encrypted, Locked: it.Ships == Spearphish,
 		Source: it.Decision.Source, TLP: it.Decision.TLP, Tags: it.Decision.Tags,
-		Attributes: it.chosenAttributes("files"), Content: a.Content,
+		Attributes: append(it.chosenAttributes("files"), fileAttributes(a)...), Content: a.Content,
+	}
+	if a.Locked() {
+		f.Tags = sortedSet(append(slices.Clone(f.Tags), tagLocked))
 	}
 	if a.RawName != a.FileName && a.RawName != "" {
 		f.RawName = a.RawName
@@ -201,14 +225,14 @@ func (g *graph) addIndicator(it *Item, ind *Indicator) string {
 		old := &g.batch.Indicators[i]
 		old.TLP = MostRestrictive(old.TLP, it.Decision.TLP)
 		old.Tags = sortedSet(append(slices.Clone(old.Tags), it.Decision.Tags...))
-		old.Attributes = sortAttributes(append(old.Attributes, it.chosenAttributes("indicators")...))
+		old.Attributes = sortAttributes(slices.Concat(old.Attributes, it.chosenAttributes("indicators"), named("Found At", ind.Locations...)))
 		old.Contexts, old.Flags = union(old.Contexts, ind.Contexts), union(old.Flags, ind.Flags)
 		return key
 	}
 	r := IndicatorRecord{
 		Key: key, Type: ind.Type, Value: ind.Value, Status: it.Decision.Status, Source: it.Decision.Source,
 		TLP: it.Decision.TLP, Tags: it.Decision.Tags, Contexts: slices.Clone(ind.Contexts), Flags: slices.Clone(ind.Flags),
-		Attributes: sortAttributes(append(it.chosenAttributes("indicators"), extraAttributes(ind)...)),
+		Attributes: sortAttributes(slices.Concat(it.chosenAttributes("indicators"), extraAttributes(ind), named("Found At", ind.Locations...))),
 	}
 	if ind.Original != ind.Value {
 		r.Original = ind.Original

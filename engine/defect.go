@@ -136,10 +136,12 @@ type Budget struct {
 	Bytes   int64 `json:"bytes"`   // that may still come out of containers and streams
 	Members int   `json:"members"` // of containers
 	Work    int64 `json:"work"`    // units of Limits.PasswordWork
+	Text    int   `json:"text"`    // bytes of text that may still be read
 	Depth   int   `json:"depth"`   // containers inside each other, from the part that is opened; not used up
+	Breaks  int   `json:"breaks"`  // readers that may still break: spin, eat memory or crash
 }
 
 // Budget is a fresh one.
 func (l Limits) Budget() *Budget {
-	return &Budget{Bytes: l.Unpacked, Members: l.Members, Work: l.PasswordWork, Depth: l.Nesting}
+	return &Budget{Bytes: l.Unpacked, Members: l.Members, Work: l.PasswordWork, Text: 4 * l.Text, Depth: l.Nesting, Breaks: 3}
 }

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -36,6 +37,7 @@ func (p *processing) extract(it *Item) {
 		m.add(x.Info().Name, found)
 	}
 	it.Indicators, it.Trimmed = m.result()
+	locate(it)
 	if p.engine.cfg.DomainOf != nil {
 		for _, ind := range it.Indicators {
 			ind.Domain = p.engine.cfg.DomainOf(ind.Type, ind.Value)
@@ -148,10 +150,10 @@ func addAttachment(add func(InputPart), a *Part) {
 	}
 }
 
-// linksOf hands the links of an attached page over; they have no place in its
-// text. Those of other texts are the text itself.
+// linksOf hands the links of an attached page or document over; they have no
+// place in its text. Those of other texts are the text itself.
 func linksOf(a *Part) *Page {
-	if len(a.Links) == 0 || a.FileType != "html" && a.ContentType != "text/html" {
+	if len(a.Links) == 0 || !a.Opened && a.FileType != "html" && a.ContentType != "text/html" {
 		return nil
 	}
 	p := &Page{InnerText: a.Text}
@@ -186,4 +188,65 @@ func (p *processing) keep(it *Item, view *View) {
 		}
 	}
 	it.Indicators = kept
+}
+
+// maxLocations is how many places inside attachments an indicator names.
+const maxLocations = 20
+
+// locate notes in which file, and where in it, indicators stood that were inside
+// attachments: "orders.zip/march.xlsx Sheet1!B7".
+func locate(it *Item) {
+	inside := map[string]*location{}
+	for _, a := range it.Message.Attachments {
+		addLocations(inside, a, cmp.Or(a.FileName, a.Path))
+	}
+	for _, ind := range it.Indicators {
+		for _, s := range ind.Spots {
+			l := inside[s.Part]
+			if l == nil || s.Context == InName || len(ind.Locations) >= maxLocations {
+				continue
+			}
+			if name := l.at(s); name != "" {
+				ind.Locations = union(ind.Locations, []string{name})
+			}
+		}
+	}
+}
+
+// location is a part and its name for people.
+type location struct {
+	part   *Part
+	name   string
+	member bool
+}
+
+func addLocations(all map[string]*location, a *Part, name string) {
+	all[a.Path] = &location{a, name, strings.Contains(a.Path, "/")}
+	for _, c := range a.Children {
+		addLocations(all, c, name+strings.TrimPrefix(c.Path, a.Path))
+	}
+}
+
+// at is where a finding stood; "" when that says no more than the attachment does.
+func (l *location) at(s Spot) string {
+	place := ""
+	if s.Context == InContent {
+		place = l.part.placeAt(s.Span.Start)
+	}
+	if place == "" && !l.member {
+		return ""
+	}
+	return strings.TrimSpace(l.name + " " + place)
+}
+
+// placeAt names the place of an offset of the text.
+func (p *Part) placeAt(at int) string {
+	i, exact := slices.BinarySearchFunc(p.Places, at, func(q Place, at int) int { return cmp.Compare(q.At, at) })
+	if !exact {
+		i--
+	}
+	if i < 0 {
+		return ""
+	}
+	return p.Places[i].Name
 }

@@ -80,6 +80,7 @@ type Indicator struct {
 	Original   string   `expr:"original"`   // of the first occurrence
 	Contexts   []string `expr:"contexts"`   // names of Context, in order of Context, each once
 	Parts      []string `expr:"parts"`      // where it stood, each once
+	Locations  []string `expr:"locations"`  // where inside attachments: "orders.zip/march.xlsx Sheet1!B7", each once, at most 20
 	Flags      []string `expr:"flags"`      // union over the occurrences; `mismatch` and `defanged` if any has it
 	Extractor  string   `expr:"extractor"`  // that found it first, in the order of the configuration
 	Extractors []string `expr:"extractors"` // sorted

@@ -34,7 +34,7 @@ func (m *merger) add(extractor string, found []Finding) {
 				m.item.Defects = append(m.item.Defects, LimitDefect(DefectFindings, extractor, "more than %d indicators", m.max))
 				return
 			}
-			g = &merged{ind: Indicator{Type: f.Type, Value: f.Value, Original: f.Original, Extractor: extractor, Contexts: []string{}, Parts: []string{}, Extractors: []string{}}, derived: true}
+			g = &merged{ind: Indicator{Type: f.Type, Value: f.Value, Original: f.Original, Extractor: extractor, Contexts: []string{}, Parts: []string{}, Locations: []string{}, Extractors: []string{}}, derived: true}
 			m.index[key] = g
 			m.order = append(m.order, g)
 		}

@@ -43,7 +43,6 @@ type Item struct {
 	Dropped     []Dropped    // by keep rules
 	Trimmed     []*Indicator // stood only in what was trimmed
 	Cut         string       // what was trimmed off the body
-	NotExecuted []string     // kinds of actions that this build plans but does not carry out
 	Defects     []Defect     // of evaluation and extraction
 
 	Views [3]View // what rules saw in each phase, for those who explain

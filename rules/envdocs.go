@@ -193,6 +193,7 @@ var fieldDocs = map[string]string{
 	"indicator.original":   "as it first stood in the mail",
 	"indicator.contexts":   "in what kinds of places it stood: text, hidden, link, reference, header, subject, name, attachment, url, source",
 	"indicator.parts":      "in which parts it stood",
+	"indicator.locations":  "where inside attachments: the file, its member, the page, sheet and cell; at most 20",
 	"indicator.flags":      "defanged, private, reserved, wrapped, opaque_redirect, mismatch, homograph, derived, unlisted, userinfo, checked",
 	"indicator.extractor":  "which extractor found it first, in the order of the configuration: builtin, or a name from there",
 	"indicator.extractors": "which extractors found it",

@@ -280,10 +280,6 @@ rules:
 	if diff := cmp.Diff(wantText, set.Expired(day.Add(24*time.Hour)).String()); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	wantUn := []rules.Unexecuted{{Rule: "a", Action: "score", Pos: got.Actions[1].Pos}}
-	if diff := cmp.Diff(wantUn, set.Unexecuted(map[string]bool{"tag": true})); diff != "" {
-		t.Errorf("unexecuted (-want +got):\n%s", diff)
-	}
 }
 
 // A set may be asked by many at once, and always says the same.

@@ -5,7 +5,6 @@ import (
 	"sync"
 
 	"github.com/tqmailrules/tqmailrules/engine"
-	"github.com/tqmailrules/tqmailrules/internal/yamlfile"
 )
 
 // Set is a checked set of rules. It is immutable and safe for concurrent use.
@@ -47,24 +46,3 @@ func (s *Set) Rules() []*Rule { return s.rules }
 
 // Lists describes the lists, by name.
 func (s *Set) Lists() []ListInfo { return s.lists }
-
-// Unexecuted is an action that a build cannot carry out.
-type Unexecuted struct {
-	Rule   string
-	Action string
-	Pos    yamlfile.Pos
-}
-
-// Unexecuted lists the actions whose kind is not in executed, in the order of
-// evaluation. Rules that are off are left out.
-func (s *Set) Unexecuted(executed map[string]bool) []Unexecuted {
-	var out []Unexecuted
-	for _, r := range s.rules {
-		for _, a := range r.Actions {
-			if r.Mode != Off && !executed[a.Kind] {
-				out = append(out, Unexecuted{r.ID, a.Kind, a.Pos})
-			}
-		}
-	}
-	return out
-}

@@ -65,6 +65,9 @@ func (a *app) main(ctx context.Context, args []string) exit {
 	if len(args) == 0 || isHelp(args[0]) {
 		return a.help(args)
 	}
+	if args[0] == workerCommand {
+		return serveUnpacking(ctx, a, args[1:])
+	}
 	if args[0] == "--version" || args[0] == "-version" {
 		args = append([]string{versionCommand.name}, args[1:]...)
 	}

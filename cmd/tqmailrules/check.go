@@ -115,9 +115,6 @@ func (c *check) text(a *app, set *rules.Set) {
 		t.Write(a.out, "")
 	}
 	fmt.Fprintf(a.out, "%d rules, no errors\n", len(all))
-	for _, u := range set.Unexecuted(executed) {
-		fmt.Fprintf(a.out, "planned, not executed by this build: %s\n", plannedAction(u))
-	}
 }
 
 type checkedRule struct {
@@ -133,11 +130,10 @@ type checkedRule struct {
 type checked struct {
 	Diagnostics yamlfile.Diagnostics `json:"diagnostics"`
 	Rules       []checkedRule        `json:"rules"`
-	Planned     []string             `json:"planned_not_executed"`
 }
 
 func checkReport(set *rules.Set, diags yamlfile.Diagnostics) checked {
-	out := checked{Diagnostics: diags.Sorted(), Rules: []checkedRule{}, Planned: []string{}}
+	out := checked{Diagnostics: diags.Sorted(), Rules: []checkedRule{}}
 	if out.Diagnostics == nil {
 		out.Diagnostics = yamlfile.Diagnostics{}
 	}
@@ -146,9 +142,6 @@ func checkReport(set *rules.Set, diags yamlfile.Diagnostics) checked {
 	}
 	for _, r := range set.Rules() {
 		out.Rules = append(out.Rules, checkedRule{r.ID, r.Pos.File, r.Pos.Line, string(r.Mode), r.Phase.String(), r.Priority, kindsOf(r)})
-	}
-	for _, u := range set.Unexecuted(executed) {
-		out.Planned = append(out.Planned, plannedAction(u))
 	}
 	return out
 }
@@ -163,8 +156,4 @@ func kindsOf(r *rules.Rule) []string {
 		kinds = append(kinds, a.Kind)
 	}
 	return kinds
-}
-
-func plannedAction(u rules.Unexecuted) string {
-	return fmt.Sprintf("%s: %s of rule %s", u.Pos, u.Action, u.Rule)
 }

@@ -30,6 +30,7 @@ examples:
 		d := &dryRun{}
 		fs.Var(&d.rc.rules, "rules", "rule `files`, folders or patterns; may be given several times")
 		fs.StringVar(&d.rc.config, "c", "", "`configuration` to take rules, mailbox and limits from")
+		d.rc.debugFlags(fs)
 		fs.BoolVar(&d.json, "json", false, "write one line of JSON per mail, and one for the summary")
 		fs.StringVar(&d.html, "html", "", "write a self-contained page to `file` as well")
 		fs.BoolVar(&d.quiet, "summary", false, "write the summary only")
@@ -94,7 +95,7 @@ func (d *dryRun) over(ctx context.Context, a *app, l *loaded, src engine.Source,
 	start := a.now()
 	e, err := engine.New(engine.Config{
 		Source: &progressed{Source: src, app: a, p: progress},
-		Parser: parserFor(l.cfg), Rules: l.set, Extractors: l.finders.all, Limits: l.cfg.Limits, DomainOf: domainOf,
+		Parser: parserFor(l.cfg), Rules: l.set, Extractors: l.finders.all, Unpacker: l.opener, Secrets: l.secrets, Limits: l.cfg.Limits, DomainOf: domainOf,
 		Store: mem.New(), Sinks: recordingSinks(l.cfg, l.set), Clock: clock, Backlog: 256,
 		Workers: workersOr(max(d.workers, l.cfg.Workers)),
 		AtEnd: func() {
@@ -103,7 +104,6 @@ func (d *dryRun) over(ctx context.Context, a *app, l *loaded, src engine.Source,
 			}
 		},
 		Observe: func(o *engine.Outcome) {
-			markPlanned(o)
 			m := report.Of(o)
 			counter.Add(m)
 			if writeErr == nil && !d.quiet {

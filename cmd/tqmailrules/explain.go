@@ -31,6 +31,7 @@ examples:
 		e := &explain{}
 		fs.Var(&e.rc.rules, "rules", "rule `files`, folders or patterns; may be given several times")
 		fs.StringVar(&e.rc.config, "c", "", "`configuration` to take rules, mailbox and limits from")
+		e.rc.debugFlags(fs)
 		fs.BoolVar(&e.json, "json", false, "write JSON, one list per mail")
 		return e.run
 	},
@@ -116,7 +117,7 @@ func (a *app) unknownRule(set *rules.Set, id string) exit {
 
 func (e *explain) mail(ctx context.Context, a *app, l *loaded, d engine.Delivery, ids []string) error {
 	p, err := engine.NewProcessor(engine.Config{
-		Parser: parserFor(l.cfg), Rules: l.set, Extractors: l.finders.all, Limits: l.cfg.Limits, DomainOf: domainOf, Sinks: recordingSinks(l.cfg, l.set),
+		Parser: parserFor(l.cfg), Rules: l.set, Extractors: l.finders.all, Unpacker: l.opener, Secrets: l.secrets, Limits: l.cfg.Limits, DomainOf: domainOf, Sinks: recordingSinks(l.cfg, l.set),
 	})
 	if err != nil {
 		return err

@@ -19,7 +19,6 @@ import (
 	"github.com/tqmailrules/tqmailrules/engine/sink/jsonl"
 	"github.com/tqmailrules/tqmailrules/engine/sink/sqlite"
 	"github.com/tqmailrules/tqmailrules/engine/source/files"
-	"github.com/tqmailrules/tqmailrules/rules"
 )
 
 var runCommand = command{
@@ -29,38 +28,34 @@ var runCommand = command{
 	long: `
 Reads every mail of the configured sources once, and ships events, files and
 indicators to the configured sinks. A mail that was shipped before has no second
-effect: every sink recognises it. Rules whose actions this build cannot carry
-out are refused here; dry-run and test accept them.
+effect: every sink recognises it.
 
 examples:
   tqmailrules run -c phish.yaml
   tqmailrules run -c phish.yaml --json`,
 	flags: func(fs *flag.FlagSet) func(context.Context, *app, []string) exit {
 		r := &runner{}
-		fs.StringVar(&r.config, "c", "", "`configuration` file")
+		fs.StringVar(&r.rc.config, "c", "", "`configuration` file")
+		r.rc.debugFlags(fs)
 		fs.BoolVar(&r.json, "json", false, "write the summary as JSON")
 		return r.run
 	},
 }
 
 type runner struct {
-	config string
+	rc   rulesAndConfig
 	json   bool
 }
 
 func (r *runner) run(ctx context.Context, a *app, args []string) exit {
-	if r.config == "" || len(args) > 0 {
+	if r.rc.config == "" || len(args) > 0 {
 		return a.usage("run", "give the configuration with -c, and nothing else")
 	}
-	rc := rulesAndConfig{config: r.config}
-	l, code := rc.load(ctx, a, "run")
+	l, code := r.rc.load(ctx, a, "run")
 	if code != exitOK {
 		return code
 	}
 	defer l.close()
-	if code := a.refuseUnexecuted(l.set); code != exitOK {
-		return code
-	}
 	sum, quarantined, err := a.work(ctx, l)
 	if err != nil {
 		a.fail(err)
@@ -77,19 +72,6 @@ func (r *runner) run(ctx context.Context, a *app, args []string) exit {
 		fmt.Fprintf(a.err, "quarantined %s: %s\n", ui.Line(q.name, 200), ui.Line(q.reason, 300))
 	}
 	return statusOf(sum, err)
-}
-
-// refuseUnexecuted names the live rules that this build cannot carry out.
-func (a *app) refuseUnexecuted(set *rules.Set) exit {
-	all := set.Unexecuted(executed)
-	for _, u := range all {
-		fmt.Fprintln(a.err, plannedAction(u))
-	}
-	if len(all) == 0 {
-		return exitOK
-	}
-	fmt.Fprintf(a.err, "tqmailrules run: %d actions cannot be carried out by this build\n  hint: set their rules to mode: off, or use dry-run\n", len(all))
-	return exitAuthor
 }
 
 // held is a mail that was quarantined, in words.
@@ -128,7 +110,7 @@ func (a *app) work(ctx context.Context, l *loaded) (sum engine.Summary, quaranti
 	watcher.Go(func() { l.finders.watch(watching, log) })
 	e, err := engine.New(engine.Config{
 		Source: &progressed{Source: &sequence{sources: sources}, app: a, p: progress},
-		Parser: parserFor(cfg), Rules: l.set, Extractors: l.finders.guarded(log), Limits: cfg.Limits, DomainOf: domainOf,
+		Parser: parserFor(cfg), Rules: l.set, Extractors: l.finders.guarded(log), Unpacker: l.opener, Secrets: secrets, Limits: cfg.Limits, DomainOf: domainOf,
 		Store: remembers.Store, Sinks: sinks, Workers: workersOr(cfg.Workers), Backlog: 256,
 		Run: cfg.Instance + " " + a.now().UTC().Format("20060102T150405.000000000"), Log: log,
 		Observe: func(o *engine.Outcome) {
@@ -160,6 +142,17 @@ func (a *app) secrets(cfg *settings.Config) (map[string]string, error) {
 		values[name] = v
 	}
 	return values, nil
+}
+
+// availableSecrets are those that are there: a dry run does not need them all.
+func (a *app) availableSecrets(cfg *settings.Config) map[string]string {
+	values := map[string]string{}
+	for name, s := range cfg.Secrets {
+		if v, err := a.secret(s); err == nil {
+			values[name] = v
+		}
+	}
+	return values
 }
 
 func (a *app) secret(s settings.Secret) (string, error) {

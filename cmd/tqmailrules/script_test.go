@@ -16,7 +16,7 @@ const asProgram = "TQ_TEST_AS_PROGRAM"
 // TestMain lets scripts call the program by its name, and other tests as a
 // process of its own.
 func TestMain(m *testing.M) {
-	if os.Getenv(asProgram) != "" {
+	if os.Getenv(asProgram) != "" || len(os.Args) > 1 && os.Args[1] == workerCommand {
 		program()
 	}
 	testscript.Main(m, map[string]func(){"tqmailrules": program})

@@ -8,6 +8,7 @@ import (
 	"flag"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -37,6 +38,7 @@ examples:
 		t := &tester{}
 		fs.StringVar(&t.only, "run", "", "run only cases whose name contains this `text`")
 		fs.BoolVar(&t.update, "update", false, "write golden files instead of comparing")
+		fs.BoolVar(&t.inProcess, "in-process", false, "open attachments in this process, unconfined")
 		fs.BoolVar(&t.json, "json", false, "write results as JSON")
 		fs.StringVar(&t.junit, "junit", "", "write JUnit XML to `file` as well")
 		fs.BoolVar(&t.verbose, "v", false, "name cases that pass too")
@@ -50,6 +52,7 @@ type tester struct {
 	loaded                map[string]*loaded // by configuration; "" is none
 	only, junit, config   string
 	update, json, verbose bool
+	inProcess             bool
 	cover                 int
 }
 
@@ -144,7 +147,7 @@ func (t *tester) file(ctx context.Context, a *app, path string, all *tested) exi
 	if code := a.diagnose(file.Check(set)); code != exitOK {
 		return code
 	}
-	return t.cases(ctx, a, set, l.finders, file, all)
+	return t.cases(ctx, a, set, l, file, all)
 }
 
 // configured loads the extractors of a configuration, once for all test files.
@@ -158,13 +161,15 @@ func (t *tester) configured(ctx context.Context, a *app, path string) (*loaded, 
 			return nil, code
 		}
 	}
+	l.ready(a, t.inProcess)
 	t.loaded[path] = l
 	return l, exitOK
 }
 
-func (t *tester) cases(ctx context.Context, a *app, set *rules.Set, f *finders, file *ruletest.File, all *tested) exit {
-	env := t.env(f)
+func (t *tester) cases(ctx context.Context, a *app, set *rules.Set, l *loaded, file *ruletest.File, all *tested) exit {
+	env := t.env(l)
 	env.Sinks = set.Sinks()
+	maps.Copy(env.Secrets, file.Secrets)
 	var results []ruletest.Result
 	for i := range file.Cases {
 		c := &file.Cases[i]
@@ -191,12 +196,12 @@ func (t *tester) cases(ctx context.Context, a *app, set *rules.Set, f *finders, 
 	return exitOK
 }
 
-func (t *tester) env(f *finders) ruletest.Env {
+func (t *tester) env(l *loaded) ruletest.Env {
 	env := ruletest.Env{
 		Parser: func(m ruletest.Mailbox) engine.Parser {
 			return parserFor(&settings.Config{Mailbox: settings.Mailbox(m)})
 		},
-		Extractors: f.all, DomainOf: domainOf,
+		Extractors: l.finders.all, Unpacker: l.opener, Secrets: maps.Clone(l.secrets), DomainOf: domainOf,
 		Store:    func() engine.Store { return mem.New() },
 		ReadFile: os.ReadFile,
 	}

@@ -19,18 +19,26 @@ var versionCommand = command{
 	long:    "Prints the version, the platform, and which sources, sinks and actions are in this build.",
 	flags: func(fs *flag.FlagSet) func(context.Context, *app, []string) exit {
 		asJSON := fs.Bool("json", false, "write JSON")
-		return func(_ context.Context, a *app, _ []string) exit {
-			v := thisBuild()
+		return func(ctx context.Context, a *app, _ []string) exit {
+			v := thisBuild(ctx)
 			if *asJSON {
 				a.printJSON(v)
 				return exitOK
 			}
 			fmt.Fprintf(a.out, "tqmailrules %s (%s, %s)\n", v.Version, v.Go, v.Platform)
 			fmt.Fprintf(a.out, "sources     %s\nsinks       %s\nextractors  %s\n", strings.Join(v.Sources, ", "), strings.Join(v.Sinks, ", "), strings.Join(v.Extractors, ", "))
-			fmt.Fprintf(a.out, "planned, not executed by this build: %s\n", strings.Join(v.Planned, ", "))
+			fmt.Fprintf(a.out, "attachments %s\n", isolation(v.Confined))
 			return exitOK
 		}
 	},
+}
+
+// isolation says in words how attachments are opened here.
+func isolation(confined []string) string {
+	if len(confined) == 0 {
+		return "opened in processes that are not confined: this system has no way that is known here"
+	}
+	return "opened in processes confined by " + strings.Join(confined, ", ")
 }
 
 type build struct {
@@ -40,13 +48,13 @@ type build struct {
 	Sources    []string `json:"sources"`
 	Sinks      []string `json:"sinks"`
 	Extractors []string `json:"extractors"`
-	Planned    []string `json:"planned_not_executed"`
+	Confined   []string `json:"confined"` // what processes that open attachments are confined by
 }
 
-func thisBuild() build {
+func thisBuild(ctx context.Context) build {
 	return build{
 		Version: versionText(), Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH,
-		Sources: []string{"files"}, Sinks: []string{"jsonl", "sqlite"}, Extractors: []string{builtinName, "wasm", "regex"}, Planned: plannedKinds(),
+		Sources: []string{"files"}, Sinks: []string{"jsonl", "sqlite"}, Extractors: []string{builtinName, "wasm", "regex"}, Confined: confinement(ctx),
 	}
 }
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"flag"
 	"os"
 	"runtime"
 	"slices"
@@ -16,25 +17,6 @@ import (
 	"github.com/tqmailrules/tqmailrules/internal/yamlfile"
 	"github.com/tqmailrules/tqmailrules/rules"
 )
-
-// executed lists the kinds of actions that this build carries out; the others
-// are planned only.
-var executed = map[string]bool{
-	"treat_as": true, "trim": true, "unwrap": true, "extract": true, "keep": true, "event": true, "attribute": true,
-	"tag": true, "relate": true, "status": true, "source": true, "tlp": true, "score": true, "ship": true, "route": true, "hold": true,
-	"pair": false, "unlock": false,
-}
-
-// plannedKinds are the others, sorted.
-func plannedKinds() (kinds []string) {
-	for k, ok := range executed {
-		if !ok {
-			kinds = append(kinds, k)
-		}
-	}
-	slices.Sort(kinds)
-	return kinds
-}
 
 // domainOf takes the host of an indicator apart.
 func domainOf(kind, value string) engine.Domain {
@@ -72,8 +54,14 @@ func readConfig(path string) (*settings.Config, yamlfile.Diagnostics, error) {
 // rulesAndConfig loads what most commands need: the rule files of the flags, or
 // those of the configuration.
 type rulesAndConfig struct {
-	rules  list
-	config string
+	rules     list
+	config    string
+	inProcess bool // attachments are opened in this process
+}
+
+// debugFlags are for those who debug readers of attachments.
+func (rc *rulesAndConfig) debugFlags(fs *flag.FlagSet) {
+	fs.BoolVar(&rc.inProcess, "in-process", false, "open attachments in this process, unconfined: for debugging readers, never for mail of strangers")
 }
 
 // loaded is what a command works with. Close it.
@@ -81,9 +69,16 @@ type loaded struct {
 	set     *rules.Set
 	cfg     *settings.Config // defaults when there is no configuration
 	finders *finders
+	opener  unpacker          // of attachments
+	secrets map[string]string // that rules refer to; those that are not to be had are left out
 }
 
-func (l *loaded) close() { l.finders.close() }
+func (l *loaded) close() {
+	l.finders.close()
+	if l.opener != nil {
+		l.opener.Close()
+	}
+}
 
 // load reads the configuration, its extractors and the rules. Unless the status is
 // exitOK it has said everything, and there is nothing to close.
@@ -101,8 +96,16 @@ func (rc *rulesAndConfig) load(ctx context.Context, a *app, name string) (*loade
 	code := l.rules(a, name, paths, rc.config != "")
 	if code != exitOK {
 		l.close()
+		return l, code
 	}
+	l.ready(a, rc.inProcess)
 	return l, code
+}
+
+// ready makes what opens attachments, and what it may know.
+func (l *loaded) ready(a *app, inProcess bool) {
+	l.opener = newUnpacker(l.cfg.Limits, workersOr(l.cfg.Workers), inProcess)
+	l.secrets = a.availableSecrets(l.cfg)
 }
 
 // configure reads a configuration and loads its extractors.
@@ -183,18 +186,6 @@ func ruleCounts(set *rules.Set) (counts []report.RuleCount) {
 		counts = append(counts, report.RuleCount{ID: r.ID, Mode: string(r.Mode)})
 	}
 	return counts
-}
-
-// markPlanned notes on each item which of its actions nobody carries out.
-func markPlanned(o *engine.Outcome) {
-	for _, it := range o.Items {
-		for _, s := range it.Plan.Steps {
-			if k := s.Action.Kind(); !executed[k] && !slices.Contains(it.NotExecuted, k) {
-				it.NotExecuted = append(it.NotExecuted, k)
-			}
-		}
-		slices.Sort(it.NotExecuted)
-	}
 }
 
 // recorder is a sink of a dry run: the batches are in the outcomes already.

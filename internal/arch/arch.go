@@ -42,6 +42,7 @@ var Table = map[string]Package{
 	"engine/wasm/meter":                 {NoLeaf: true, Tested: []string{"github.com/tetratelabs/wazero"}},
 	"engine/unpack":                     {Project: []string{"engine/unpack/task"}},
 	"engine/unpack/task":                {},
+	"engine/unpack/worker":              {Project: []string{"engine/unpack/task"}},
 	"engine/source/files":               {},
 	"engine/sink/sqlite":                {},
 	"engine/sink/jsonl":                 {},

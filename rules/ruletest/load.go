@@ -35,7 +35,7 @@ type loader struct {
 
 func (l *loader) file(name string, n *yamlfile.Node) *File {
 	f := &File{Name: name}
-	fields, ok := l.Fields(n, "a test file", []string{"rules", "config", "mailbox", "cases"})
+	fields, ok := l.Fields(n, "a test file", []string{"rules", "config", "secrets", "mailbox", "cases"})
 	if !ok {
 		return f
 	}
@@ -47,6 +47,7 @@ func (l *loader) file(name string, n *yamlfile.Node) *File {
 	if p, ok := l.Filled(fields.Get("config"), "config"); ok {
 		f.Config = l.path(p)
 	}
+	f.Secrets = l.secrets(fields.Get("secrets"))
 	if m := l.mailbox(fields.Get("mailbox")); m != nil {
 		f.Mailbox = *m
 	}
@@ -381,4 +382,22 @@ func indicatorsOf(key string) func(*facts) []string {
 		}
 		return all
 	}
+}
+
+// secrets reads a mapping of names to values.
+func (l *loader) secrets(n *yamlfile.Node) map[string]string {
+	if n == nil {
+		return nil
+	}
+	if n.Kind != yamlfile.Mapping {
+		l.Add(n.Errorf("secrets is a mapping of names to passwords"))
+		return nil
+	}
+	values := map[string]string{}
+	for _, p := range n.Pairs {
+		if v, ok := l.Filled(p.Value, p.Key.Text); ok {
+			values[p.Key.Text] = v
+		}
+	}
+	return values
 }

@@ -26,6 +26,8 @@ import (
 type Env struct {
 	Parser     func(Mailbox) engine.Parser
 	Extractors []engine.Extractor
+	Unpacker   engine.Unpacker
+	Secrets    map[string]string
 	Store      func() engine.Store
 	Sinks      []string // that rules may name; "default" is always there
 	Limits     engine.Limits
@@ -47,6 +49,7 @@ type File struct {
 	Name    string
 	Rules   []string // paths of the rule files under test
 	Config  string   // path of the configuration that declares their extractors; "" for none
+	Secrets map[string]string // values for the secrets that rules refer to: made up, never real ones
 	Mailbox Mailbox
 	Cases   []Case
 
@@ -159,7 +162,7 @@ func outcomesOf(ctx context.Context, env Env, set *rules.Set, file *File, c *Cas
 	}
 	last := map[string]*engine.Outcome{}
 	cfg := engine.Config{
-		Source: src, Parser: parser, Rules: set, Extractors: env.Extractors, Limits: env.Limits, DomainOf: env.DomainOf,
+		Source: src, Parser: parser, Rules: set, Extractors: env.Extractors, Unpacker: env.Unpacker, Secrets: env.Secrets, Limits: env.Limits, DomainOf: env.DomainOf,
 		Store: env.Store(), Clock: clock, Workers: 1, CommitGroup: 1,
 		AtEnd:   func() { clock.Set(end) },
 		Observe: func(o *engine.Outcome) { last[o.Origin.ID] = o },

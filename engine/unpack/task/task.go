@@ -53,7 +53,7 @@ type Task struct {
 // one mail.
 func New(part *engine.Part, limits engine.Limits, keys *Keyring, budget *engine.Budget, store Store) *Task {
 	t := &Task{Part: part, Limits: limits.WithDefaults(), keys: keys, budget: budget, store: store, names: map[string]bool{}}
-	t.Text.max = t.Limits.Text
+	t.Text.max = max(0, min(t.Limits.Text, budget.Text))
 	return t
 }
 
@@ -181,9 +181,10 @@ func Troublef(code, format string, args ...any) error {
 func (t *Task) Finish(err error) []engine.Defect {
 	if text := t.Text.String(); text != "" {
 		t.Part.Text, t.Part.Places = text, t.Text.places
+		t.budget.Text -= len(text)
 	}
 	if t.Text.full {
-		t.once(engine.DefectText, "more than %d bytes of text", t.Limits.Text)
+		t.once(engine.DefectText, "more than %d bytes of text", t.Text.max)
 	}
 	t.Part.Opened = true
 	var own *Trouble

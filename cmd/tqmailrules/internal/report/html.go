@@ -53,12 +53,11 @@ section.item{margin:.4rem 0 .4rem 1.2rem;border-left:2px solid var(--line);paddi
 {{with .Score}}<tr><th>score</th><td>{{.}}</td><td></td></tr>{{end}}
 {{with .Sinks}}<tr><th>sinks</th><td colspan="2">{{range .}}{{.}} {{end}}</td></tr>{{end}}
 {{with .Cut}}<tr class="dim"><th>cut</th><td colspan="2">{{line .}}</td></tr>{{end}}
-{{range .Files}}<tr><th>file</th><td>{{line .Type}}</td><td>{{line .Name}} <span class="dim">{{size .Size}} <code>{{.SHA256}}</code></span></td></tr>{{end}}
+{{range .Files}}<tr><th>file</th><td>{{line .Type}}</td><td>{{line .Name}} {{with .State}}<b>{{.}}</b> {{end}}{{line .OpenedBy}} <span class="dim">{{size .Size}} <code>{{.SHA256}}</code></span></td></tr>{{end}}
 {{range .Indicators}}<tr><th>indicator</th><td>{{.Type}}</td><td><code>{{line .Value}}</code> <span class="dim">{{range .Contexts}}{{.}} {{end}}{{range .Flags}}· {{.}} {{end}}</span></td></tr>{{end}}
 {{range .Dropped}}<tr class="dim"><th>dropped</th><td>{{.Type}}</td><td><code>{{line .Value}}</code> by {{.Rule}}</td></tr>{{end}}
 {{range .Trimmed}}<tr class="dim"><th>trimmed</th><td>{{.Type}}</td><td><code>{{line .Value}}</code></td></tr>{{end}}
 {{range .Related}}<tr><th>relates</th><td colspan="2">{{line .}}</td></tr>{{end}}
-{{range .NotExecuted}}<tr class="dim"><th>planned</th><td>{{.}}</td><td>not executed by this build</td></tr>{{end}}
 </table></section>{{end}}
 {{range .Defects}}<p class="error">{{line .String}}</p>{{end}}
 </details>
@@ -71,7 +70,6 @@ section.item{margin:.4rem 0 .4rem 1.2rem;border-left:2px solid var(--line);paddi
 {{range .Rules}}<tr><td>{{.ID}}</td><td>{{.Mode}}</td><td class="n">{{.Matches}}</td><td class="n">{{.Errors}}</td><td class="n">{{.Dropped}}</td></tr>{{end}}</table></div>{{end}}
 {{if .Defects}}<div><b>defects</b>{{template "counts" .Defects}}</div>{{end}}
 {{if .Skipped}}<div class="dim">{{.Skipped}} files of the corpus are no mail and were left out</div>{{end}}
-{{with .Planned}}<div class="dim">planned, not executed by this build: {{range .}}{{.}} {{end}}</div>{{end}}
 {{with .Errors}}<div class="error">{{range .}}{{line .}}<br>{{end}}</div>{{end}}
 </div></body></html>
 {{end}}`))

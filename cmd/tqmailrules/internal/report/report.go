@@ -51,7 +51,6 @@ type Item struct {
 	Dropped     []DroppedInd `json:"dropped,omitempty"`
 	Trimmed     []Indicator  `json:"trimmed,omitempty"`
 	Cut         string       `json:"cut,omitempty"`
-	NotExecuted []string     `json:"not_executed,omitempty"`
 }
 
 // Rule is a rule that matched or failed.
@@ -88,6 +87,11 @@ type File struct {
 	Size   int64  `json:"size"`
 	SHA256 string `json:"sha256"`
 	Locked bool   `json:"malware_locked,omitempty"`
+
+	Path     string   `json:"path"`                // in the mail: "2", or "2/march.xlsx" inside an archive
+	State    string   `json:"state,omitempty"`     // opened or locked, of a file that needs a password
+	OpenedBy string   `json:"opened_by,omitempty"` // where the password stood
+	Facts    []string `json:"facts,omitempty"`     // what is remarkable: macros, codes in pictures
 }
 
 // Indicator is an indicator of an item and where it stood.
@@ -100,6 +104,7 @@ type Indicator struct {
 	Parts    []string `json:"parts"`
 	Flags    []string `json:"flags,omitempty"`
 
+	Locations  []string          `json:"locations,omitempty"`  // where inside attachments
 	Extractors []string          `json:"extractors,omitempty"` // those of the configuration; the built-in one goes without saying
 	Attributes map[string]string `json:"attributes,omitempty"` // what extractors add
 }
@@ -132,7 +137,7 @@ func Of(o *engine.Outcome) Mail {
 func itemOf(o *engine.Outcome, it *engine.Item) Item {
 	out := Item{
 		Path: it.Path, Subject: it.Message.Subject.Subject, Ships: string(it.Ships), Why: it.Why,
-		Score: it.Decision.Score, Tags: it.Decision.Tags, Cut: it.Cut, NotExecuted: it.NotExecuted,
+		Score: it.Decision.Score, Tags: it.Decision.Tags, Cut: it.Cut,
 	}
 	for _, r := range it.Plan.Results {
 		out.Rules = append(out.Rules, ruleOf(r))
@@ -173,29 +178,44 @@ func (out *Item) add(b engine.Batch, it *engine.Item) {
 	for _, ind := range it.Indicators {
 		out.Indicators = append(out.Indicators, indicatorOf(ind, it.Decision.Status))
 	}
+	for _, a := range it.Message.Attachments {
+		out.addFile(b, a)
+	}
 	self := engine.Ref{Kind: "event", Key: e.Key}
-	for _, r := range b.Relations {
-		if r.From == self {
-			out.addRelated(b, r.To)
-		}
-	}
-}
-
-func (out *Item) addRelated(b engine.Batch, to engine.Ref) {
-	for _, f := range b.Files {
-		if to == (engine.Ref{Kind: "file", Key: f.Key}) {
-			out.Files = append(out.Files, File{f.Name, f.Type, f.Size, f.Key, f.Locked})
-		}
-	}
 	for _, o := range b.Objects {
-		if to == (engine.Ref{Kind: "object", Key: o.Key}) {
+		if slices.Contains(b.Relations, engine.Relation{From: self, To: engine.Ref{Kind: "object", Key: o.Key}}) {
 			out.Related = append(out.Related, o.Type+" "+o.Name)
 		}
 	}
 }
 
+// addFile adds the file of an attachment or member, and those inside it.
+func (out *Item) addFile(b engine.Batch, a *engine.Part) {
+	i := slices.IndexFunc(b.Files, func(f engine.FileRecord) bool { return f.Key == a.SHA256 })
+	if i < 0 || a.IsInline {
+		return
+	}
+	f := File{Name: cmp.Or(a.FileName, b.Files[i].Name), Type: b.Files[i].Type, Size: int64(a.Size), SHA256: a.SHA256, Locked: b.Files[i].Locked, Path: a.Path}
+	switch {
+	case a.Locked():
+		f.State = "locked"
+	case a.Decrypted:
+		f.State, f.OpenedBy = "opened", a.OpenedBy
+	}
+	if a.HasMacros {
+		f.Facts = append(f.Facts, "macros")
+	}
+	if len(a.QR) > 0 {
+		f.Facts = append(f.Facts, "QR code")
+	}
+	out.Files = append(out.Files, f)
+	for _, c := range a.Children {
+		out.addFile(b, c)
+	}
+}
+
 func indicatorOf(ind *engine.Indicator, status string) Indicator {
-	out := Indicator{Type: ind.Type, Value: ind.Value, Status: status, Contexts: ind.Contexts, Parts: ind.Parts, Flags: ind.Flags, Attributes: ind.Extra}
+	out := Indicator{Type: ind.Type, Value: ind.Value, Status: status, Contexts: ind.Contexts, Parts: ind.Parts, Flags: ind.Flags, Locations: ind.Locations, Attributes: ind.Extra}
 	out.Extractors = slices.DeleteFunc(slices.Clone(ind.Extractors), func(name string) bool { return name == "builtin" })
 	if ind.Original != ind.Value {
 		out.Original = ind.Original
@@ -216,7 +236,6 @@ type Summary struct {
 	Defects      map[string]int `json:"defects"`
 	Skipped      int            `json:"skipped_files"` // files of the corpus that are no mail
 	Errors       []string       `json:"errors,omitempty"`
-	Planned      []string       `json:"planned_not_executed,omitempty"`
 }
 
 // RuleCount counts the verdicts of one rule over the items of a corpus.
@@ -273,11 +292,6 @@ func (c *Counter) item(it Item) {
 			rc.Dropped++
 		}
 	}
-	for _, kind := range it.NotExecuted {
-		if !slices.Contains(c.sum.Planned, kind) {
-			c.sum.Planned = append(c.sum.Planned, kind)
-		}
-	}
 }
 
 func (c *Counter) rule(r Rule) {
@@ -298,7 +312,6 @@ func (c *Counter) rule(r Rule) {
 // Summary returns the counts so far.
 func (c *Counter) Summary() Summary {
 	s := c.sum
-	slices.Sort(s.Planned)
 	return s
 }
 

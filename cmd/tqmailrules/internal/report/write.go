@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/tqmailrules/tqmailrules/cmd/tqmailrules/internal/ui"
@@ -95,7 +96,7 @@ func (t *textWriter) item(it Item) {
 		line("sinks", "%s", strings.Join(it.Sinks, ", "))
 	}
 	for _, f := range it.Files {
-		line("file", "%s  %s  %s  sha256 %.16s…", ui.Line(f.Name, 80), ui.Line(f.Type, 40), ui.Size(f.Size), f.SHA256)
+		line("file", "%s  %s  %s  sha256 %.16s…%s", ui.Line(f.within(), 120), ui.Line(f.Type, 40), ui.Size(f.Size), f.SHA256, f.state())
 	}
 	for _, i := range it.Indicators {
 		line("indicator", "%-13s %s%s", i.Type, ui.Line(i.Value, 200), where(i))
@@ -108,9 +109,6 @@ func (t *textWriter) item(it Item) {
 	}
 	for _, i := range it.Trimmed {
 		line("trimmed", "%-13s %s", i.Type, ui.Line(i.Value, 200))
-	}
-	if len(it.NotExecuted) > 0 {
-		line("planned", "%s: not executed by this build", strings.Join(it.NotExecuted, ", "))
 	}
 }
 
@@ -134,6 +132,29 @@ func (t *textWriter) rules(it Item, line func(string, string, ...any)) {
 	}
 }
 
+// within is the name of a file, of a member with its path in the attachment.
+func (f File) within() string {
+	if _, inside, ok := strings.Cut(f.Path, "/"); ok {
+		return "> " + inside
+	}
+	return f.Name
+}
+
+// state says what opening a file came to.
+func (f File) state() string {
+	words := slices.Clone(f.Facts)
+	switch f.State {
+	case "locked":
+		words = append(words, "locked: no password opens it")
+	case "opened":
+		words = append(words, "opened by: "+ui.Line(f.OpenedBy, 120))
+	}
+	if len(words) == 0 {
+		return ""
+	}
+	return "  (" + strings.Join(words, "; ") + ")"
+}
+
 func where(i Indicator) string {
 	s := "  (" + strings.Join(i.Contexts, ", ")
 	if len(i.Flags) > 0 {
@@ -141,6 +162,9 @@ func where(i Indicator) string {
 	}
 	if len(i.Extractors) > 0 {
 		s += "; by " + strings.Join(i.Extractors, ", ")
+	}
+	if len(i.Locations) > 0 {
+		s += "; in " + ui.Line(strings.Join(i.Locations[:min(3, len(i.Locations))], ", "), 200)
 	}
 	return s + ")"
 }
@@ -166,9 +190,6 @@ func (t *textWriter) Summary(s Summary) error {
 	t.ruleTable(s.Rules)
 	if s.Skipped > 0 {
 		t.printf("%d files of the corpus are no mail and were left out\n", s.Skipped)
-	}
-	if len(s.Planned) > 0 {
-		t.printf("planned, not executed by this build: %s\n", strings.Join(s.Planned, ", "))
 	}
 	for _, e := range s.Errors {
 		t.printf("error: %s\n", ui.Line(e, 300))
