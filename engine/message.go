@@ -141,7 +141,7 @@ type Part struct {
 	Pages     int               `expr:"pages"`
 	Metadata  map[string]string `expr:"metadata"`
 
-	Path    string // where in the tree: "1.2" as IMAP numbers sections, "2/invoice.xlsx" inside a container
+	Path    string  // where in the tree: "1.2" as IMAP numbers sections, "2/invoice.xlsx" inside a container
 	RawName string  // the name as it was sent, decoded but not sanitised: evidence, never a path
 	Charset string  // declared charset of a text part, lower case
 	Content Blob    // decoded bytes; never nil

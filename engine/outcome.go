@@ -32,25 +32,25 @@ const (
 
 // Item is the unit of shipping: a mail, or a mail inside one.
 type Item struct {
-	Path        string // "" for the mail itself, "n1", "f1", "n1/n2" for what it carries
-	Message     *Message
-	Plan        Plan
-	Decision    Decision
-	Ships       Treatment // what it is shipped as; "" when it ships nothing itself
-	Why         string    // why it does not
-	Carries     bool      // its inner messages ship in its place
-	Indicators  []*Indicator
-	Dropped     []Dropped    // by keep rules
-	Trimmed     []*Indicator // stood only in what was trimmed
-	Cut         string       // what was trimmed off the body
-	Defects     []Defect     // of evaluation and extraction
+	Path       string // "" for the mail itself, "n1", "f1", "n1/n2" for what it carries
+	Message    *Message
+	Plan       Plan
+	Decision   Decision
+	Ships      Treatment // what it is shipped as; "" when it ships nothing itself
+	Why        string    // why it does not
+	Carries    bool      // its inner messages ship in its place
+	Indicators []*Indicator
+	Dropped    []Dropped    // by keep rules
+	Trimmed    []*Indicator // stood only in what was trimmed
+	Cut        string       // what was trimmed off the body
+	Defects    []Defect     // of evaluation and extraction
 
 	Views [3]View // what rules saw in each phase, for those who explain
 
 	defaults         Defaults
 	attached         int      // how many of Message.Nested are attached as such; the others come out of containers
 	secrets          []Secret // that stand in it and must not show
-	cutText, cutHTML []Span // trimmed ranges of Body.Plain.Raw and of Body.HTML.InnerText
+	cutText, cutHTML []Span   // trimmed ranges of Body.Plain.Raw and of Body.HTML.InnerText
 }
 
 // Dropped is an indicator that a keep rule refused.

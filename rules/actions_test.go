@@ -176,8 +176,12 @@ rules:
 		return all
 	}
 	want := []engine.Key{
-		{Scope: "domain:x.example", Key: "CASE-12"}, {Scope: "mailbox:box", Key: "REF 99"}, {Scope: "thread:r1", Key: "INVOICE"},
-		{}, {Scope: "domain:x.example", Key: "CASE-12"}, {},
+		{Scope: "domain:x.example", Key: "CASE-12"},
+		{Scope: "mailbox:box", Key: "REF 99"},
+		{Scope: "thread:r1", Key: "INVOICE"},
+		{},
+		{Scope: "domain:x.example", Key: "CASE-12"},
+		{},
 	}
 	if diff := cmp.Diff(want, keysOf()); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)

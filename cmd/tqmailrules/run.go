@@ -44,7 +44,7 @@ examples:
 
 type runner struct {
 	rc   rulesAndConfig
-	json   bool
+	json bool
 }
 
 func (r *runner) run(ctx context.Context, a *app, args []string) exit {

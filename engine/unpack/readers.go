@@ -1,6 +1,7 @@
 package unpack
 
 import (
+	"github.com/tqmailrules/tqmailrules/engine/unpack/pdf"
 	"github.com/tqmailrules/tqmailrules/engine/unpack/task"
 )
 
@@ -16,6 +17,7 @@ type reader struct {
 var readers = table(
 	row(reader{read: text, textOnly: true}, "txt", "csv", "tsv", "log", "md", "json", "xml", "js", "jse", "vbs", "vbe", "wsf", "wsh", "ps1", "psm1",
 		"bat", "cmd", "sh", "py", "pl", "rb", "php", "reg", "inf", "scf", "sct", "iqy", "slk", "css", "yaml", "yml", "asc", "rdp", "desktop"),
+	row(reader{read: pdf.Read, container: true}, "pdf"),
 )
 
 type rows map[string]reader

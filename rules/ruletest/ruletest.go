@@ -47,8 +47,8 @@ type Mailbox struct {
 // File is a test file, checked.
 type File struct {
 	Name    string
-	Rules   []string // paths of the rule files under test
-	Config  string   // path of the configuration that declares their extractors; "" for none
+	Rules   []string          // paths of the rule files under test
+	Config  string            // path of the configuration that declares their extractors; "" for none
 	Secrets map[string]string // values for the secrets that rules refer to: made up, never real ones
 	Mailbox Mailbox
 	Cases   []Case

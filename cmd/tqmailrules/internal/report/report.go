@@ -36,21 +36,21 @@ type Receipt struct {
 
 // Item is the report of the mail itself or of a mail inside it.
 type Item struct {
-	Path        string       `json:"path"` // "" for the mail itself
-	Subject     string       `json:"subject"`
-	Ships       string       `json:"ships,omitempty"` // intelligence or spearphish
-	Why         string       `json:"why,omitempty"`   // why it does not
-	Rules       []Rule       `json:"rules,omitempty"`
-	Score       int          `json:"score,omitempty"`
-	Tags        []string     `json:"tags,omitempty"`
-	Sinks       []string     `json:"sinks,omitempty"`
-	Event       *Event       `json:"event,omitempty"`
-	Files       []File       `json:"files,omitempty"`
-	Indicators  []Indicator  `json:"indicators,omitempty"`
-	Related     []string     `json:"related,omitempty"`
-	Dropped     []DroppedInd `json:"dropped,omitempty"`
-	Trimmed     []Indicator  `json:"trimmed,omitempty"`
-	Cut         string       `json:"cut,omitempty"`
+	Path       string       `json:"path"` // "" for the mail itself
+	Subject    string       `json:"subject"`
+	Ships      string       `json:"ships,omitempty"` // intelligence or spearphish
+	Why        string       `json:"why,omitempty"`   // why it does not
+	Rules      []Rule       `json:"rules,omitempty"`
+	Score      int          `json:"score,omitempty"`
+	Tags       []string     `json:"tags,omitempty"`
+	Sinks      []string     `json:"sinks,omitempty"`
+	Event      *Event       `json:"event,omitempty"`
+	Files      []File       `json:"files,omitempty"`
+	Indicators []Indicator  `json:"indicators,omitempty"`
+	Related    []string     `json:"related,omitempty"`
+	Dropped    []DroppedInd `json:"dropped,omitempty"`
+	Trimmed    []Indicator  `json:"trimmed,omitempty"`
+	Cut        string       `json:"cut,omitempty"`
 }
 
 // Rule is a rule that matched or failed.
