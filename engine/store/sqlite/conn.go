@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"errors"
 	"sync"
 
@@ -53,6 +54,18 @@ func (c *conn) transact(f func(*tx)) error {
 
 // view runs f over one state of the database.
 func (c *conn) view(f func(*tx)) error { return c.within("BEGIN", f) }
+
+// write runs one statement that is a transaction of its own, and returns the
+// number of rows that it changed.
+func (c *conn) write(query string, args ...any) (int64, error) {
+	c.writing.Lock()
+	defer c.writing.Unlock()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	t := &tx{conn: c}
+	n := t.exec(query, args...)
+	return n, sqlitedb.Explain(t.err)
+}
 
 func (c *conn) within(begin string, f func(*tx)) error {
 	c.mu.Lock()
@@ -151,6 +164,13 @@ func (t *tx) each(query string, args, to []any, f func()) {
 		f()
 	}
 	t.err = rows.Err()
+}
+
+// list is numbers as a statement takes them: ... IN (SELECT value FROM
+// json_each(?)).
+func list(ids []int64) string {
+	text, _ := json.Marshal(ids) // numbers have a form
+	return string(text)
 }
 
 // ids reads one column of numbers.

@@ -51,9 +51,6 @@ func (s *Store) keep(content engine.Blob) (kept, error) {
 
 // blob returns the row of a content, which it adds when there is none.
 func (t *tx) blob(k kept) (id int64) {
-	if t.get("SELECT blob FROM blobs WHERE sha256 = ?", []any{k.digest}, &id) || t.err != nil {
-		return id
-	}
 	var data []byte
 	if k.content != nil {
 		var err error
@@ -62,8 +59,10 @@ func (t *tx) blob(k kept) (id int64) {
 			return 0
 		}
 	}
-	t.get("INSERT INTO blobs (sha256, size, filed, data) VALUES (?, ?, ?, ?) RETURNING blob",
-		[]any{k.digest, k.size, k.content == nil, data}, &id)
+	if !t.get("INSERT INTO blobs (sha256, size, filed, data) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING RETURNING blob",
+		[]any{k.digest, k.size, k.content == nil, data}, &id) {
+		t.get("SELECT blob FROM blobs WHERE sha256 = ?", []any{k.digest}, &id)
+	}
 	return id
 }
 
@@ -115,7 +114,15 @@ func (s *Store) content(t *tx, id int64) *content {
 	if !t.get("SELECT sha256, size, filed FROM blobs WHERE blob = ?", []any{id}, &c.digest, &c.size, &c.filed) {
 		t.fail(fmt.Errorf("the database is damaged: content %d is not there", id))
 	}
-	s.held[id] = weak.Make(c)
+	return s.hold(c)
+}
+
+// hold is for a content that was read in a transaction, as content is.
+func (s *Store) hold(c *content) *content {
+	if other := s.held[c.id].Value(); other != nil {
+		return other
+	}
+	s.held[c.id] = weak.Make(c)
 	return c
 }
 
@@ -166,25 +173,26 @@ func (s *Store) forgetHolders() {
 // file may go only when no power cut brings back a use of it, so then the end
 // of its row, and with it all that was committed before, is synced.
 func (s *Store) removeUnused(ids []int64) (files []string, err error) {
-	c := s.light
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	c, some := s.light, list(ids)
 	err = s.read.view(func(t *tx) {
-		for _, id := range ids {
-			if t.get("SELECT 1 FROM blobs WHERE blob = ? AND filed", []any{id}, new(int)) {
-				c = s.full
-			}
+		if t.get("SELECT 1 FROM blobs WHERE filed AND blob IN (SELECT value FROM json_each(?)) LIMIT 1", []any{some}, new(int)) {
+			c = s.full
 		}
 	})
-	if err != nil || len(ids) == 0 {
+	if err != nil {
 		return nil, err
 	}
 	err = c.transact(func(t *tx) {
-		for _, id := range ids {
-			var digest string
-			var filed bool
-			if t.get("DELETE FROM blobs WHERE blob = ? AND "+unusedBlob+" RETURNING sha256, filed", []any{id}, &digest, &filed) && filed {
+		var digest string
+		var filed bool
+		t.each("DELETE FROM blobs WHERE blob IN (SELECT value FROM json_each(?)) AND "+unusedBlob+" RETURNING sha256, filed", []any{some}, []any{&digest, &filed}, func() {
+			if filed {
 				files = append(files, digest)
 			}
-		}
+		})
 	})
 	return files, err
 }

@@ -61,12 +61,12 @@ func (t *tx) entry(o engine.Origin) (e entry) {
 	return e
 }
 
-// add makes a row for a mail.
-func (t *tx) add(o engine.Origin, attempts int, run, now string) (mail int64) {
-	t.get(`INSERT INTO ledger (id, source, account, folder, ref, name, received, digest, attempts, run, begun_at)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING mail`,
-		[]any{digestOf(o), o.Source, o.Account, o.Folder, o.ID, o.Name, stamp(o.Received), o.Digest, attempts, run, now}, &mail)
-	return mail
+// addEntry makes a row for a mail that has none.
+const addEntry = `INSERT INTO ledger (id, source, account, folder, ref, name, received, digest, attempts, run, begun_at)
+	VALUES (?, ?, ?, ?, ?, ?, ?, ?, 1, ?, ?) ON CONFLICT DO NOTHING`
+
+func newEntry(o engine.Origin, run, now string) []any {
+	return []any{digestOf(o), o.Source, o.Account, o.Folder, o.ID, o.Name, stamp(o.Received), o.Digest, run, now}
 }
 
 // Begin implements engine.Ledger. Nothing is written for a mail that is done.
@@ -75,13 +75,22 @@ func (s *Store) Begin(ctx context.Context, o engine.Origin, run string) (a engin
 		return a, err
 	}
 	now := stamp(s.cfg.Now())
-	var e entry
+	added, err := s.light.write(addEntry, newEntry(o, run, now)...)
+	e := entry{attempts: 1, route: "{}"}
+	if err == nil && added == 0 {
+		e, err = s.beginAgain(o, run, now)
+	}
+	if err != nil {
+		return a, fmt.Errorf("begin %s: %w", o.Name, err)
+	}
+	a = engine.Attempt{Number: e.attempts, Committed: e.committed, Receipt: engine.Receipt{Origin: o}}
+	return a, json.Unmarshal([]byte(e.route), &a.Receipt.Route)
+}
+
+func (s *Store) beginAgain(o engine.Origin, run, now string) (e entry, err error) {
 	err = s.light.transact(func(t *tx) {
 		e = t.entry(o)
 		switch {
-		case e.mail == 0:
-			e.attempts = 1
-			t.add(o, 1, run, now)
 		case e.committed && !e.parked:
 			e.attempts = 1
 		case e.attempts == 0 || e.run != run:
@@ -89,14 +98,7 @@ func (s *Store) Begin(ctx context.Context, o engine.Origin, run string) (a engin
 			t.exec("UPDATE ledger SET attempts = ?, run = ?, begun_at = ? WHERE mail = ?", e.attempts, run, now, e.mail)
 		}
 	})
-	if err != nil {
-		return a, fmt.Errorf("begin %s: %w", o.Name, err)
-	}
-	a = engine.Attempt{Number: e.attempts, Committed: e.committed, Receipt: engine.Receipt{Origin: o}}
-	if e.route != "" {
-		err = json.Unmarshal([]byte(e.route), &a.Receipt.Route)
-	}
-	return a, err
+	return e, err
 }
 
 // Release implements engine.Ledger.
@@ -178,7 +180,8 @@ func (s *Store) commit(t *tx, p packed, now string) {
 		return
 	}
 	if e.mail == 0 {
-		e.mail = t.add(p.Origin, 1, "", now)
+		t.exec(addEntry, newEntry(p.Origin, "", now)...)
+		e = t.entry(p.Origin)
 	}
 	if e.parked {
 		t.loose = append(t.loose, t.ids("DELETE FROM parked WHERE mail = ? RETURNING raw", e.mail)...)

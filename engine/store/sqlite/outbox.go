@@ -8,10 +8,15 @@ import (
 	"github.com/tqmailrules/tqmailrules/engine"
 )
 
-// use is a content of a batch, and where it stands in it.
-type use struct {
+// place is where a content stands in a batch.
+type place struct {
 	kind     string // batch, event, file
 	position int
+}
+
+// use is a content of a batch.
+type use struct {
+	place
 	kept
 }
 
@@ -29,7 +34,7 @@ func (s *Store) packBatch(b *engine.Batch) (packedBatch, error) {
 			return nil
 		}
 		k, err := s.keep(content)
-		p.uses = append(p.uses, use{kind, position, k})
+		p.uses = append(p.uses, use{place{kind, position}, k})
 		return err
 	}
 	text, err := encodeBatch(b)
@@ -94,62 +99,60 @@ func (t *tx) queued(query string, args ...any) (all []queued) {
 
 // batch reads a batch back. Its contents are read when somebody opens them.
 func (s *Store) batch(t *tx, q queued) (b engine.Batch) {
-	var u use
-	var id int64
-	places := map[use]int64{}
-	t.each("SELECT kind, position, blob FROM uses WHERE seq = ?", []any{q.seq}, []any{&u.kind, &u.position, &id}, func() { places[u] = id })
-	text := s.text(t, places[use{kind: "batch"}])
+	var at place
+	var c content
+	var text, data []byte
+	contents := map[place]content{}
+	t.each(`SELECT kind, position, blob, sha256, size, filed, CASE kind WHEN 'batch' THEN data END FROM uses JOIN blobs USING (blob) WHERE seq = ?`,
+		[]any{q.seq}, []any{&at.kind, &at.position, &c.id, &c.digest, &c.size, &c.filed, &data}, func() {
+			c.s = s
+			contents[at] = c
+			text = append(text, data...)
+		})
 	if t.err != nil {
 		return b
 	}
-	b, err := decodeBatch(text)
+	b, err := readBatch(contents[place{kind: "batch"}], text)
 	if err != nil {
-		t.fail(fmt.Errorf("the database is damaged: batch %s: %w", q.key, err))
+		t.fail(fmt.Errorf("batch %s: %w", q.key, err))
 		return b
 	}
 	b.Sink, b.Key = q.sink, q.key
 	for i := range b.Events {
-		if id, ok := places[use{kind: "event", position: i}]; ok {
-			b.Events[i].Raw = s.content(t, id)
+		if c, ok := contents[place{"event", i}]; ok {
+			b.Events[i].Raw = s.hold(&c)
 		}
 	}
 	for i := range b.Files {
-		if id, ok := places[use{kind: "file", position: i}]; ok {
-			b.Files[i].Content = s.content(t, id)
+		if c, ok := contents[place{"file", i}]; ok {
+			b.Files[i].Content = s.hold(&c)
 		}
 	}
 	return b
 }
 
-// text reads the JSON of a batch.
-func (s *Store) text(t *tx, id int64) (data []byte) {
-	var filed bool
-	c := content{s: s, id: id}
-	if !t.get("SELECT sha256, size, filed, data FROM blobs WHERE blob = ?", []any{id}, &c.digest, &c.size, &filed, &data) {
-		t.fail(fmt.Errorf("the database is damaged: content %d is not there", id))
+// readBatch reads a batch from its JSON, which may be a file.
+func readBatch(c content, text []byte) (b engine.Batch, err error) {
+	if c.filed {
+		if text, err = engine.ReadAll(&c, c.size); err != nil {
+			return b, err
+		}
 	}
-	if !filed || t.err != nil {
-		return data
+	if b, err = decodeBatch(text); err != nil {
+		err = fmt.Errorf("the database is damaged: %w", err)
 	}
-	c.filed = true
-	data, err := engine.ReadAll(&c, c.size)
-	if err != nil {
-		t.fail(err)
-	}
-	return data
+	return b, err
 }
 
 // Done implements engine.Outbox.
 func (s *Store) Done(ctx context.Context, sink string, keys []string) error {
 	err := s.change(ctx, s.light, func(t *tx) {
+		var done []int64
 		for _, key := range keys {
-			var seq int64
-			if !t.get("SELECT seq FROM outbox WHERE sink = ? AND key = ? AND refused IS NULL", []any{sink, key}, &seq) {
-				continue
-			}
-			t.loose = append(t.loose, t.ids("SELECT blob FROM uses WHERE seq = ?", seq)...)
-			t.exec("DELETE FROM outbox WHERE seq = ?", seq)
+			done = append(done, t.ids("SELECT seq FROM outbox WHERE sink = ? AND key = ? AND refused IS NULL", sink, key)...)
 		}
+		t.loose = t.ids("SELECT blob FROM uses WHERE seq IN (SELECT value FROM json_each(?))", list(done))
+		t.exec("DELETE FROM outbox WHERE seq IN (SELECT value FROM json_each(?))", list(done))
 	})
 	if err != nil {
 		return fmt.Errorf("settle batches of %s: %w", sink, err)
