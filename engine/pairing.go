@@ -125,10 +125,14 @@ func (p *processing) candidates(it *Item) []Candidate {
 // announcements are what the item's own text announces, by the prefixes of its
 // rules and by the built-in one.
 func (p *processing) announcements(it *Item) (all []Secret) {
-	for _, pair := range it.Decision.Pairs {
-		all = append(all, announced(it.Message, pair.Prefix, pair.Take)...)
+	for _, pair := range append(slices.Clone(it.Decision.Pairs), Pair{}) {
+		for _, s := range announced(it.Message, pair.Prefix, pair.Take) {
+			if !slices.ContainsFunc(all, func(k Secret) bool { return k.Password == s.Password }) {
+				all = append(all, s)
+			}
+		}
 	}
-	return append(all, announced(it.Message, nil, nil)...)
+	return all
 }
 
 // reveal looks a password up; one whose secret is not configured is left out, as

@@ -32,8 +32,16 @@ func newRedactor(secrets []Secret) *redactor {
 		r.words = append(r.words, w)
 		r.weak[w] = isWeak(w)
 	}
+	r.words = slices.DeleteFunc(r.words, r.isPunctuated)
 	slices.SortFunc(r.words, func(a, b string) int { return cmp.Or(len(b)-len(a), cmp.Compare(a, b)) })
 	return r
+}
+
+// isPunctuated tells whether a password is a weak one and the sign that ends its
+// sentence: the sign is more likely not part of it.
+func (r *redactor) isPunctuated(w string) bool {
+	core := strings.TrimRight(w, closing)
+	return core != w && r.weak[core]
 }
 
 // isWeak tells whether a password might be anything else: it is short, or a plain

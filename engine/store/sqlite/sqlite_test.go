@@ -370,16 +370,19 @@ func TestOnlyTheOwnerCanReadIt(t *testing.T) {
 	s := open(t, cfg)
 	commit(t, s, shipping("1", large("large ")))
 	seen := 0
-	filepath.WalkDir(filepath.Dir(cfg.Path), func(path string, d fs.DirEntry, err error) error {
-		info, err := d.Info()
+	err := filepath.WalkDir(filepath.Dir(cfg.Path), func(path string, d fs.DirEntry, err error) error {
 		if path == filepath.Dir(cfg.Path) || err != nil {
 			return err
 		}
-		if seen++; info.Mode().Perm()&0o077 != 0 {
+		info, err := d.Info()
+		if seen++; err == nil && info.Mode().Perm()&0o077 != 0 {
 			t.Errorf("%s has mode %v", path, info.Mode())
 		}
-		return nil
+		return err
 	})
+	if err != nil {
+		t.Fatal(err)
+	}
 	if seen < 7 { // database, log, index of the log, lock, and the folders of a content
 		t.Errorf("looked at %d", seen)
 	}
