@@ -272,7 +272,9 @@ func unseenOffersWake(t *testing.T, h *storeHarness) {
 func offersAreOrdered(t *testing.T, h *storeHarness) {
 	h.commit(offering("b", pairKey, Epoch.Add(time.Minute), "2"))
 	h.commit(offering("c", pairKey, Epoch, "1"))
-	h.commit(offering("a", pairKey, Epoch.Add(time.Minute), "2"))
+	twice := offering("a", pairKey, Epoch.Add(time.Minute), "2")
+	twice.Offers = append(twice.Offers, twice.Offers[0])
+	h.commit(twice)
 	h.commit(offering("a", pairKey, Epoch.Add(time.Minute), "2"))
 	h.restart()
 	state, err := h.s.Snapshot(h.Context(), []engine.Key{pairKey})
@@ -317,6 +319,9 @@ func outcomeTakesPlace(t *testing.T, h *storeHarness) {
 func releaseOfParked(t *testing.T, h *storeHarness) {
 	h.begin("1", "r1")
 	h.commit(parkedOutcome("1", engine.Key{}, time.Hour))
+	h.must(h.s.Release(h.Context(), []engine.Origin{originOf("1")}, "r1")) // a commit had its effect and reported an error
+	h.equal("attempt in the run that parked it", 1, h.begin("1", "r1").Number)
+	h.must(h.s.Release(h.Context(), []engine.Origin{originOf("1")}, "r1"))
 	for i := range 5 {
 		run := fmt.Sprint("later ", i)
 		h.equal("attempt", 1, h.begin("1", run).Number)
