@@ -7,6 +7,7 @@ import (
 
 	"github.com/tqmailrules/tqmailrules/engine"
 	"github.com/tqmailrules/tqmailrules/internal/charset"
+	"github.com/tqmailrules/tqmailrules/internal/cms"
 	"github.com/tqmailrules/tqmailrules/internal/filetype"
 )
 
@@ -24,6 +25,7 @@ type builder struct {
 	fileBytes int            // of the text of attachments so far, before decoding
 	keys      []string       // digests of the attachments for the content key
 	marks     [2]firstMark   // of the plain text and of what the HTML shows
+	wrapped   int            // signatures around what is being read
 	shown     []bool         // of each leaf: its disposition is inline
 }
 
@@ -134,7 +136,29 @@ func (b *builder) leaf(s *section, role role, c *content) error {
 	}
 	b.keys = append(b.keys, leafKey(part, c, b.msg.Nested[inner:]))
 	b.attachedText(part, c)
-	return nil
+	return b.signed(s, part, c)
+}
+
+// maxSigned is how deep signatures wrap each other.
+const maxSigned = 4
+
+// signed reads the entity that an opaque signature wraps (RFC 8551 section 3.5.2)
+// as if it stood in its place: a reader's program shows it as the mail.
+func (b *builder) signed(s *section, part *engine.Part, c *content) error {
+	if part.FileType != "p7m" || part.Encrypted || c.mem == nil || b.wrapped == maxSigned {
+		return nil
+	}
+	m, err := cms.Parse(c.mem)
+	if err != nil || m.Kind != cms.Signed || len(m.Content) == 0 {
+		return nil // the unpacker tells
+	}
+	part.Metadata = map[string]string{"signer": strings.Join(m.Signers, ", ")}
+	part.Opened = true
+	inner := unixLines(m.Content)
+	src := &source{mem: inner, size: int64(len(inner)), root: scanInside(s, inner, b.job.cfg.Limits, &b.defects)}
+	b.wrapped++
+	defer func() { b.wrapped-- }()
+	return b.read(&reader{src: src, job: b.job, defs: &b.defects}, src.root)
 }
 
 // part describes a leaf.

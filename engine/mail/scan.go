@@ -57,6 +57,17 @@ func scanBody(sec *section, body []byte, limits engine.Limits, d *defects) *sect
 	return root
 }
 
+// scanInside returns the structure of an entity that stands whole in the body of
+// a section: what an opaque signature wraps. Its parts count as parts of the
+// section.
+func scanInside(sec *section, body []byte, limits engine.Limits, d *defects) *section {
+	around := &section{path: sec.path, depth: sec.depth}
+	s := &scanner{lines: memLines(body), limits: limits, defects: d}
+	root := s.section(around)
+	s.run(root)
+	return root
+}
+
 // run reads to the end of the message or of its last multipart.
 func (s *scanner) run(root *section) {
 	for len(s.open) > 0 && s.step() {

@@ -55,6 +55,7 @@ var Table = map[string]Package{
 	"internal/names":                    {NoLeaf: true, Modules: []string{"golang.org/x/net/publicsuffix", "golang.org/x/net/idna"}},
 	"internal/htmltext":                 {NoLeaf: true, Modules: []string{"golang.org/x/net/html"}},
 	"internal/blobdir":                  {NoLeaf: true},
+	"internal/cms":                      {NoLeaf: true},
 	"internal/charset":                  {NoLeaf: true, Modules: []string{"golang.org/x/text", "github.com/gogs/chardet"}},
 	"internal/filetype":                 {NoLeaf: true},
 	"internal/fold":                     {NoLeaf: true},

@@ -99,6 +99,8 @@ var signatures = []signature{
 	{0, "Cr24", "crx"},
 	{0, "\x00asm", "wasm"},
 	{0, "-----BEGIN PGP MESSAGE", "pgp"},
+	{0, "-----BEGIN PKCS7", "p7m"},
+	{0, "-----BEGIN CMS", "p7m"},
 	{0, "BM", "bmp"},
 }
 
@@ -106,6 +108,12 @@ var signatures = []signature{
 // text, scripts) by its name. It is "" when neither does.
 func Detect(f *File) string {
 	head := f.Head
+	if cmsKind(head) != 0 {
+		if f.Extension == "p7s" {
+			return "p7s"
+		}
+		return "p7m"
+	}
 	if i := bytes.Index(head[:min(len(head), 1024)], []byte("%PDF-")); i == 0 || i > 0 && !isMailHead(head) {
 		return "pdf" // readers accept junk before the mark, but a mail that holds a PDF is a mail
 	}

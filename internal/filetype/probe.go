@@ -20,6 +20,8 @@ func Encrypted(kind string, f *File) bool {
 		return rarEncrypted(f.Head)
 	case "pgp":
 		return true
+	case "p7m":
+		return cmsKind(f.Head) == cmsEnveloped
 	}
 	if bytes.HasPrefix(f.Head, []byte("\xd0\xcf\x11\xe0")) {
 		return oleEncrypted(f)
@@ -184,4 +186,35 @@ func rar5Extra(b []byte) bool {
 		b = b[uint64(k)+size:]
 	}
 	return false
+}
+
+// Content types of CMS structures, as far as it matters here.
+const (
+	cmsSigned = 1 + iota
+	cmsEnveloped
+	cmsCompressed
+)
+
+// cmsKind tells what kind of CMS structure begins; 0 when none does. The object
+// identifier of its content type stands within the first bytes (RFC 5652
+// section 3, RFC 5083, RFC 3274).
+func cmsKind(head []byte) int {
+	if len(head) < 16 || head[0] != 0x30 {
+		return 0
+	}
+	near := head[:min(len(head), 40)]
+	for _, k := range [...]struct {
+		oid  string
+		kind int
+	}{
+		{"\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07\x02", cmsSigned},
+		{"\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07\x03", cmsEnveloped},
+		{"\x06\x0b\x2a\x86\x48\x86\xf7\x0d\x01\x09\x10\x01\x17", cmsEnveloped},
+		{"\x06\x0b\x2a\x86\x48\x86\xf7\x0d\x01\x09\x10\x01\x09", cmsCompressed},
+	} {
+		if bytes.Contains(near, []byte(k.oid)) {
+			return k.kind
+		}
+	}
+	return 0
 }
