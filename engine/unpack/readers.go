@@ -1,6 +1,7 @@
 package unpack
 
 import (
+	"github.com/tqmailrules/tqmailrules/engine/unpack/office"
 	"github.com/tqmailrules/tqmailrules/engine/unpack/pdf"
 	"github.com/tqmailrules/tqmailrules/engine/unpack/task"
 )
@@ -18,7 +19,16 @@ var readers = table(
 	row(reader{read: text, textOnly: true}, "txt", "csv", "tsv", "log", "md", "json", "xml", "js", "jse", "vbs", "vbe", "wsf", "wsh", "ps1", "psm1",
 		"bat", "cmd", "sh", "py", "pl", "rb", "php", "reg", "inf", "scf", "sct", "iqy", "slk", "css", "yaml", "yml", "asc", "rdp", "desktop"),
 	row(reader{read: pdf.Read, container: true}, "pdf"),
+	row(reader{read: office.Read, container: true}, officeTypes...),
 )
+
+// officeTypes have one reader, which looks at the bytes: an encrypted document is
+// of the type that its name says, or "ooxml".
+var officeTypes = []string{
+	"docx", "docm", "dotx", "dotm", "xlsx", "xlsm", "xlsb", "xltx", "xltm", "xlam", "pptx", "pptm", "ppsx", "ppsm", "potx", "potm", "ppam", "sldx", "sldm",
+	"doc", "dot", "xls", "xlt", "xla", "xlm", "xlw", "ppt", "pps", "pot", "ppa", "docb", "ooxml", "ole",
+	"odt", "ott", "ods", "ots", "odp", "otp", "odg", "rtf",
+}
 
 type rows map[string]reader
 

@@ -1,0 +1,264 @@
+package office_test
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+	"unicode"
+
+	"github.com/tqmailrules/tqmailrules/engine"
+	"github.com/tqmailrules/tqmailrules/engine/unpack/office"
+	"github.com/tqmailrules/tqmailrules/engine/unpack/task"
+)
+
+const password = "S3cret!"
+
+// spools are a store of members for tests.
+type spools struct{}
+
+func (spools) Create() task.Place { return &engine.Spool{Threshold: 1 << 20} }
+
+// result is what reading one document gave.
+type result struct {
+	*engine.Part
+	defects []engine.Defect
+	budget  *engine.Budget
+}
+
+func (r result) codes() string {
+	var all []string
+	for _, d := range r.defects {
+		all = append(all, d.Code)
+	}
+	slices.Sort(all)
+	return strings.Join(slices.Compact(all), " ")
+}
+
+func (r result) child(t *testing.T, name string) *engine.Part {
+	t.Helper()
+	var names []string
+	for _, c := range r.Children {
+		if names = append(names, c.Path); strings.HasSuffix(c.Path, name) {
+			return c
+		}
+	}
+	t.Fatalf("no member %q among %q", name, names)
+	return nil
+}
+
+func (r result) links() string {
+	var all []string
+	for _, l := range r.Links {
+		all = append(all, l.HrefURL.URL+" ["+l.DisplayText+"]")
+	}
+	return strings.Join(all, "\n")
+}
+
+// place is the name of where a text stands.
+func (r result) place(t *testing.T, text string) string {
+	t.Helper()
+	i := strings.Index(r.Text, text)
+	if i < 0 {
+		t.Fatalf("no %q in %.2000q", text, r.Text)
+	}
+	name := ""
+	for _, p := range r.Places {
+		if p.At <= i {
+			name = p.Name
+		}
+	}
+	return name
+}
+
+func read(t testing.TB, content []byte, passwords ...string) result {
+	t.Helper()
+	return readWithin(t, engine.Limits{}.WithDefaults(), content, passwords...)
+}
+
+func readWithin(t testing.TB, limits engine.Limits, content []byte, passwords ...string) result {
+	t.Helper()
+	var keys []engine.Candidate
+	for _, p := range passwords {
+		keys = append(keys, engine.Candidate{Password: engine.LiteralPassword(p), Origin: engine.FromPrefix})
+	}
+	part := &engine.Part{Path: "2", Content: engine.Bytes(content), Size: len(content)}
+	budget := limits.Budget()
+	tk := task.New(part, limits, task.NewKeyring(keys), budget, spools{})
+	defects := tk.Finish(office.Read(context.Background(), tk))
+	return result{part, defects, budget}
+}
+
+func file(t testing.TB, name string) []byte {
+	t.Helper()
+	b, err := os.ReadFile(filepath.Join("testdata", name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if strings.HasSuffix(name, ".gz") {
+		z, err := gzip.NewReader(bytes.NewReader(b))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if b, err = io.ReadAll(z); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return b
+}
+
+// recall is the share of the words of want that stand in got, each as often.
+func recall(want, got string) (share float64, missed []string) {
+	words := func(s string) []string {
+		return strings.FieldsFunc(s, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) })
+	}
+	have := map[string]int{}
+	for _, w := range words(got) {
+		have[w]++
+	}
+	all := words(want)
+	for _, w := range all {
+		if have[w]--; have[w] < 0 {
+			missed = append(missed, w)
+		}
+	}
+	return 1 - float64(len(missed))/float64(max(len(all), 1)), missed
+}
+
+func TestTextIsWhatLibreOfficeExports(t *testing.T) {
+	for _, tc := range []struct{ name, want string }{
+		{"letter.docx", "letter.txt"},
+		{"letter-standard.docx", "letter.txt"},
+		{"book.xlsx", "book.csv"},
+		{"book-standard.xlsx", "book.csv"},
+		{"talk.pptx", "talk.txt"},
+		{"talk-standard.pptx", "talk.txt"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			r := read(t, file(t, tc.name), "wrong", password)
+			if got := r.codes(); got != "" {
+				t.Errorf("defects %v", r.defects)
+			}
+			if share, missed := recall(string(file(t, tc.want)), r.Text); share < 0.97 {
+				t.Errorf("recall %.3f, missed %q", share, missed[:min(len(missed), 40)])
+			}
+			locked := strings.Contains(tc.name, "-")
+			if r.Encrypted != locked || r.Decrypted != locked || (r.OpenedBy != "") != locked {
+				t.Errorf("encrypted %t, decrypted %t by %q", r.Encrypted, r.Decrypted, r.OpenedBy)
+			}
+			if !strings.HasSuffix(tc.name, "odg") && r.Metadata["title"] != "Quarterly remittance" {
+				t.Errorf("facts %v", r.Metadata)
+			}
+		})
+	}
+}
+
+func TestLettersTellWhatStandsAround(t *testing.T) {
+	for _, name := range []string{"letter.docx"} {
+		t.Run(name, func(t *testing.T) {
+			r := read(t, file(t, name))
+			for _, word := range []string{"Headerword", "Footerword", "Footnoteword", "Endnoteword", "Commentword", "Boxword", "Hiddenword", "tabbed"} {
+				if n := strings.Count(r.Text, word); n != 1 {
+					t.Errorf("%q stands %d times in the text", word, n)
+				}
+			}
+			want := "https://evil.example/login?x=1 [the secure portal]\nhttps://evil.example/other [https://bank.example/]"
+			if got := r.links(); got != want {
+				t.Errorf("links\n%s\nwant\n%s", got, want)
+			}
+			if !r.Links[1].Mismatched {
+				t.Error("a link that shows another address is not told")
+			}
+			if !strings.Contains(r.Text, "Cellone\tCelltwo\n") {
+				t.Error("cells of a row do not stand on one line")
+			}
+		})
+	}
+}
+
+func TestSheetsTellWhereCellsStand(t *testing.T) {
+	for _, name := range []string{"book.xlsx"} {
+		t.Run(name, func(t *testing.T) {
+			r := read(t, file(t, name))
+			for text, want := range map[string]string{"Überweisung": "Payments!A1", "Farcell": "Payments!AE23", "2026-03-14": "Payments!A2", "Hiddenvalue": "Secret!A1"} {
+				if got := r.place(t, text); got != want {
+					t.Errorf("%q stands at %q, want %q", text, got, want)
+				}
+			}
+			if got := r.Metadata["hidden_sheets"]; !strings.Contains(got, "Secret") {
+				t.Errorf("hidden sheets %q", got)
+			}
+			if !strings.Contains(r.Text, "Notecomment") {
+				t.Error("the comment is missing")
+			}
+			for _, want := range []string{"https://evil.example/sheet [Click here]", "https://evil.example/formula [Shown text]"} {
+				if !strings.Contains(r.links(), want) {
+					t.Errorf("no link %q in %q", want, r.links())
+				}
+			}
+		})
+	}
+}
+
+func TestSlidesStandInOrder(t *testing.T) {
+	for _, name := range []string{"talk.pptx"} {
+		t.Run(name, func(t *testing.T) {
+			r := read(t, file(t, name))
+			for text, want := range map[string]string{"Slidetitle1": "slide 1", "Notesword1": "slide 1, notes", "Slidetitle3": "slide 3", "Notesword3": "slide 3, notes"} {
+				if got := r.place(t, text); got != want {
+					t.Errorf("%q stands at %q, want %q", text, got, want)
+				}
+			}
+			if r.Pages != 3 {
+				t.Errorf("%d slides", r.Pages)
+			}
+			for i := 1; i <= 3; i++ {
+				if want := fmt.Sprintf("https://evil.example/slide%d [portal %d]", i, i); !strings.Contains(r.links(), want) {
+					t.Errorf("no link %q in %q", want, r.links())
+				}
+			}
+		})
+	}
+}
+
+// lockedFiles are documents that a password opens.
+var lockedFiles = []string{"letter-standard.docx", "book-standard.xlsx", "talk-standard.pptx"}
+
+func TestWrongPasswordsOpenNothing(t *testing.T) {
+	for _, name := range lockedFiles {
+		t.Run(name, func(t *testing.T) {
+			r := read(t, file(t, name), "s3cret!", "S3cret! ", "x")
+			if r.codes() != engine.DefectLocked || r.Decrypted || !r.Encrypted || strings.Contains(r.Text, "emittance") {
+				t.Errorf("defects %v, decrypted %t, text %.100q", r.defects, r.Decrypted, r.Text)
+			}
+		})
+	}
+}
+
+// TestCutDocumentsEnd reads every document cut after each of some lengths, and
+// with bytes changed: it may be told as broken, and nothing else may happen.
+func TestCutDocumentsEnd(t *testing.T) {
+	names, _ := filepath.Glob("testdata/*.*")
+	for _, name := range names {
+		whole := file(t, filepath.Base(name))
+		begun := time.Now()
+		for i := range 24 {
+			read(t, whole[:len(whole)*i/24], password)
+			changed := bytes.Clone(whole)
+			for at := i * 97; at < len(changed); at += 24 * 131 {
+				changed[at] ^= 1 << (i % 8)
+			}
+			read(t, changed, password)
+		}
+		if took := time.Since(begun); took > 20*time.Second {
+			t.Errorf("%s: 48 broken copies took %s", name, took)
+		}
+	}
+}
