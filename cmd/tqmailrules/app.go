@@ -66,7 +66,7 @@ func (a *app) main(ctx context.Context, args []string) exit {
 		return a.help(args)
 	}
 	if args[0] == workerCommand {
-		return serveUnpacking(ctx, a, args[1:])
+		return serveUnpacking(a)
 	}
 	if args[0] == "--version" || args[0] == "-version" {
 		args = append([]string{versionCommand.name}, args[1:]...)

@@ -8,6 +8,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -62,6 +64,50 @@ func TestKilledRunsShipEveryMailOnce(t *testing.T) {
 		}
 	}
 	t.Logf("%d kills in %d campaigns; a whole run takes %v", runs, campaigns, whole.Round(time.Millisecond))
+}
+
+// TestASecondRunOnAStoreIsRefused holds the first run at standard input.
+func TestASecondRunOnAStoreIsRefused(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("the lock cannot be read here, and nothing else tells when the first run has it")
+	}
+	d := newKillDir(t)
+	d.end(t)
+	before := d.effects(t)
+	config, err := os.ReadFile(d.file("tq.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	fromInput := regexp.MustCompile(`path: "[^"]*" } } ]`).ReplaceAll(config, []byte(`path: "-" } } ]`))
+	if err := os.WriteFile(d.file("tq.yaml"), fromInput, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	first, firstTalk := d.command()
+	if _, err := first.StdinPipe(); err != nil {
+		t.Fatal(err)
+	}
+	if err := first.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer first.Wait()
+	defer first.Process.Kill()
+	process := fmt.Sprint(first.Process.Pid)
+	for late := time.Now().Add(time.Minute); ; time.Sleep(time.Millisecond) {
+		if who, _ := os.ReadFile(d.file("state.db.lock")); strings.TrimSpace(string(who)) == process {
+			break
+		}
+		if time.Now().After(late) {
+			t.Fatalf("the first run does not use the store:\n%s", firstTalk)
+		}
+	}
+	second, talk := d.command()
+	second.Run()
+	if code := exit(second.ProcessState.ExitCode()); code != exitEnvironment || !strings.Contains(talk.String(), "another tqmailrules (process "+process+") is using") {
+		t.Errorf("exit status %d:\n%s", code, talk)
+	}
+	if diff := cmp.Diff(before, d.effects(t)); diff != "" {
+		t.Errorf("after a run that was refused:\n%s", diff)
+	}
 }
 
 // killDir is a folder with a configuration, and all that its runs write.

@@ -93,13 +93,15 @@ func (a *app) work(ctx context.Context, l *loaded) (sum engine.Summary, quaranti
 	if err != nil {
 		return sum, nil, err
 	}
-	sinks, err := a.sinks(cfg)
+	remembers, err := a.store(ctx, cfg, log) // before the sinks, which it keeps other processes from
 	if err != nil {
-		return sum, nil, errors.Join(err, closeSinks(sinks))
+		return sum, nil, err
 	}
-	remembers, err := a.store(ctx, cfg.Store)
+	defer func() { err = errors.Join(err, remembers.Close()) }()
+	sinks, err := a.sinks(cfg)
+	defer func() { err = errors.Join(err, closeSinks(sinks)) }()
 	if err != nil {
-		return sum, nil, errors.Join(err, closeSinks(sinks))
+		return sum, nil, err
 	}
 	progress := ui.NewProgress(a.err, a.now())
 	defer progress.Clear()
@@ -121,14 +123,14 @@ func (a *app) work(ctx context.Context, l *loaded) (sum engine.Summary, quaranti
 		},
 	})
 	if err != nil {
-		return sum, nil, errors.Join(err, closeSinks(sinks), remembers.Close())
+		return sum, nil, err
 	}
 	sum, err = e.Run(ctx)
 	refused, refusedErr := remembers.refused()
 	for _, f := range refused {
 		log.Error("refused", "sink", f.sink, "batch", f.batch, "err", f.reason)
 	}
-	return sum, quarantined, errors.Join(err, refusedErr, closeSinks(sinks), remembers.Close())
+	return sum, quarantined, errors.Join(err, refusedErr)
 }
 
 // secrets looks up what the configuration refers to.

@@ -2,9 +2,12 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/tqmailrules/tqmailrules/cmd/tqmailrules/internal/settings"
 	"github.com/tqmailrules/tqmailrules/engine"
@@ -23,8 +26,8 @@ type store struct {
 
 // store opens the store of a configuration. Without one a run remembers nothing
 // when it has ended: sinks recognise what they have.
-func (a *app) store(ctx context.Context, cfg settings.Store) (*store, error) {
-	if cfg.Path == "" {
+func (a *app) store(ctx context.Context, cfg *settings.Config, log *slog.Logger) (*store, error) {
+	if cfg.Store.Path == "" {
 		s := mem.New()
 		return &store{s, func() (all []deadLetter, err error) {
 			for _, f := range s.Failed() {
@@ -33,17 +36,20 @@ func (a *app) store(ctx context.Context, cfg settings.Store) (*store, error) {
 			return all, nil
 		}}, nil
 	}
-	if err := os.MkdirAll(filepath.Dir(cfg.Path), 0o700); err != nil {
+	if err := os.MkdirAll(filepath.Dir(cfg.Store.Path), 0o700); err != nil {
 		return nil, fmt.Errorf("open store: %w", err)
 	}
-	key, err := a.storeKey(cfg)
+	key, err := a.storeKey(cfg.Store)
 	if err != nil {
 		return nil, err
 	}
 	began := a.now()
-	s, err := sqlite.Open(ctx, sqlite.Config{Path: cfg.Path, Key: key, Now: a.now})
+	s, err := sqlite.Open(ctx, sqlite.Config{Path: cfg.Store.Path, Key: key, Now: a.now})
 	if err != nil {
 		return nil, err
+	}
+	if err := warnOfLeftBatches(ctx, s, cfg.Sinks, log); err != nil {
+		return nil, errors.Join(err, s.Close())
 	}
 	return &store{s, func() (all []deadLetter, err error) {
 		failed, err := s.Failed(ctx, began)
@@ -52,6 +58,18 @@ func (a *app) store(ctx context.Context, cfg settings.Store) (*store, error) {
 		}
 		return all, err
 	}}, nil
+}
+
+// warnOfLeftBatches tells of batches for sinks that the configuration does not
+// have any more: nobody will ship them.
+func warnOfLeftBatches(ctx context.Context, s *sqlite.Store, sinks []settings.Sink, log *slog.Logger) error {
+	waiting, err := s.Sinks(ctx)
+	for _, name := range waiting {
+		if !slices.ContainsFunc(sinks, func(c settings.Sink) bool { return c.Name == name }) {
+			log.Warn("batches wait for a sink that is not configured", "sink", name)
+		}
+	}
+	return err
 }
 
 // storeKey reads the key that the configuration names, or the one beside the

@@ -2,17 +2,20 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
-	"flag"
 	"fmt"
 	"os"
 	"os/exec"
 	"time"
 
+	"github.com/tqmailrules/tqmailrules/cmd/tqmailrules/internal/settings"
 	"github.com/tqmailrules/tqmailrules/engine"
 	"github.com/tqmailrules/tqmailrules/engine/unpack"
+	"github.com/tqmailrules/tqmailrules/engine/unpack/sealed"
 	"github.com/tqmailrules/tqmailrules/engine/unpack/task"
 	"github.com/tqmailrules/tqmailrules/engine/unpack/worker"
+	"github.com/tqmailrules/tqmailrules/internal/yamlfile"
 )
 
 // What a worker may use for one attachment.
@@ -39,20 +42,19 @@ func (inProcess) Close() error { return nil }
 
 // newUnpacker makes what opens attachments: a pool of processes, where there can
 // be one and nobody asked for none.
-func newUnpacker(limits engine.Limits, workers int, here bool) unpacker {
+func newUnpacker(setup unpackSetup, workers int, here bool) unpacker {
 	if here || !worker.Available {
-		return inProcess{unpack.New(unpack.Config{Limits: limits})}
+		return inProcess{unpack.New(unpack.Config{Limits: setup.Limits, Keys: setup.Keys})}
 	}
-	args := workerArgs(limits)
 	return worker.New(worker.Config{
-		Size: workers, Wants: unpack.Wants, Leaf: limits.WithDefaults().Leaf,
+		Size: workers, Wants: unpack.Wants, Leaf: setup.Limits.WithDefaults().Leaf, Setup: setup,
 		Command: func() *exec.Cmd {
 			self, err := os.Executable()
 			if err != nil {
 				self = os.Args[0]
 			}
 			cmd := exec.Command(self)
-			cmd.Args = append([]string{os.Args[0], workerCommand}, args...)
+			cmd.Args = []string{os.Args[0], workerCommand}
 			cmd.Env = []string{"GOTRACEBACK=single"}
 			return cmd
 		},
@@ -61,7 +63,7 @@ func newUnpacker(limits engine.Limits, workers int, here bool) unpacker {
 
 // confinement asks a worker what it has given up.
 func confinement(ctx context.Context) []string {
-	pool, ok := newUnpacker(engine.Limits{}, 1, false).(*worker.Pool)
+	pool, ok := newUnpacker(unpackSetup{}, 1, false).(*worker.Pool)
 	if !ok {
 		return []string{}
 	}
@@ -73,36 +75,66 @@ func confinement(ctx context.Context) []string {
 	return confined
 }
 
-// workerArgs hands over the limits that readers look at.
-func workerArgs(l engine.Limits) []string {
-	l = l.WithDefaults()
-	return []string{
-		fmt.Sprint("-text=", l.Text), fmt.Sprint("-links=", l.Links), fmt.Sprint("-html-depth=", l.HTMLDepth),
-		fmt.Sprint("-unpacked=", l.Unpacked), fmt.Sprint("-members=", l.Members), fmt.Sprint("-password-work=", l.PasswordWork),
-	}
-}
-
 // serveUnpacking is the life of a worker.
-func serveUnpacking(_ context.Context, a *app, args []string) exit {
-	var l engine.Limits
-	fs := flag.NewFlagSet(workerCommand, flag.ContinueOnError)
-	fs.SetOutput(a.err)
-	fs.IntVar(&l.Text, "text", 0, "")
-	fs.IntVar(&l.Links, "links", 0, "")
-	fs.IntVar(&l.HTMLDepth, "html-depth", 0, "")
-	fs.Int64Var(&l.Unpacked, "unpacked", 0, "")
-	fs.IntVar(&l.Members, "members", 0, "")
-	fs.Int64Var(&l.PasswordWork, "password-work", 0, "")
-	if err := fs.Parse(args); err != nil {
-		return exitAuthor
-	}
+func serveUnpacking(a *app) exit {
 	err := worker.Serve(worker.Options{
 		Memory: workerMemory, Time: workerTime,
-		New: func(store task.Store) engine.Unpacker { return unpack.New(unpack.Config{Limits: l, Store: store}) },
+		New: func(store task.Store, setup json.RawMessage) (engine.Unpacker, error) {
+			var s unpackSetup
+			if err := json.Unmarshal(setup, &s); err != nil {
+				return nil, err
+			}
+			return unpack.New(unpack.Config{Limits: s.Limits, Keys: s.Keys, Store: store}), nil
+		},
 	})
 	if err != nil && !errors.Is(err, os.ErrClosed) {
 		fmt.Fprintln(a.err, "tqmailrules:", err)
 		return exitEnvironment
 	}
 	return exitOK
+}
+
+// unpackSetup is what a worker is told.
+type unpackSetup struct {
+	Limits engine.Limits `json:"limits"`
+	Keys   sealed.Keys   `json:"keys"`
+}
+
+// privateKeys reads the keys that a configuration names.
+func (a *app) privateKeys(cfg *settings.Config) (sealed.Keys, yamlfile.Diagnostics) {
+	var keys sealed.Keys
+	var diags yamlfile.Diagnostics
+	for _, k := range cfg.Keys.SMIME {
+		s := sealed.SMIMEKey{}
+		err := errors.Join(readInto(&s.Certificate, k.Certificate), readInto(&s.Key, k.Key))
+		if err == nil {
+			err = sealed.Check(sealed.Keys{SMIME: []sealed.SMIMEKey{s}})
+		}
+		if err != nil {
+			diags = append(diags, k.Errorf("%v", err))
+			continue
+		}
+		keys.SMIME = append(keys.SMIME, s)
+	}
+	for _, k := range cfg.Keys.OpenPGP {
+		o := sealed.OpenPGPKey{}
+		err := readInto(&o.Ring, k.Ring)
+		if err == nil && k.Passphrase != (settings.Secret{}) {
+			o.Passphrase, err = a.secret(k.Passphrase)
+		}
+		if err == nil {
+			err = sealed.Check(sealed.Keys{OpenPGP: []sealed.OpenPGPKey{o}})
+		}
+		if err != nil {
+			diags = append(diags, k.Errorf("%v", err))
+			continue
+		}
+		keys.OpenPGP = append(keys.OpenPGP, o)
+	}
+	return keys, diags
+}
+
+func readInto(dst *[]byte, path string) (err error) {
+	*dst, err = os.ReadFile(path)
+	return err
 }

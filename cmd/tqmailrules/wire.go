@@ -13,6 +13,7 @@ import (
 	"github.com/tqmailrules/tqmailrules/engine"
 	"github.com/tqmailrules/tqmailrules/engine/mail"
 	"github.com/tqmailrules/tqmailrules/engine/source/files"
+	"github.com/tqmailrules/tqmailrules/engine/unpack/sealed"
 	"github.com/tqmailrules/tqmailrules/internal/names"
 	"github.com/tqmailrules/tqmailrules/internal/yamlfile"
 	"github.com/tqmailrules/tqmailrules/rules"
@@ -69,6 +70,7 @@ type loaded struct {
 	set     *rules.Set
 	cfg     *settings.Config // defaults when there is no configuration
 	finders *finders
+	keys    sealed.Keys
 	opener  unpacker          // of attachments
 	secrets map[string]string // that rules refer to; those that are not to be had are left out
 }
@@ -104,7 +106,7 @@ func (rc *rulesAndConfig) load(ctx context.Context, a *app, name string) (*loade
 
 // ready makes what opens attachments, and what it may know.
 func (l *loaded) ready(a *app, inProcess bool) {
-	l.opener = newUnpacker(l.cfg.Limits, workersOr(l.cfg.Workers), inProcess)
+	l.opener = newUnpacker(unpackSetup{l.cfg.Limits, l.keys}, workersOr(l.cfg.Workers), inProcess)
 	l.secrets = a.availableSecrets(l.cfg)
 }
 
@@ -117,6 +119,10 @@ func (l *loaded) configure(ctx context.Context, a *app, name, path string) exit 
 	if code := a.diagnose(diags); code != exitOK {
 		return code
 	}
+	keys, diags := a.privateKeys(cfg)
+	if code := a.diagnose(diags.Sorted()); code != exitOK {
+		return code
+	}
 	f, diags, err := a.finders(ctx, cfg)
 	if err != nil {
 		return a.fail(err)
@@ -125,7 +131,7 @@ func (l *loaded) configure(ctx context.Context, a *app, name, path string) exit 
 		f.close()
 		return code
 	}
-	l.cfg, l.finders = cfg, f
+	l.cfg, l.finders, l.keys = cfg, f, keys
 	return exitOK
 }
 

@@ -2,6 +2,7 @@ package mail
 
 import (
 	"bytes"
+	"strconv"
 	"strings"
 	"time"
 
@@ -52,6 +53,7 @@ func (b *builder) build(src *source) error {
 	}
 	b.body()
 	b.inline()
+	b.armoured()
 	b.threads()
 	b.classify()
 	b.forward()
@@ -187,6 +189,34 @@ func (b *builder) part(s *section, c *content) *engine.Part {
 func (w words) at(where string) *words {
 	w.where = where
 	return &w
+}
+
+// The lines around an encrypted text in a body (RFC 9580 section 6.2).
+const (
+	beginPGP = "-----BEGIN PGP MESSAGE-----"
+	endPGP   = "-----END PGP MESSAGE-----"
+)
+
+// armoured makes attachments of encrypted texts in the body, so that they are
+// opened, or told to be locked, as files are. They are shown inside the body.
+func (b *builder) armoured() {
+	text := b.msg.Body.Plain.Raw
+	for n := 1; n <= 10; n++ {
+		i := strings.Index(text, beginPGP)
+		if i < 0 {
+			return
+		}
+		block := text[i:]
+		if end := strings.Index(block, endPGP); end >= 0 {
+			block = block[:end+len(endPGP)]
+		}
+		text = text[i+len(block):]
+		c := whole([]byte(block), true)
+		b.msg.Attachments = append(b.msg.Attachments, &engine.Part{
+			Path: "pgp" + strconv.Itoa(n), FileName: "body.asc", FileExtension: "asc", FileType: "pgp", Encrypted: true, IsInline: true,
+			Size: int(c.size), Content: c.blob, SHA256: c.sha256, MD5: c.md5, SHA1: c.sha1,
+		})
+	}
 }
 
 // role is what a leaf is to the reader of the mail.

@@ -1,16 +1,20 @@
 package unpack
 
 import (
+	"context"
+
 	"github.com/tqmailrules/tqmailrules/engine/unpack/office"
 	"github.com/tqmailrules/tqmailrules/engine/unpack/pdf"
+	"github.com/tqmailrules/tqmailrules/engine/unpack/sealed"
 	"github.com/tqmailrules/tqmailrules/engine/unpack/task"
 )
 
 // reader is a row of the table: what reads a type of file.
 type reader struct {
 	read      task.Reader
-	container bool // has members: its depth counts
-	textOnly  bool // for members only: the parser of mails reads such attachments itself
+	keyed     func(sealed.Keys, context.Context, *task.Task) error // instead of read: needs private keys
+	container bool                                                 // has members: its depth counts
+	textOnly  bool                                                 // for members only: the parser of mails reads such attachments itself
 }
 
 // readers is the table of types (as package filetype names them) and what reads
@@ -18,6 +22,8 @@ type reader struct {
 var readers = table(
 	row(reader{read: text, textOnly: true}, "txt", "csv", "tsv", "log", "md", "json", "xml", "js", "jse", "vbs", "vbe", "wsf", "wsh", "ps1", "psm1",
 		"bat", "cmd", "sh", "py", "pl", "rb", "php", "reg", "inf", "scf", "sct", "iqy", "slk", "css", "yaml", "yml", "asc", "rdp", "desktop"),
+	row(reader{keyed: sealed.Keys.CMS, container: true}, "p7m"),
+	row(reader{keyed: sealed.Keys.PGP, container: true}, "pgp"),
 	row(reader{read: pdf.Read, container: true}, "pdf"),
 	row(reader{read: office.Read, container: true}, officeTypes...),
 )

@@ -17,12 +17,14 @@ import (
 	"fmt"
 
 	"github.com/tqmailrules/tqmailrules/engine"
+	"github.com/tqmailrules/tqmailrules/engine/unpack/sealed"
 	"github.com/tqmailrules/tqmailrules/engine/unpack/task"
 )
 
 // Config says how to unpack. The zero value works.
 type Config struct {
 	Limits engine.Limits
+	Keys   sealed.Keys
 	Store  task.Store // of what comes out of containers; nil: memory, and temporary files above Limits.Leaf
 }
 
@@ -108,5 +110,9 @@ func (j *job) read(ctx context.Context, part *engine.Part, r reader) {
 		}
 		j.defects = append(j.defects, t.Finish(err)...)
 	}()
+	if r.keyed != nil {
+		err = r.keyed(j.cfg.Keys, ctx, t)
+		return
+	}
 	err = r.read(ctx, t)
 }

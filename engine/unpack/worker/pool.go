@@ -33,6 +33,8 @@ import (
 type Config struct {
 	// Command makes the command that runs Serve in a process of the same binary.
 	Command func() *exec.Cmd
+	// Setup is handed to Options.New of the worker, as JSON.
+	Setup   any
 	Size    int           // processes at the same time; 2
 	Wall    time.Duration // after which one that does not answer is given up; 2 minutes
 	Uses    int           // attachments after which a process is replaced; 500
@@ -188,11 +190,15 @@ func (p *Pool) start() (*process, error) {
 		w.close()
 		return nil, err
 	}
-	return w, w.greet()
+	return w, w.greet(p.cfg.Setup)
 }
 
-func (w *process) greet() error {
+func (w *process) greet(setup any) error {
 	var h hello
+	if err := writeFrame(w.in, setup); err != nil {
+		w.kill()
+		return fmt.Errorf("hand over its setup: %w: %s", err, w.stderr)
+	}
 	if err := readFrame(w.out, &h); err != nil {
 		w.kill()
 		return fmt.Errorf("no word from it: %w: %s", err, w.stderr)

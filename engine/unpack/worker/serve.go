@@ -2,6 +2,7 @@ package worker
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -31,7 +32,7 @@ type Options struct {
 	Time   time.Duration // of processor time for one attachment
 	// New makes the unpacker that does the work, with a store for what comes out
 	// of containers.
-	New func(task.Store) engine.Unpacker
+	New func(store task.Store, setup json.RawMessage) (engine.Unpacker, error)
 }
 
 // Serve is the life of a worker process: it confines itself, then unpacks what
@@ -45,7 +46,14 @@ func Serve(o Options) error {
 	}
 	runtime.GOMAXPROCS(1)
 	debug.SetMemoryLimit(o.Memory / 2)
-	u := o.New(&regions{f: output})
+	var setup json.RawMessage
+	if err := readFrame(in, &setup); err != nil {
+		return err
+	}
+	u, err := o.New(&regions{f: output}, setup)
+	if err != nil {
+		return err
+	}
 	if err := writeFrame(out, hello{confine(o.Memory)}); err != nil {
 		return err
 	}

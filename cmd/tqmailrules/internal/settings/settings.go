@@ -29,12 +29,32 @@ type Config struct {
 	Extractors []Extractor // in the order in which they run
 	Cache      Cache
 	Secrets    map[string]Secret
+	Keys       Keys
 	Sinks      []Sink
 	Store      Store
 	Files      Files
 	Limits     engine.Limits
 	Workers    int // 0 means the number of processors
 	Log        Log
+}
+
+// Keys are the private keys with which mail to the mailbox is opened.
+type Keys struct {
+	SMIME   []SMIMEKey
+	OpenPGP []OpenPGPKey
+}
+
+// SMIMEKey names the files of a certificate and its private key, in PEM.
+type SMIMEKey struct {
+	Certificate, Key string
+	*yamlfile.Node   // of the entry
+}
+
+// OpenPGPKey names the file of a key ring.
+type OpenPGPKey struct {
+	Ring           string
+	Passphrase     Secret // zero: the private keys have none
+	*yamlfile.Node        // of the entry
 }
 
 // Mailbox says whose mailbox the sources read.
@@ -86,7 +106,7 @@ var (
 	sinkKinds   = map[string]bool{"sqlite": true, "jsonl": true, "threatq": false, "stix": false}
 )
 
-var topKeys = []string{"instance", "mailbox", "sources", "rules", "extractors", "cache", "secrets", "sinks", "store", "files", "limits", "log"}
+var topKeys = []string{"instance", "mailbox", "sources", "rules", "extractors", "cache", "secrets", "keys", "sinks", "store", "files", "limits", "log"}
 
 // Parse reads the configuration in data, which came from the file name.
 func Parse(name string, data []byte) (*Config, yamlfile.Diagnostics) {
@@ -128,6 +148,7 @@ func (r *reader) config(n *yamlfile.Node) *Config {
 	cfg.Extractors = r.extractors(f.Get("extractors"))
 	cfg.Cache = r.cache(f.Get("cache"))
 	cfg.Secrets = r.secrets(f.Get("secrets"))
+	cfg.Keys = r.keys(f.Get("keys"))
 	cfg.Sinks = r.sinks(f.Get("sinks"))
 	cfg.Store = r.store(f.Get("store"))
 	cfg.Files = r.files(f.Get("files"))
@@ -295,6 +316,45 @@ func (r *reader) secret(n *yamlfile.Node, what string) (s Secret) {
 	return s
 }
 
+// keys reads the private keys of the mailbox.
+func (r *reader) keys(n *yamlfile.Node) (out Keys) {
+	if n == nil {
+		return out
+	}
+	f, ok := r.Fields(n, "keys", []string{"smime", "openpgp"})
+	if !ok {
+		return out
+	}
+	items, _ := r.Items(f.Get("smime"), "keys.smime")
+	for _, it := range items {
+		k := SMIMEKey{Node: it}
+		if f, ok := r.Fields(it, "keys.smime", []string{"certificate", "key"}); ok && r.Need(f, "keys.smime", "certificate", "key") {
+			k.Certificate, k.Key = r.file(f, "certificate"), r.file(f, "key")
+			out.SMIME = append(out.SMIME, k)
+		}
+	}
+	items, _ = r.Items(f.Get("openpgp"), "keys.openpgp")
+	for _, it := range items {
+		k := OpenPGPKey{Node: it}
+		if f, ok := r.Fields(it, "keys.openpgp", []string{"ring", "passphrase"}); ok && r.Need(f, "keys.openpgp", "ring") {
+			k.Ring = r.file(f, "ring")
+			if p := f.Get("passphrase"); p != nil {
+				k.Passphrase = r.secret(p, "keys.openpgp.passphrase")
+			}
+			out.OpenPGP = append(out.OpenPGP, k)
+		}
+	}
+	return out
+}
+
+func (r *reader) file(f yamlfile.Fields, key string) string {
+	p, ok := r.Filled(f.Get(key), key)
+	if !ok {
+		return ""
+	}
+	return r.path(p)
+}
+
 func (r *reader) store(n *yamlfile.Node) (out Store) {
 	f, ok := r.Fields(n, "store", []string{"path", "key"})
 	if !ok {
@@ -329,10 +389,12 @@ func (r *reader) limits(n *yamlfile.Node, cfg *Config) {
 		"header":  func(v int64) { cfg.Limits.Header = int(v) },
 		"memory":  func(v int64) { cfg.Limits.Memory = v },
 		"text":    func(v int64) { cfg.Limits.Text = int(v) },
+
+		"unpacked": func(v int64) { cfg.Limits.Unpacked = v },
 	}
 	counts := map[string]*int{
 		"workers": &cfg.Workers, "depth": &cfg.Limits.Depth, "nesting": &cfg.Limits.Nesting, "parts": &cfg.Limits.Parts,
-		"links": &cfg.Limits.Links, "findings": &cfg.Limits.Findings, "items": &cfg.Limits.Items, "fuel": &cfg.Limits.ConditionOp,
+		"links": &cfg.Limits.Links, "findings": &cfg.Limits.Findings, "items": &cfg.Limits.Items, "members": &cfg.Limits.Members, "fuel": &cfg.Limits.ConditionOp,
 	}
 	keys := []string{}
 	for k := range sizes {
@@ -341,6 +403,7 @@ func (r *reader) limits(n *yamlfile.Node, cfg *Config) {
 	for k := range counts {
 		keys = append(keys, k)
 	}
+	keys = append(keys, "password_work")
 	slices.Sort(keys)
 	f, ok := r.Fields(n, "limits", keys)
 	if !ok {
@@ -350,6 +413,9 @@ func (r *reader) limits(n *yamlfile.Node, cfg *Config) {
 		v := f.Get(k)
 		switch {
 		case v == nil:
+		case k == "password_work":
+			work, _ := r.Int(v, "limits."+k, 1, math.MaxInt32)
+			cfg.Limits.PasswordWork = int64(work)
 		case counts[k] != nil:
 			*counts[k], _ = r.Int(v, "limits."+k, 1, math.MaxInt32)
 		default:
