@@ -201,6 +201,18 @@ func (s *Store) Failed(ctx context.Context, since time.Time) (all []FailedBatch,
 	return all, nil
 }
 
+// Sinks lists the sinks for which batches are pending, sorted.
+func (s *Store) Sinks(ctx context.Context) (all []string, err error) {
+	err = s.look(ctx, func(t *tx) {
+		var sink string
+		t.each("SELECT DISTINCT sink FROM outbox WHERE refused IS NULL ORDER BY sink", nil, []any{&sink}, func() { all = append(all, sink) })
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read outbox: %w", err)
+	}
+	return all, nil
+}
+
 // Waiting tells how many batches of a sink are pending, and since when the
 // oldest is; the zero time when there is none. It reads no batch.
 func (s *Store) Waiting(ctx context.Context, sink string) (n int, oldest time.Time, err error) {

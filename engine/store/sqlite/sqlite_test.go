@@ -516,6 +516,9 @@ func TestACommitIsWholeOrNotAtAll(t *testing.T) {
 		t.Errorf("%d batches wait since %v, %v", n, oldest, err)
 	}
 	commit(t, s, shipping("1", large("large ")))
+	if sinks, err := s.Sinks(t.Context()); err != nil || len(sinks) != 1 || sinks[0] != "a" {
+		t.Errorf("sinks that wait: %v, %v", sinks, err)
+	}
 	n, oldest, err := s.Waiting(t.Context(), "a")
 	if n != 1 || !oldest.Equal(enginetest.Epoch) || err != nil {
 		t.Errorf("%d batches wait since %v, %v", n, oldest, err)
