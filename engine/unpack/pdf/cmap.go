@@ -40,15 +40,15 @@ type cidRange struct {
 	cid    int
 }
 
-// parseCMap reads one. It is PostScript, of which only the operators that map
+// parseCMap reads one, of at most limit mappings. It is PostScript, of which only the operators that map
 // matter; what is broken is left out.
-func parseCMap(b []byte) *cmap {
+func parseCMap(b []byte, limit int) *cmap {
 	m := &cmap{chars: map[uint32]string{}}
 	l := &lexer{b: b, flat: true}
 	var block func(*cmap, []any)
 	var args []any
 	size := 0
-	for m.n < maxMappings {
+	for m.n < limit {
 		v, err := l.object()
 		if err != nil {
 			break
@@ -154,6 +154,7 @@ func (m *cmap) textRange(from, to, what any) {
 		if uint32(i) > hi-lo {
 			break
 		}
+		m.n++
 		m.n++
 		m.chars[lo+uint32(i)] = target(v)
 	}

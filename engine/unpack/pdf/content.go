@@ -10,11 +10,12 @@ import (
 
 // Limits of the content of one file.
 const (
-	maxOperators = 10_000_000
-	maxForms     = 20_000 // forms drawn
-	maxNested    = 16     // forms inside each other
-	maxStates    = 256    // saved graphics states
-	maxOperands  = 64     // of one operator; the last ones count
+	maxOperators = 6_000_000
+	maxContent   = 64 << 20 // bytes of streams that are run
+	maxForms     = 20_000   // forms drawn
+	maxNested    = 16       // forms inside each other
+	maxStates    = 256      // saved graphics states
+	maxOperands  = 64       // of one operator; the last ones count
 )
 
 // matrix maps (x, y) to (a*x+c*y+e, b*x+d*y+f).
@@ -319,7 +320,8 @@ func (in *interpreter) begin(a []any) {
 		if n, ok := a[1].(name); ok {
 			props = in.r.f.dict(in.resource("Properties", n))
 		}
-		if s, ok := in.r.f.get(props["ActualText"]).(str); ok {
+		if s, ok := in.r.f.get(props["ActualText"]).(str); ok && in.actual() == nil {
+			in.r.operators += len(s) / 16
 			m = mark{actual: textString(s), has: true}
 		}
 	}
@@ -376,7 +378,7 @@ func (in *interpreter) form(s *stream) {
 		res = in.res
 	}
 	in.forms = append(in.forms, s.id)
-	in.run(in.r.f.decode(s), res)
+	in.run(in.r.f.script(s), res)
 	in.forms = in.forms[:len(in.forms)-1]
 	in.graphics, in.tm, in.line, in.marks = state, tm, line, in.marks[:min(marks, len(in.marks))]
 }

@@ -28,6 +28,13 @@ const (
 	priceR6   = 250
 )
 
+// maxPassword is how many bytes of a password are tried.
+const maxPassword = 512
+
+// maxID is how many bytes of the identifier of a file are hashed for every
+// password; all have 16.
+const maxID = 1024
+
 // cipherOf is what a crypt filter does.
 type cipherOf int
 
@@ -107,6 +114,7 @@ func (f *file) encryption(d dict) (e *encryption, why string) {
 	}
 	if id := f.array(f.trailer["ID"]); len(id) > 0 {
 		e.id = f.bytes(id[0])
+		e.id = e.id[:min(len(e.id), maxID)]
 	}
 	if m, ok := f.get(d["EncryptMetadata"]).(bool); ok {
 		e.metadata = m
@@ -195,14 +203,12 @@ func (e *encryption) open(password string) []byte {
 // spellings are the bytes a password may have been made of. The standard has one
 // for each revision; writers use others, too.
 func (e *encryption) spellings(password string) []string {
-	all := []string{}
+	all, longest := []string{}, 32
+	if e.r >= 5 {
+		longest = 127
+	}
 	add := func(s string) {
-		if e.r >= 5 {
-			s = s[:min(len(s), 127)]
-		} else {
-			s = s[:min(len(s), 32)]
-		}
-		if !slices.Contains(all, s) {
+		if s = s[:min(len(s), longest)]; !slices.Contains(all, s) {
 			all = append(all, s)
 		}
 	}
@@ -212,6 +218,9 @@ func (e *encryption) spellings(password string) []string {
 		add(s)
 	}
 	add(password)
+	if e.r >= 5 && len(password) > longest && len(password) <= maxPassword { // QUIRK: qpdf 11 does not cut it
+		all = append(all, saslPrep(password))
+	}
 	return all
 }
 

@@ -13,12 +13,16 @@ import (
 
 // Limits of one file.
 const (
-	maxFile    = 128 << 20 // bytes of the file, which is held in memory
+	maxFile    = 96 << 20  // bytes of the file, which is held in memory
 	maxObjects = 1_000_000 // entries of the cross-reference
 	maxCached  = 600_000   // values of objects that are held
+	maxMembers = 32 << 20  // bytes of an object stream, unpacked
 	maxHeld    = 64 << 20  // bytes of unpacked object streams that are held
-	maxLoads   = 3_000_000 // objects read, with those that are read again
+	maxLoads   = 2_000_000 // objects read, with those that are read again
 	maxRepairs = 16        // object streams that a repair reads in vain
+	maxEntries = 1_500_000 // widths, codes and glyphs of all fonts
+	minWork    = 64 << 20  // bytes of objects that are parsed, at least, if there are as many
+	maxWork    = 384 << 20 // and at most; between them eight times the size of the file
 )
 
 // file is the object model: it finds, reads and decrypts objects by their number.
@@ -36,12 +40,19 @@ type file struct {
 	crypt   *crypt // nil: nothing is encrypted, or the key is not known
 	closed  bool   // embedded files are encrypted, nothing else is, and the key is not known
 
+	sorted  []int          // the numbers of all objects; nil: changed
+	types   map[name][]int // objects of the types that census knows; nil: changed
 	cache   map[int]any
 	cached  int // values in cache
 	loading map[int]bool
 	loads   int
 	held    map[int]*lexer // object streams, unpacked
 	heldN   int
+
+	work    int // bytes of objects that may still be parsed
+	entry   int // widths, codes and glyphs that fonts may still have
+	rows    int // of cross-references that may still be read
+	content int // bytes of content that may still be run
 
 	limit error           // the first limit that a stream met
 	said  map[string]bool // defects that were told
@@ -60,6 +71,7 @@ func newFile(ctx context.Context, t *task.Task, b []byte) *file {
 	return &file{
 		t: t, ctx: ctx, b: b, entries: map[int]entry{}, trailer: dict{}, cache: map[int]any{},
 		loading: map[int]bool{}, held: map[int]*lexer{}, said: map[string]bool{},
+		work: min(max(8*len(b), minWork), maxWork), entry: maxEntries, rows: 2 * maxObjects, content: maxContent,
 	}
 }
 
@@ -108,14 +120,21 @@ func (f *file) number(v any) float64   { return number(f.get(v)) }
 func (f *file) whole(v any) int        { n, _ := whole(f.get(v)); return n }
 func (f *file) text(v any) string      { s, _ := f.get(v).(str); return textString(s) }
 func (f *file) bytes(v any) string     { s, _ := f.get(v).(str); return string(s) }
-func (f *file) stopped() bool          { return f.ctx.Err() != nil || f.loads > maxLoads }
 func (f *file) known(num int) bool     { _, ok := f.entries[num]; return ok }
 func (f *file) at(off int) *lexer      { return &lexer{b: f.b, pos: off} }
 func (f *file) within(off int) bool    { return off >= 0 && off < len(f.b) }
-func (f *file) set(num int, e entry)   { f.entries[num] = e }
 func (f *file) full() bool             { return len(f.entries) >= maxObjects }
 func (f *file) forget()                { f.cache, f.cached = map[int]any{}, 0 }
 func (f *file) isLimit(err error) bool { return errors.Is(err, engine.ErrLimit) }
+
+// stopped tells whether to read no more objects.
+func (f *file) stopped() bool {
+	if f.work <= 0 || f.loads > maxLoads {
+		f.capped(engine.DefectItems, "its objects are more, or larger, than is honest for a file of its size")
+		return true
+	}
+	return f.ctx.Err() != nil
+}
 
 // load reads an object; nil when there is none.
 func (f *file) load(num int) any {
@@ -126,7 +145,6 @@ func (f *file) load(num int) any {
 		return nil
 	}
 	if f.loads++; f.stopped() {
-		f.capped(engine.DefectItems, "more than %d objects are read", maxLoads)
 		return nil
 	}
 	f.loading[num] = true
@@ -178,6 +196,7 @@ func (f *file) objectAt(num, at int) (v any, values int, ok bool) {
 		f.tell(engine.DefectUnreadable, "an object nests deeper than %d or holds more than %d values", maxDepth, maxValues)
 	}
 	values = l.values
+	f.work -= l.pos - at
 	if k, isWord := v.(keyword); err != nil || isWord && k != "" {
 		return nil, values, true
 	}
@@ -252,6 +271,7 @@ func (f *file) member(num int, e entry) (any, int) {
 	}
 	m := &lexer{b: l.b, pos: e.at}
 	v, err := m.object()
+	f.work -= m.pos - e.at
 	if err == errDeep {
 		f.tell(engine.DefectUnreadable, "an object nests deeper than %d or holds more than %d values", maxDepth, maxValues)
 	}
@@ -271,7 +291,8 @@ func (f *file) objectStream(num int) *lexer {
 	if s == nil || f.entries[num].from != 0 {
 		return nil
 	}
-	b := f.decode(s)
+	src, _ := f.reader(s, f.crypt)
+	b := f.readAll(src, len(s.raw), maxMembers)
 	if f.heldN += len(b); f.heldN > maxHeld {
 		f.held, f.heldN = map[int]*lexer{}, len(b)
 	}
@@ -284,6 +305,9 @@ func (f *file) objectStream(num int) *lexer {
 // index reads the pairs of number and offset at the start of an object stream.
 func (f *file) index(from int, l *lexer, n, first int) {
 	for range min(n, maxObjects) {
+		if f.rows--; f.rows < 0 {
+			return
+		}
 		num, err := l.object()
 		off, err2 := l.object()
 		id, ok := num.(int)
@@ -326,6 +350,14 @@ func (f *file) headBefore(at int) (num, start int, ok bool) {
 	return num, at, ok && num > 0
 }
 
+// set says where an object stands.
+func (f *file) set(num int, e entry) {
+	if !f.known(num) {
+		f.sorted, f.types = nil, nil
+	}
+	f.entries[num] = e
+}
+
 // digitsBefore reads backwards white space, then a number.
 func (f *file) digitsBefore(at int) (n, start int, ok bool) {
 	for at > 0 && class[f.b[at-1]] == space {
@@ -344,6 +376,9 @@ func (f *file) digitsBefore(at int) (n, start int, ok bool) {
 // numbers lists every object that is known, ascending, with those that no
 // cross-reference has: what an update has replaced is not among them.
 func (f *file) numbers() []int {
+	if f.sorted != nil {
+		return f.sorted
+	}
 	all := make([]int, 0, len(f.entries))
 	for n := range f.entries {
 		all = append(all, n)
@@ -354,5 +389,35 @@ func (f *file) numbers() []int {
 		}
 	}
 	slices.Sort(all)
+	f.sorted = all
 	return all
+}
+
+// untyped is how census calls streams that say nothing of what they are.
+const untyped = name("")
+
+// census reads every object once and lists those that are looked for when no
+// reference leads to them.
+func (f *file) census(kind name) []int {
+	if f.types != nil {
+		return f.types[kind]
+	}
+	types := map[name][]int{}
+	for _, num := range f.numbers() {
+		if f.stopped() {
+			break
+		}
+		v := f.load(num)
+		_, isStream := v.(*stream)
+		switch t := f.name(f.dict(v)["Type"]); t {
+		case "Catalog", "Page", "ObjStm", "XRef":
+			types[t] = append(types[t], num)
+		case untyped:
+			if isStream {
+				types[t] = append(types[t], num)
+			}
+		}
+	}
+	f.types = types
+	return types[kind]
 }

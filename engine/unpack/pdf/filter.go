@@ -13,6 +13,7 @@ import (
 // Limits of one stream.
 const (
 	maxStream  = 64 << 20 // bytes that come out of it
+	maxPage    = 32 << 20 // of the content of a page, or of a form
 	maxFilters = 8        // filters behind each other
 )
 
@@ -25,7 +26,20 @@ func (f *file) decodeWith(s *stream, c *crypt) []byte {
 	if len(rest) > 0 {
 		return nil // a picture
 	}
-	return f.readAll(r, len(s.raw))
+	return f.readAll(r, len(s.raw), maxStream)
+}
+
+// script decodes what is run: of one file no more than maxContent.
+func (f *file) script(s *stream) []byte {
+	r, rest := f.reader(s, f.crypt)
+	if len(rest) > 0 || f.content <= 0 {
+		return nil
+	}
+	b := f.readAll(r, len(s.raw), maxPage)
+	if f.content -= len(b) + 100; f.content <= 0 {
+		f.capped(engine.DefectUnpackSize, "more than %d bytes of content", maxContent)
+	}
+	return b
 }
 
 // reader is a stream through its filters, up to the first of a picture. rest is
@@ -110,17 +124,17 @@ func (f *file) filter(n name, p dict, r io.Reader, s *stream, raw []byte) io.Rea
 	return r // unknown: viewers show what they can
 }
 
-// readAll reads at most maxStream bytes. Its buffer doubles: one that grows by
+// readAll reads at most limit bytes. Its buffer doubles: one that grows by
 // less leaves more behind.
-func (f *file) readAll(r io.Reader, packed int) []byte {
-	buf := make([]byte, 0, min(4*packed+512, 1<<20))
+func (f *file) readAll(r io.Reader, packed, limit int) []byte {
+	buf := make([]byte, 0, min(4*packed+512, 1<<20, limit))
 	for {
 		if len(buf) == cap(buf) {
-			if cap(buf) >= maxStream {
-				f.capped(engine.DefectUnpackSize, "a stream of more than %d bytes", maxStream)
+			if cap(buf) >= limit {
+				f.capped(engine.DefectUnpackSize, "a stream of more than %d bytes", limit)
 				return buf
 			}
-			buf = append(make([]byte, 0, min(2*cap(buf), maxStream)), buf...)
+			buf = append(make([]byte, 0, min(2*cap(buf), limit)), buf...)
 		}
 		n, err := r.Read(buf[len(buf):cap(buf)])
 		buf = buf[:len(buf)+n]

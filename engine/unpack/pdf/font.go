@@ -11,7 +11,7 @@ import (
 const (
 	maxFonts  = 2000
 	maxWidths = 70_000 // of one font
-	maxGlyph  = 64     // bytes of text that one code may show
+	maxNamed  = 4096   // entries of Differences
 )
 
 // font turns the bytes of a shown string into text and widths (9.5 to 9.10).
@@ -71,10 +71,16 @@ func (fn *font) fill(t *[256]rune) {
 	}
 }
 
+func (f *file) cmap(s *stream) *cmap {
+	m := parseCMap(f.decode(s), min(maxMappings, f.entry))
+	f.entry -= m.n
+	return m
+}
+
 func (f *file) newFont(d dict) *font {
 	fn := &font{scale: 1}
 	if s := f.stream(d["ToUnicode"]); s != nil {
-		fn.toUnicode = parseCMap(f.decode(s))
+		fn.toUnicode = f.cmap(s)
 	}
 	if f.name(d["Subtype"]) == "Type0" {
 		f.composite(fn, d)
@@ -134,7 +140,7 @@ func plainName(n name) string {
 // "a3" of writers that number them, leaves what the code showed.
 func (f *file) differences(fn *font, list array, embedded *[256]string, bitmap bool) {
 	at := 0
-	for _, v := range list {
+	for _, v := range list[:min(len(list), maxNamed)] {
 		switch v := f.get(v).(type) {
 		case int:
 			at = v
@@ -225,7 +231,7 @@ func (f *file) composite(fn *font, d dict) {
 	}
 	if fn.toUnicode == nil || len(fn.toUnicode.chars)+len(fn.toUnicode.ranges) == 0 {
 		if s := f.stream(first(f.dict(desc["FontDescriptor"]), "FontFile2", "FontFile3")); s != nil {
-			fn.byGID = glyphTexts(f.decode(s))
+			fn.byGID = glyphTexts(f.decode(s), &f.entry)
 		}
 	}
 }
@@ -240,7 +246,7 @@ func first1(a array) any {
 func (f *file) encodingCMap(fn *font, d dict) {
 	enc := f.get(d["Encoding"])
 	if s, ok := enc.(*stream); ok {
-		fn.enc = parseCMap(f.decode(s))
+		fn.enc = f.cmap(s)
 		fn.vertical = fn.enc.vertical || f.whole(s.dict["WMode"]) == 1
 		if enc = any(fn.enc.use); fn.enc.use == "" {
 			enc = f.get(s.dict["UseCMap"])
@@ -258,10 +264,12 @@ func (f *file) encodingCMap(fn *font, d dict) {
 // cidWidths reads W (9.7.4.3): "c [w1 w2 ...]" and "first last w".
 func (f *file) cidWidths(w array) map[int]float64 {
 	m := map[int]float64{}
-	for i := 0; i+1 < len(w) && len(m) < maxWidths; {
+	for i := 0; i+1 < len(w) && len(m) < maxWidths && f.entry > 0; {
+		f.entry--
 		at := f.whole(w[i])
 		if list, ok := f.get(w[i+1]).(array); ok {
-			for k, v := range list[:min(len(list), maxWidths)] {
+			for k, v := range list[:min(len(list), maxWidths, max(0, f.entry))] {
+				f.entry--
 				m[at+k] = f.number(v) / 1000
 			}
 			i += 2
@@ -271,7 +279,8 @@ func (f *file) cidWidths(w array) map[int]float64 {
 			break
 		}
 		last, width := f.whole(w[i+1]), f.number(w[i+2])/1000
-		for ; at <= last && len(m) < maxWidths; at++ {
+		for ; at <= last && len(m) < maxWidths && f.entry > 0; at++ {
+			f.entry--
 			m[at] = width
 		}
 		i += 3

@@ -39,7 +39,7 @@ func (r *reading) picture(page int, s *stream) {
 	src, rest := r.f.reader(s, r.f.crypt)
 	switch {
 	case len(rest) == 1 && (rest[0] == "DCTDecode" || rest[0] == "DCT"):
-		img.JPEG = r.f.readAll(src, len(s.raw))
+		img.JPEG = r.f.readAll(src, len(s.raw), maxStream)
 	case len(rest) == 0:
 		img.Gray = r.gray(s, src, w, h)
 	}
@@ -59,7 +59,7 @@ func (r *reading) gray(s *stream, src io.Reader, w, h int) []byte {
 		return nil
 	}
 	stride := (w*channels*bits + 7) / 8
-	b := r.f.readAll(io.LimitReader(src, int64(stride)*int64(h)), len(s.raw))
+	b := r.f.readAll(io.LimitReader(src, int64(stride)*int64(h)), len(s.raw), maxStream)
 	if len(b) < stride {
 		return nil
 	}

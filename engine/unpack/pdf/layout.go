@@ -1,6 +1,7 @@
 package pdf
 
 import (
+	"bytes"
 	"math"
 	"slices"
 	"strings"
@@ -17,7 +18,8 @@ const (
 	sameSpot = 0.15 // between glyphs drawn twice to look bold
 )
 
-// maxLine is how many glyphs of one line are held.
+// maxLine is how many glyphs of one line are held, eight bytes of text counting as
+// one at least.
 const maxLine = 20_000
 
 // placed is a glyph and where it stands on the page.
@@ -50,7 +52,7 @@ type layout struct {
 // chunk is what stands between two gaps of a line.
 type chunk struct {
 	from, to, em float64
-	text         strings.Builder
+	text         []byte
 }
 
 // area collects the text that stands inside a rectangle, for links.
@@ -105,16 +107,14 @@ func (o *layout) compose(p placed, along, em float64) bool {
 		r = "i"
 	}
 	c := &o.chunks[len(o.chunks)-1]
-	before := strings.TrimSuffix(c.text.String(), o.accent)
-	c.text.Reset()
-	c.text.WriteString(before + norm.NFC.String(r+mark))
+	c.text = append(bytes.TrimSuffix(c.text, []byte(o.accent)), norm.NFC.String(r+mark)...)
 	o.last, o.end, o.accent = along, along+p.width*em, ""
 	c.to = max(c.to, o.end)
 	return true
 }
 
 func (o *layout) start(along, em float64) {
-	if n := len(o.chunks); n > 0 && o.chunks[n-1].text.Len() == 0 {
+	if n := len(o.chunks); n > 0 && len(o.chunks[n-1].text) == 0 {
 		o.chunks = o.chunks[:n-1]
 	}
 	o.chunks = append(o.chunks, chunk{from: along, to: along, em: em})
@@ -123,9 +123,9 @@ func (o *layout) start(along, em float64) {
 
 func (o *layout) put(p placed, along, em float64) {
 	c := &o.chunks[len(o.chunks)-1]
-	c.text.WriteString(p.text)
+	c.text = append(c.text, p.text...)
 	o.accent = p.text
-	o.n++
+	o.n += 1 + len(p.text)/8
 	o.last, o.end = along, along+p.width*em
 	c.to = max(c.to, o.end)
 	for _, a := range o.areas {
@@ -171,7 +171,7 @@ func (o *layout) joined() string {
 	end, blank, lastText, lastFrom := 0.0, true, "", 0.0
 	for i := range o.chunks {
 		c := &o.chunks[i]
-		s := c.text.String()
+		s := string(c.text)
 		if s == "" || s == lastText && math.Abs(c.from-lastFrom) < sameSpot*c.em {
 			continue
 		}

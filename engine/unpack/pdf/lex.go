@@ -3,6 +3,7 @@ package pdf
 import (
 	"errors"
 	"strconv"
+	"strings"
 )
 
 // Limits of one object. Beyond them it is no object.
@@ -10,6 +11,8 @@ const (
 	maxDepth  = 100     // arrays and dictionaries inside each other
 	maxValues = 400_000 // values in one object
 	maxName   = 1024    // bytes of a name or a word; the rest of it is left out
+	maxString = 8 << 20 // bytes of a string; the rest of it is left out
+	perValue  = 32      // bytes of a string that count as one value
 )
 
 var (
@@ -112,15 +115,19 @@ func (l *lexer) regulars() []byte {
 	return l.b[start:l.pos]
 }
 
+// words are the values of words that occur often, made once.
+var words = func() map[string]any {
+	m := map[string]any{"true": true, "false": false, "null": nil}
+	for _, w := range strings.Fields("q Q cm w J j M d ri i gs m l c v y h re S s f F f* B B* b b* n W W* BT ET Tc Tw Tz TL Tf Tr Ts Td TD Tm T* Tj TJ ' \" CS cs SC SCN sc scn G g RG rg K k sh Do MP DP BMC BDC EMC obj endobj stream endstream n") {
+		m[w] = keyword(w)
+	}
+	return m
+}()
+
 func (l *lexer) word() any {
 	w := l.regulars()
-	switch string(w) {
-	case "true":
-		return true
-	case "false":
-		return false
-	case "null":
-		return nil
+	if v, known := words[string(w)]; known {
+		return v
 	}
 	return keyword(w[:min(len(w), maxName)])
 }
@@ -255,7 +262,7 @@ func (l *lexer) literal() str {
 		case ')':
 			if depth--; depth == 0 {
 				l.pos++
-				return str(out)
+				return l.string(out)
 			}
 		case '\\':
 			out = l.escape(out)
@@ -266,9 +273,16 @@ func (l *lexer) literal() str {
 			}
 			c = '\n'
 		}
-		out = append(out, c)
+		if len(out) < maxString {
+			out = append(out, c)
+		}
 	}
-	return str(out)
+	return l.string(out)
+}
+
+func (l *lexer) string(b []byte) str {
+	l.values += len(b) / perValue
+	return str(b)
 }
 
 // escape reads what follows a backslash; pos is left on its last byte.
@@ -316,14 +330,16 @@ func (l *lexer) hex() str {
 		case high < 0:
 			high = n
 		default:
-			out = append(out, byte(high<<4|n))
+			if len(out) < maxString {
+				out = append(out, byte(high<<4|n))
+			}
 			high = -1
 		}
 	}
 	if high >= 0 {
 		out = append(out, byte(high<<4))
 	}
-	return str(out)
+	return l.string(out)
 }
 
 // array reads up to "]". A word in it that ends the object or begins another
@@ -344,7 +360,7 @@ func (l *lexer) array(depth int) (any, error) {
 			if k == "]" {
 				return out, nil
 			}
-			if k == ">>" || k == "endobj" || k == "stream" {
+			if ends(k) {
 				l.pos = at
 				return out, nil
 			}
@@ -394,5 +410,5 @@ func (l *lexer) dict(depth int) (any, error) {
 // ends tells whether a value is a word that ends a dictionary.
 func ends(v any) bool {
 	k, ok := v.(keyword)
-	return ok && (k == ">>" || k == "endobj" || k == "stream" || k == "endstream")
+	return ok && (k == ">>" || k == "endobj" || k == "stream" || k == "endstream" || k == "obj")
 }

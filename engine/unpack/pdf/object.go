@@ -2,7 +2,6 @@ package pdf
 
 import (
 	"math"
-	"strconv"
 	"strings"
 	"unicode/utf16"
 	"unicode/utf8"
@@ -91,19 +90,4 @@ func toPDFDoc(s string) (string, bool) {
 		out = append(out, byte(utf8.RuneCountInString(pdfDocRunes[:i])))
 	}
 	return string(out), true
-}
-
-// printed shows a number of a dictionary in a fact.
-func printed(v any) string {
-	switch n := v.(type) {
-	case int:
-		return strconv.Itoa(n)
-	case float64:
-		return strconv.FormatFloat(n, 'g', 6, 64)
-	case name:
-		return string(n)
-	case str:
-		return textString(n)
-	}
-	return ""
 }

@@ -48,7 +48,7 @@ func Reader(look func(context.Context, *task.Task, Image) error) task.Reader {
 		}
 		r := &reading{
 			t: t, ctx: ctx, f: newFile(ctx, t, b), look: look, fonts: map[ref]*font{}, linked: map[string]bool{},
-			pictures: map[ref]bool{}, members: map[ref]bool{}, values: map[string]bool{}, scripts: map[string]bool{},
+			pictures: map[ref]bool{}, members: map[ref]bool{}, values: map[string]bool{}, scripts: map[[32]byte]bool{},
 		}
 		return r.read()
 	}
@@ -65,6 +65,7 @@ type reading struct {
 	fontCount int
 	operators int
 	forms     int
+	notes     int // annotations
 	unmapped  int // glyphs of which nobody knows what they show
 	hidden    bool
 
@@ -72,9 +73,9 @@ type reading struct {
 	pictures map[ref]bool
 	looked   int
 	members  map[ref]bool
-	values   map[string]bool // of form fields, that were told
-	scripts  map[string]bool
-	err      error // of look, or of an exhausted budget
+	values   map[string]bool   // of form fields, that were told
+	scripts  map[[32]byte]bool // digests of those that were told
+	err      error             // of look, or of an exhausted budget
 }
 
 func (r *reading) read() error {
@@ -230,11 +231,8 @@ func (w *walk) page(d, own dict) {
 
 // strays reads pages that no tree leads to.
 func (w *walk) strays() {
-	for _, num := range w.r.f.numbers() {
-		if w.r.f.stopped() {
-			return
-		}
-		if d, ok := w.r.f.load(num).(dict); ok && w.r.f.name(d["Type"]) == "Page" {
+	for _, num := range w.r.f.census("Page") {
+		if d := w.r.f.dict(ref{num, 0}); !w.r.f.stopped() {
 			w.page(d, d)
 		}
 	}
@@ -243,15 +241,15 @@ func (w *walk) strays() {
 // loose runs the streams of a file without pages that look like content.
 func (r *reading) loose() {
 	out := &layout{text: &r.t.Text}
-	for _, num := range r.f.numbers() {
-		s, ok := r.f.load(num).(*stream)
+	for _, num := range r.f.census(untyped) {
+		s := r.f.stream(ref{num, 0})
 		if r.f.stopped() || r.t.Text.Full() {
 			break
 		}
-		if !ok || s.dict["Type"] != nil || s.dict["Subtype"] != nil && r.f.name(s.dict["Subtype"]) != "Form" || s.dict["Length1"] != nil {
+		if s == nil || s.dict["Subtype"] != nil && r.f.name(s.dict["Subtype"]) != "Form" || s.dict["Length1"] != nil {
 			continue
 		}
-		if b := r.f.decode(s); looksLikeContent(b) {
+		if b := r.f.script(s); looksLikeContent(b) {
 			r.t.Text.At(fmt.Sprintf("object %d", num))
 			newInterpreter(r, 0, out).run(b, nil)
 			out.done()
@@ -287,12 +285,12 @@ func (r *reading) page(n int, d, own dict) {
 // content joins the streams of a page: they are one, cut anywhere between words.
 func (r *reading) content(v any) []byte {
 	if s := r.f.stream(v); s != nil {
-		return r.f.decode(s)
+		return r.f.script(s)
 	}
 	var all []byte
 	for _, v := range r.f.array(v) {
-		if s := r.f.stream(v); s != nil && len(all) < maxStream && r.f.limit == nil {
-			all = append(append(all, r.f.decode(s)...), '\n')
+		if s := r.f.stream(v); s != nil && len(all) < maxPage && r.f.limit == nil {
+			all = append(append(all, r.f.script(s)...), '\n')
 		}
 	}
 	return all

@@ -166,20 +166,21 @@ func codes4(b []byte, visit func(code, gid int)) {
 }
 
 // glyphTexts is what glyphs show, by the Unicode table or the names of a font;
-// nil when it has neither.
-func glyphTexts(b []byte) map[int]string {
+// nil when it has neither. It takes no more of them than are left.
+func glyphTexts(b []byte, left *int) map[int]string {
 	tables := sfntTables(b)
 	texts := map[int]string{}
 	subtables(tables["cmap"], func(platform, encoding int, t []byte) {
 		if platform == 0 || platform == 3 && (encoding == 1 || encoding == 10) {
 			codes(t, func(c, gid int) {
-				if old, known := texts[gid]; gid != 0 && c >= ' ' && c < 0x10ffff && (!known || old > string(rune(c)) && len(old) > 1) {
+				if old, known := texts[gid]; gid != 0 && *left > 0 && c >= ' ' && c < 0x10ffff && (!known || old > string(rune(c)) && len(old) > 1) {
+					*left--
 					texts[gid] = string(rune(c))
 				}
 			})
 		}
 	})
-	postNames(tables["post"], texts)
+	postNames(tables["post"], texts, left)
 	if len(texts) == 0 {
 		return nil
 	}
@@ -188,7 +189,7 @@ func glyphTexts(b []byte) map[int]string {
 
 // postNames adds glyphs by the names of a "post" table of format 2, but for the
 // 258 that every font may have without naming them.
-func postNames(b []byte, texts map[int]string) {
+func postNames(b []byte, texts map[int]string, left *int) {
 	if u32(b, 0) != 0x00020000 {
 		return
 	}
@@ -203,7 +204,8 @@ func postNames(b []byte, texts map[int]string) {
 		at += 1 + len(s)
 	}
 	for gid := range n {
-		if i := u16(b, 34+2*gid) - 258; i >= 0 && i < len(names) && texts[gid] == "" {
+		if i := u16(b, 34+2*gid) - 258; i >= 0 && i < len(names) && texts[gid] == "" && *left > 0 {
+			*left--
 			if s := glyphText(names[i]); s != "" {
 				texts[gid] = s
 			}
@@ -233,7 +235,8 @@ func trueTypeEncoding(tables map[string][]byte) *[256]string {
 			}
 		})
 	})
-	postNames(tables["post"], texts)
+	left := maxGlyphs
+	postNames(tables["post"], texts, &left)
 	found := false
 	for c, gid := range gids {
 		if gid != 0 && texts[gid] != "" {

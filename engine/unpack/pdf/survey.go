@@ -1,6 +1,7 @@
 package pdf
 
 import (
+	"crypto/sha256"
 	"fmt"
 	"path"
 	"slices"
@@ -11,10 +12,12 @@ import (
 
 const (
 	maxScripts  = 100
-	maxActions  = 1000 // told about one file
-	maxParents  = 8    // of a form field
-	maxFieldSet = 5000 // fields of a form
-	scriptFact  = 500  // bytes of a script in a fact
+	maxNotes    = 50_000   // annotations of all pages
+	maxXFA      = 16 << 20 // bytes of an XFA form
+	maxValue    = 4096     // bytes of the value of a field that is compared with others
+	maxParents  = 8        // of a form field
+	maxFieldSet = 5000     // fields of a form
+	scriptFact  = 500      // bytes of a script in a fact
 )
 
 // note is an annotation of a page; area collects the text under a link.
@@ -29,6 +32,10 @@ func (r *reading) annotations(page dict) []note {
 	if len(list) > maxAnnotations {
 		r.f.capped(engine.DefectItems, "more than %d annotations on a page", maxAnnotations)
 		list = list[:maxAnnotations]
+	}
+	if r.notes += len(list); r.notes > maxNotes {
+		r.f.capped(engine.DefectItems, "more than %d annotations", maxNotes)
+		return nil
 	}
 	for _, v := range list {
 		d := r.f.dict(v)
@@ -57,7 +64,7 @@ func (r *reading) annotation(page int, n note, out *layout) {
 	r.say(place, r.f.text(n.dict["Contents"]))
 	if v := r.fieldValue(n.dict); v != "" {
 		r.say(place, v)
-		r.values[v] = true
+		r.values[v[:min(len(v), maxValue)]] = true
 	} else if s := r.appearance(n.dict); s != nil {
 		r.t.Text.At(place)
 		newInterpreter(r, page, out).form(s)
@@ -126,8 +133,8 @@ func (r *reading) fields() {
 		}
 		seen[id] = true
 		d := r.f.dict(queue[0])
-		if v := r.value(d["V"]); v != "" && !r.values[v] {
-			r.values[v] = true
+		if v := r.value(d["V"]); v != "" && !r.values[v[:min(len(v), maxValue)]] {
+			r.values[v[:min(len(v), maxValue)]] = true
 			r.say("form", r.f.text(d["T"])+": "+v)
 		}
 		queue = append(queue, r.f.array(d["Kids"])...)
@@ -142,7 +149,7 @@ func (r *reading) xfa(v any) {
 		all = r.f.decode(s)
 	}
 	for _, v := range r.f.array(v) {
-		if s := r.f.stream(v); s != nil && len(all) < maxStream {
+		if s := r.f.stream(v); s != nil && len(all) < maxXFA {
 			all = append(all, r.f.decode(s)...)
 		}
 	}
@@ -159,6 +166,9 @@ func (r *reading) addBytes(name string, b []byte) {
 
 // link notes a target once for each text it is shown as.
 func (r *reading) link(target, shown string) {
+	if len(r.linked) > 4*r.t.Limits.Links {
+		return
+	}
 	if key := target + "\x00" + shown; !r.linked[target] || shown != "" && !r.linked[key] {
 		r.linked[target], r.linked[key] = true, true
 		r.t.Link(target, shown)
@@ -237,10 +247,11 @@ func (r *reading) script(v any) {
 		return
 	}
 	source := r.value(v)
-	if strings.TrimSpace(source) == "" || r.scripts[source] || len(r.scripts) >= maxScripts {
+	digest := sha256.Sum256([]byte(source))
+	if strings.TrimSpace(source) == "" || r.scripts[digest] || len(r.scripts) >= maxScripts {
 		return
 	}
-	r.scripts[source] = true
+	r.scripts[digest] = true
 	r.t.Fact("javascript", source[:min(len(source), scriptFact)])
 	r.addBytes(fmt.Sprintf("javascript-%d.js", len(r.scripts)), []byte(source))
 }

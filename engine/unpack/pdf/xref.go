@@ -7,8 +7,10 @@ import (
 	"github.com/tqmailrules/tqmailrules/engine"
 )
 
-// maxSections is how many sections of cross-reference, one per update, are read.
-const maxSections = 1000
+const (
+	maxSections = 1000     // sections of cross-reference, one per update
+	maxTrailer  = 64 << 10 // bytes of a trailer that is looked for
+)
 
 // open reads the cross-reference, or makes one.
 func (f *file) open() {
@@ -76,7 +78,7 @@ func (f *file) section(at int) dict {
 
 // table reads the classic form (7.5.4): any white space between the fields will do.
 func (f *file) table(l *lexer) dict {
-	for !f.full() {
+	for ; !f.full() && f.rows > 0; f.rows-- {
 		l.flat = true
 		first, err := l.object()
 		if first == keyword("trailer") {
@@ -97,7 +99,8 @@ func (f *file) table(l *lexer) dict {
 }
 
 func (f *file) subsection(l *lexer, num, n int) {
-	for ; n > 0 && !f.full(); n, num = n-1, num+1 {
+	for ; n > 0 && !f.full() && f.rows > 0; n, num = n-1, num+1 {
+		f.rows--
 		before := l.pos
 		off, _ := l.object()
 		_, _ = l.object()
@@ -132,7 +135,8 @@ func (f *file) xrefStream(s *stream) {
 	rows := f.decodeWith(s, nil)
 	for i := 0; i+1 < len(index); i += 2 {
 		num := f.whole(index[i])
-		for n := f.whole(index[i+1]); n > 0 && len(rows) >= size && !f.full(); n, num = n-1, num+1 {
+		for n := f.whole(index[i+1]); n > 0 && len(rows) >= size && !f.full() && f.rows > 0; n, num = n-1, num+1 {
+			f.rows--
 			f.row(num, rows[:size], w)
 			rows = rows[size:]
 		}
@@ -168,6 +172,7 @@ func (f *file) rebuild() {
 	for num, at := range f.scan() {
 		f.entries[num] = entry{at: at}
 	}
+	f.sorted, f.types = nil, nil
 	f.forget()
 	f.held, f.heldN = map[int]*lexer{}, 0
 	f.trailers()
@@ -176,17 +181,14 @@ func (f *file) rebuild() {
 // openStreams reads the object streams of a file without a cross-reference. It
 // comes after the key is known.
 func (f *file) openStreams() {
+	f.types = nil
 	vain := 0
-	for _, num := range f.numbers() {
-		if f.stopped() || vain > maxRepairs {
-			return
-		}
-		s, ok := f.load(num).(*stream)
-		if !ok || s.dict["Type"] != name("ObjStm") {
-			continue
-		}
-		if f.objectStream(num); len(f.held[num].b) == 0 {
+	for _, num := range f.census("ObjStm") {
+		if f.objectStream(num); f.held[num] == nil || len(f.held[num].b) == 0 {
 			vain++
+		}
+		if f.stopped() || vain > maxRepairs {
+			break
 		}
 	}
 	f.forget()
@@ -201,17 +203,12 @@ func (f *file) trailers() {
 		if at = bytes.LastIndex(f.b[:at], []byte("trailer")); at < 0 {
 			break
 		}
-		v, _ := f.at(at + len("trailer")).object()
+		v, _ := (&lexer{b: f.b[:min(len(f.b), at+maxTrailer)], pos: at + len("trailer")}).object()
 		d, _ := v.(dict)
 		f.adopt(d)
 	}
-	for _, num := range slices.Backward(f.numbers()) {
-		if f.trailer["Root"] != nil && f.trailer["Encrypt"] != nil || f.stopped() {
-			break
-		}
-		if s, ok := f.load(num).(*stream); ok && s.dict["Type"] == name("XRef") {
-			f.adopt(s.dict)
-		}
+	for _, num := range slices.Backward(f.census("XRef")) {
+		f.adopt(f.dict(ref{num, 0}))
 	}
 	f.findRoot()
 }
@@ -229,11 +226,8 @@ func (f *file) findRoot() {
 	if f.usable() {
 		return
 	}
-	for _, num := range slices.Backward(f.numbers()) {
-		if f.stopped() {
-			return
-		}
-		if d, ok := f.load(num).(dict); ok && f.name(d["Type"]) == "Catalog" && d["Pages"] != nil {
+	for _, num := range slices.Backward(f.census("Catalog")) {
+		if f.dict(ref{num, 0})["Pages"] != nil {
 			f.trailer["Root"] = ref{num, 0}
 			return
 		}
