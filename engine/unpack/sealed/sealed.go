@@ -21,6 +21,7 @@ import (
 
 	"github.com/smallstep/pkcs7"
 
+	"github.com/tqmailrules/tqmailrules/engine"
 	"github.com/tqmailrules/tqmailrules/engine/unpack/task"
 	"github.com/tqmailrules/tqmailrules/internal/cms"
 )
@@ -121,6 +122,10 @@ func (k Keys) CMS(ctx context.Context, t *task.Task) error {
 			return err
 		}
 		return entity(t, r, int64(len(m.Content)))
+	}
+	if m.Kind == cms.AuthEnveloped {
+		t.Part.Encrypted = true
+		return task.Troublef(engine.DefectUnsupported, "an S/MIME envelope with authenticated encryption (RFC 5083)")
 	}
 	return k.envelope(ctx, t, raw)
 }
