@@ -261,6 +261,8 @@ var stateQueries = []string{
 	"SELECT 'offer', scope, key, id, received FROM offers",
 	"SELECT 'outbox', sink, key, refused FROM outbox",
 	"SELECT 'content', sha256, size FROM blobs",
+	"SELECT 'whole', integrity_check FROM pragma_integrity_check",
+	"SELECT 'refers to nothing', \"table\", rowid FROM pragma_foreign_key_check",
 }
 
 func (d killDir) rows(t *testing.T, file string, queries []string) (all []string) {
