@@ -15,14 +15,15 @@ import (
 	"github.com/tqmailrules/tqmailrules/engine"
 	"github.com/tqmailrules/tqmailrules/engine/unpack/office/cfb"
 	"github.com/tqmailrules/tqmailrules/engine/unpack/office/crypt"
+	"github.com/tqmailrules/tqmailrules/engine/unpack/office/legacy"
 	"github.com/tqmailrules/tqmailrules/engine/unpack/office/ooxml"
 	"github.com/tqmailrules/tqmailrules/engine/unpack/office/zipped"
 	"github.com/tqmailrules/tqmailrules/engine/unpack/task"
 )
 
-// wellKnown are passwords under which Office itself protects documents: users do
-// not know that there is one (MS-OFFCRYPTO 2.1.1; the second is PowerPoint's).
-var wellKnown = []string{"VelvetSweatshop", "/01Hannes Ruescher/01"}
+// wellKnown is the password under which Office itself protects documents: users
+// do not know that there is one.
+var wellKnown = []string{"VelvetSweatshop"}
 
 // maxInfo is the size of a description of encryption, in bytes.
 const maxInfo = 1 << 20
@@ -68,7 +69,7 @@ func readCompound(ctx context.Context, t *task.Task, content *io.SectionReader) 
 	if info := f.Root.Stream("EncryptionInfo"); info != nil {
 		return readEncrypted(ctx, t, f, info)
 	}
-	return task.Troublef(engine.DefectUnsupported, "a compound file of no known kind")
+	return legacy.Read(ctx, t, f)
 }
 
 // readEncrypted opens an encrypted package (MS-OFFCRYPTO 2.3.4).

@@ -261,3 +261,34 @@ func literal(s string) (text, rest string) {
 		s = s[i+2:]
 	}
 }
+
+// Again makes the next cell begin a line: something else was written between.
+func (l *Lines) Again() { l.begun = false }
+
+// HeaderText is a header of a sheet without the codes that format it
+// (ECMA-376 part 1, 18.3.1.46).
+func HeaderText(s string) string {
+	var b strings.Builder
+	for {
+		i := strings.IndexByte(s, '&')
+		if i < 0 || i+1 >= len(s) {
+			b.WriteString(s)
+			return b.String()
+		}
+		b.WriteString(s[:i])
+		code := s[i+1]
+		s = s[i+2:]
+		switch {
+		case code == '&':
+			b.WriteByte('&')
+		case code == '"':
+			_, s, _ = strings.Cut(s, `"`)
+		case code >= '0' && code <= '9':
+			s = strings.TrimLeft(s, "0123456789")
+		case code == 'K':
+			s = s[min(6, len(s)):]
+		default:
+			b.WriteByte(' ')
+		}
+	}
+}

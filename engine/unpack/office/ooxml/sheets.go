@@ -297,7 +297,7 @@ func (g *grid) end(s *markup.Scanner) {
 	case "headerFooter":
 		g.b.d.t.Text.Break()
 		g.b.d.t.Text.At(g.name + ", header")
-		g.b.d.t.Text.Line(g.header.String())
+		g.b.d.t.Text.Line(cell.HeaderText(g.header.String()))
 	}
 }
 
