@@ -9,37 +9,6 @@ import (
 	"github.com/tqmailrules/tqmailrules/engine"
 )
 
-// change runs f in a transaction of c that may end uses of contents, and sweeps
-// behind it.
-func (s *Store) change(ctx context.Context, c *conn, f func(*tx)) error {
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.changeLocked(c, f)
-}
-
-func (s *Store) changeLocked(c *conn, f func(*tx)) error {
-	var loose []int64
-	if err := c.transact(func(t *tx) { f(t); loose = t.loose }); err != nil {
-		return err
-	}
-	s.loosen(loose)
-	s.sweep() // what cannot be removed now is removed later; the change itself is durable
-	return nil
-}
-
-// look runs f over one state, from which contents may be given out.
-func (s *Store) look(ctx context.Context, f func(*tx)) error {
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	s.holding.Lock()
-	defer s.holding.Unlock()
-	return s.read.view(f)
-}
-
 func digestOf(o engine.Origin) []byte {
 	sum := sha256.Sum256([]byte(o.Key()))
 	return sum[:]
@@ -124,8 +93,8 @@ type packed struct {
 	batches []packedBatch
 }
 
-// pack leaves out what would change nothing: it is decided again, in the
-// transaction, since several outcomes may be of one mail.
+// pack makes the contents of an outcome ready. Should the commit fail, or change
+// nothing, the large ones among them stay in the folder until Open sweeps it.
 func (s *Store) pack(o *engine.Outcome) (p packed, err error) {
 	p.Outcome = o
 	if o.Raw != nil && (o.Park != nil || o.Disposition == engine.Quarantined) {
@@ -221,54 +190,4 @@ func (t *tx) originOf(mail int64) (o engine.Origin) {
 	}
 	o.Received = parseStamp(received)
 	return o
-}
-
-// Quarantine is a mail that could not be handled.
-type Quarantine struct {
-	Origin engine.Origin
-	Reason string
-	Stack  string // of the panic, if it was one
-	Raw    engine.Blob
-}
-
-// Quarantined lists the mails that could not be handled, in order of commit.
-// They stay.
-func (s *Store) Quarantined(ctx context.Context) (all []Quarantine, err error) {
-	err = s.look(ctx, func(t *tx) {
-		var q Quarantine
-		var mail, raw int64
-		var mails, raws []int64
-		all = nil
-		t.each("SELECT mail, coalesce(raw, 0), reason, stack FROM quarantine ORDER BY at, mail", nil, []any{&mail, &raw, &q.Reason, &q.Stack}, func() {
-			all, mails, raws = append(all, q), append(mails, mail), append(raws, raw)
-		})
-		for i := range all {
-			all[i].Origin = t.originOf(mails[i])
-			if raws[i] != 0 {
-				all[i].Raw = s.content(t, raws[i])
-			}
-		}
-	})
-	if err != nil {
-		return nil, fmt.Errorf("read quarantine: %w", err)
-	}
-	return all, nil
-}
-
-// Cursor returns where a source continues; nil when it never said.
-func (s *Store) Cursor(ctx context.Context, source string) (value []byte, err error) {
-	err = s.look(ctx, func(t *tx) {
-		t.get("SELECT value FROM cursors WHERE source = ?", []any{source}, &value)
-	})
-	return value, err
-}
-
-// SetCursor makes durable where a source continues.
-func (s *Store) SetCursor(ctx context.Context, source string, value []byte) error {
-	if value == nil {
-		value = []byte{}
-	}
-	return s.change(ctx, s.full, func(t *tx) {
-		t.exec("INSERT INTO cursors (source, value) VALUES (?, ?) ON CONFLICT (source) DO UPDATE SET value = excluded.value", source, value)
-	})
 }

@@ -11,8 +11,8 @@
 //
 // All are readable by their owner only. Smaller contents stand in the database.
 // A content is written and synced before the transaction that refers to it, and
-// removed after the one that ends its last use; what a crash leaves between the
-// two is swept by Open. Removed rows leave free pages, which later rows fill.
+// removed after the one that ends its last use; what a crash or a failed commit
+// leaves between the two is swept by Open. Removed rows leave free pages, which later rows fill.
 //
 // Two syncs for two promises. Commit and what else must outlive a power cut is
 // synced before it returns. Begin, Release, Done and Fail outlive the process
@@ -184,4 +184,35 @@ func (s *Store) Close() (err error) {
 	}
 	s.lock = nil
 	return err
+}
+
+// change runs f in a transaction of c that may end uses of contents, and sweeps
+// behind it.
+func (s *Store) change(ctx context.Context, c *conn, f func(*tx)) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.changeLocked(c, f)
+}
+
+func (s *Store) changeLocked(c *conn, f func(*tx)) error {
+	var loose []int64
+	if err := c.transact(func(t *tx) { f(t); loose = t.loose }); err != nil {
+		return err
+	}
+	s.loosen(loose)
+	s.sweep() // what cannot be removed now is removed later; the change itself is durable
+	return nil
+}
+
+// look runs f over one state, from which contents may be given out.
+func (s *Store) look(ctx context.Context, f func(*tx)) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	s.holding.Lock()
+	defer s.holding.Unlock()
+	return s.read.view(f)
 }
