@@ -16,6 +16,7 @@ const (
 	maxNested    = 16       // forms inside each other
 	maxStates    = 256      // saved graphics states
 	maxOperands  = 64       // of one operator; the last ones count
+	maxSpacing   = 0.6      // em between letters of one word
 )
 
 // matrix maps (x, y) to (a*x+c*y+e, b*x+d*y+f).
@@ -273,8 +274,11 @@ func (in *interpreter) show(s string) {
 		in.r.hidden = in.r.hidden || len(s) > 0
 	}
 	in.font.each(s, func(g glyph) {
-		in.place(m.mul(in.tm).mul(in.ctm), g)
 		d := g.width*in.size + in.char
+		if apart := in.char / in.size; apart > 0 && apart < maxSpacing && !g.last {
+			g.width += apart // letters that stand apart are one word; behind the last it may make the gap to the next
+		}
+		in.place(m.mul(in.tm).mul(in.ctm), g)
 		if g.space {
 			d += in.word
 		}

@@ -14,7 +14,7 @@ var pdfDocRunes = runesUpTo(0x18) + "˘ˇˆ˙˝˛˚˜" + ascii(0x20, 0x80) + "�
 
 var (
 	pdfDoc   = tableOf(0, pdfDocRunes)
-	winAnsi  = tableOf(0, runesUpTo(0x80)+"€•‚ƒ„…†‡ˆ‰Š‹Œ•Ž••‘’“”•–—˜™š›œ•žŸ "+strings.Replace(latin(0xa1), "\u00ad", "-", 1))
+	winAnsi  = tableOf(0, runesUpTo(0x80)+"€•‚ƒ„…†‡ˆ‰Š‹Œ•Ž••‘’“”•–—˜™š›œ•žŸ "+latin(0xa1))
 	macRoman = tableOf(0, runesUpTo(0x80)+"ÄÅÇÉÑÖÜáàâäãåçéèêëíìîïñóòôöõúùûü†°¢£§•¶ß®©™´¨≠ÆØ∞±≤≥¥µ∂∑∏π∫ªºΩæø¿¡¬√ƒ≈∆«»… ÀÃÕŒœ–—“”‘’÷◊ÿŸ⁄¤‹›ﬁﬂ‡·‚„‰ÂÊÁËÈÍÎÏÌÓÔ\uf8ffÒÚÛÙıˆ˜¯˘˙˚¸˝˛ˇ")
 	standard = tableOf(0, strings.NewReplacer("'", "’", "`", "‘").Replace(runesUpTo(0x7f))+strings.Repeat("\x00", 34)+
 		"¡¢£⁄¥ƒ§¤'“«‹›ﬁﬂ\x00–†‡·\x00¶•‚„”»…‰\x00¿\x00`´ˆ˜¯˘˙¨\x00˚¸\x00˝˛ˇ—"+strings.Repeat("\x00", 16)+

@@ -293,13 +293,16 @@ type glyph struct {
 	text  string
 	width float64 // in text space, before font size
 	space bool    // word spacing applies (9.3.3)
+	last  bool    // of its string
 }
 
 // each calls yield for every code of a string.
 func (fn *font) each(s string, yield func(glyph)) {
 	if !fn.composite {
 		for i := range len(s) {
-			yield(fn.simple(s[i]))
+			g := fn.simple(s[i])
+			g.last = i == len(s)-1
+			yield(g)
 		}
 		return
 	}
@@ -316,13 +319,13 @@ func (fn *font) each(s string, yield func(glyph)) {
 		if fn.vertical {
 			w = 1
 		}
-		yield(glyph{fn.show(c, cid, s[:n]), w, n == 1 && c == ' '})
+		yield(glyph{fn.show(c, cid, s[:n]), w, n == 1 && c == ' ', n == len(s)})
 		s = s[n:]
 	}
 }
 
 func (fn *font) simple(c byte) glyph {
-	g := glyph{fn.table[c], fn.widths[c], c == ' '}
+	g := glyph{text: fn.table[c], width: fn.widths[c], space: c == ' '}
 	if s, ok := fn.toUnicode.text(uint32(c)); ok && s != "" && s != "\x00" && s != "\ufffd" {
 		g.text = s
 	}
