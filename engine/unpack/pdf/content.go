@@ -17,6 +17,9 @@ const (
 	maxStates    = 256      // saved graphics states
 	maxOperands  = 64       // of one operator; the last ones count
 	maxSpacing   = 0.6      // em between letters of one word
+	// QUIRK: Ghostscript moves from word to word by the spacing of two letters, "f" and "f" of
+	// "staff found"; see testdata/ghostscript.pdf.
+	minSpaced = 2
 )
 
 // matrix maps (x, y) to (a*x+c*y+e, b*x+d*y+f).
@@ -275,8 +278,8 @@ func (in *interpreter) show(s string) {
 	}
 	in.font.each(s, func(g glyph) {
 		d := g.width*in.size + in.char
-		if apart := in.char / in.size; apart > 0 && apart < maxSpacing && !g.last {
-			g.width += apart // letters that stand apart are one word; behind the last it may make the gap to the next
+		if apart := in.char / in.size; apart > 0 && apart < maxSpacing && !g.last && len(s) > minSpaced {
+			g.width += apart // letters that stand apart are one word
 		}
 		in.place(m.mul(in.tm).mul(in.ctm), g)
 		if g.space {
