@@ -16,6 +16,7 @@ import (
 	"github.com/tqmailrules/tqmailrules/engine/unpack/office/cfb"
 	"github.com/tqmailrules/tqmailrules/engine/unpack/office/crypt"
 	"github.com/tqmailrules/tqmailrules/engine/unpack/office/legacy"
+	"github.com/tqmailrules/tqmailrules/engine/unpack/office/odf"
 	"github.com/tqmailrules/tqmailrules/engine/unpack/office/ooxml"
 	"github.com/tqmailrules/tqmailrules/engine/unpack/office/zipped"
 	"github.com/tqmailrules/tqmailrules/engine/unpack/task"
@@ -54,6 +55,9 @@ func readZipped(ctx context.Context, t *task.Task, r io.ReaderAt, size int64) er
 	z, err := zipped.Open(t, r, size)
 	if err != nil {
 		return err
+	}
+	if odf.Is(z) {
+		return odf.Read(ctx, t, z)
 	}
 	return ooxml.Read(ctx, t, z)
 }

@@ -107,7 +107,7 @@ func (d *document) decryptWord(doc, table []byte, flags int) error {
 // wordText writes the text of a document and reads its fields.
 type wordText struct {
 	d      *document
-	fields []wordField
+	fields []*wordField
 	last   rune
 	parts  []int64 // characters up to the end of each part
 	chars  int64
@@ -229,7 +229,7 @@ func (w *wordText) write(s string) {
 		case 0x13:
 			w.flush(&b)
 			if len(w.fields) < maxFields {
-				w.fields = append(w.fields, wordField{})
+				w.fields = append(w.fields, &wordField{})
 			}
 			continue
 		case 0x14:
@@ -300,7 +300,7 @@ func (w *wordText) flush(b *strings.Builder) {
 		return
 	}
 	for i := len(w.fields) - 1; i >= 0; i-- {
-		f := &w.fields[i]
+		f := w.fields[i]
 		if !f.result {
 			appendTo(&f.code, s, field.MaxCode)
 			return
@@ -321,7 +321,7 @@ func (w *wordText) fieldEnds() {
 	if n == 0 {
 		return
 	}
-	f := &w.fields[n-1]
+	f := w.fields[n-1]
 	w.fields = w.fields[:n-1]
 	field.Tell(w.d.t, &w.d.book, f.code.String(), f.shown.String())
 	if quoted, ok := field.Quote(f.code.String()); ok && n > 1 && !w.fields[n-2].result {

@@ -57,11 +57,11 @@ type flow struct {
 
 	vanish  bool // the run is hidden
 	skip    int  // depth of an element that is left out; 0 when none is
-	links   []span
-	fields  []fieldCode
+	links   []*span
+	fields  []*fieldCode
 	pending *rel            // the link of a DrawingML run
 	run     strings.Builder // the text of that run
-	choices []variant
+	choices []*variant
 	last    byte // that was written
 }
 
@@ -132,7 +132,7 @@ func (f *flow) start(s *markup.Scanner) {
 		f.d.book.Add("action", actionOf(s.Attr("action")))
 	case "AlternateContent":
 		if len(f.choices) < maxVariants {
-			f.choices = append(f.choices, variant{})
+			f.choices = append(f.choices, &variant{})
 		}
 	case "Fallback":
 		if n := len(f.choices); n > 0 {
@@ -225,7 +225,7 @@ func (f *flow) write(s string) {
 	}
 	f.last = s[len(s)-1]
 	if n := len(f.choices); n > 0 {
-		v := &f.choices[n-1]
+		v := f.choices[n-1]
 		to := &v.texts[0]
 		if v.fallback {
 			to = &v.texts[1]
@@ -260,7 +260,7 @@ func appendTo(b *strings.Builder, s string, max int) {
 func (f *flow) open(s *markup.Scanner, l span) {
 	if len(f.links) < maxOpen {
 		l.depth = s.Depth
-		f.links = append(f.links, l)
+		f.links = append(f.links, &l)
 	}
 }
 
@@ -270,7 +270,7 @@ func (f *flow) shut(depth int) {
 	if n == 0 || f.links[n-1].depth != depth {
 		return
 	}
-	l := &f.links[n-1]
+	l := f.links[n-1]
 	f.links = f.links[:n-1]
 	if l.code != "" {
 		field.Tell(f.d.t, &f.d.book, l.code, l.shown.String())
@@ -298,11 +298,11 @@ func (f *flow) fieldChar(kind string) {
 	n := len(f.fields)
 	switch {
 	case kind == "begin" && n < maxOpen:
-		f.fields = append(f.fields, fieldCode{})
+		f.fields = append(f.fields, &fieldCode{})
 	case kind == "separate" && n > 0:
 		f.fields[n-1].result = true
 	case kind == "end" && n > 0:
-		c := &f.fields[n-1]
+		c := f.fields[n-1]
 		f.fields = f.fields[:n-1]
 		f.fieldEnds(c)
 	}
@@ -330,7 +330,7 @@ func (f *flow) choose() {
 	if n == 0 {
 		return
 	}
-	v := &f.choices[n-1]
+	v := f.choices[n-1]
 	f.choices = f.choices[:n-1]
 	choice, fallback := v.texts[0].String(), v.texts[1].String()
 	if choice != "" {
@@ -349,7 +349,7 @@ func (f *flow) end() {
 		f.choose()
 	}
 	for n := len(f.fields); n > 0; n = len(f.fields) {
-		c := &f.fields[n-1]
+		c := f.fields[n-1]
 		f.fields = f.fields[:n-1]
 		f.fieldEnds(c)
 	}

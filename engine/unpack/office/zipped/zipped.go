@@ -272,3 +272,24 @@ func (a *Archive) addLocal(r io.ReaderAt, off, size int64) int64 {
 	a.add(p)
 	return localSize + nameLen
 }
+
+// Wrap puts a decoder before what the archive holds: the part reads as what comes
+// out of it.
+func (p *Part) Wrap(decode func(r io.Reader) (io.Reader, error)) {
+	inner := p.open
+	p.open = func() (io.ReadCloser, error) {
+		c, err := inner()
+		if err != nil {
+			return nil, err
+		}
+		r, err := decode(c)
+		if err != nil {
+			c.Close()
+			return nil, err
+		}
+		return struct {
+			io.Reader
+			io.Closer
+		}{r, c}, nil
+	}
+}
