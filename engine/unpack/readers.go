@@ -2,9 +2,12 @@ package unpack
 
 import (
 	"context"
+	"image"
+	"strconv"
 
 	"github.com/tqmailrules/tqmailrules/engine/unpack/office"
 	"github.com/tqmailrules/tqmailrules/engine/unpack/pdf"
+	"github.com/tqmailrules/tqmailrules/engine/unpack/picture"
 	"github.com/tqmailrules/tqmailrules/engine/unpack/sealed"
 	"github.com/tqmailrules/tqmailrules/engine/unpack/task"
 )
@@ -24,7 +27,8 @@ var readers = table(
 		"bat", "cmd", "sh", "py", "pl", "rb", "php", "reg", "inf", "scf", "sct", "iqy", "slk", "css", "yaml", "yml", "asc", "rdp", "desktop"),
 	row(reader{keyed: sealed.Keys.CMS, container: true}, "p7m"),
 	row(reader{keyed: sealed.Keys.PGP, container: true}, "pgp"),
-	row(reader{read: pdf.Read, container: true}, "pdf"),
+	row(reader{read: pdf.Reader(onPage), container: true}, "pdf"),
+	row(reader{read: picture.Read}, "png", "jpg", "gif"),
 	row(reader{read: office.Read, container: true}, officeTypes...),
 )
 
@@ -57,4 +61,15 @@ func table(all ...rows) rows {
 		}
 	}
 	return m
+}
+
+// onPage looks for codes in the pictures of a document.
+func onPage(ctx context.Context, t *task.Task, img pdf.Image) error {
+	place := "page " + strconv.Itoa(img.Page)
+	if img.JPEG != nil {
+		picture.Codes(ctx, t, img.JPEG, place) // a picture that cannot be read is no trouble of the document
+		return nil
+	}
+	picture.Look(ctx, t, &image.Gray{Pix: img.Gray, Stride: img.W, Rect: image.Rect(0, 0, img.W, img.H)}, place)
+	return nil
 }

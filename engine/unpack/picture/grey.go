@@ -1,0 +1,86 @@
+package picture
+
+import (
+	"image"
+	"image/color"
+)
+
+// grey makes grey of a picture; what is transparent is white, as it is on a page.
+func grey(img image.Image) *image.Gray {
+	if g, ok := img.(*image.Gray); ok {
+		return g
+	}
+	b := img.Bounds()
+	out := image.NewGray(image.Rect(0, 0, b.Dx(), b.Dy()))
+	at := func(x, y int) byte {
+		r, g, bl, a := img.At(b.Min.X+x, b.Min.Y+y).RGBA()
+		y8 := (19595*r + 38470*g + 7471*bl + 1<<15) >> 24 // of ITU-R BT.601, on premultiplied values
+		return byte(y8 + (0xffff-a)>>8)
+	}
+	if p, ok := img.(*image.Paletted); ok {
+		at = paletted(p, b)
+	}
+	for y := range b.Dy() {
+		row := out.Pix[y*out.Stride:]
+		for x := range b.Dx() {
+			row[x] = at(x, y)
+		}
+	}
+	return out
+}
+
+// paletted looks colours up in a table that is made once.
+func paletted(p *image.Paletted, b image.Rectangle) func(x, y int) byte {
+	var table [256]byte
+	for i, c := range p.Palette {
+		r, g, bl, a := c.RGBA()
+		table[i] = byte((19595*r+38470*g+7471*bl+1<<15)>>24 + (0xffff-a)>>8)
+	}
+	return func(x, y int) byte { return table[p.ColorIndexAt(b.Min.X+x, b.Min.Y+y)] }
+}
+
+func same(img *image.Gray) *image.Gray { return img }
+
+func inverted(img *image.Gray) *image.Gray {
+	out := image.NewGray(img.Bounds())
+	for i, p := range img.Pix {
+		out.Pix[i] = 255 - p
+	}
+	return out
+}
+
+func half(img *image.Gray) *image.Gray {
+	b := img.Bounds()
+	return shrink(img, max(b.Dx(), b.Dy())/2)
+}
+
+// shrink makes the longer side of a picture at most side points long, each the
+// mean of those it stands for.
+func shrink(img *image.Gray, side int) *image.Gray {
+	b := img.Bounds()
+	long := max(b.Dx(), b.Dy())
+	if long <= side || side < minSide {
+		return img
+	}
+	w, h := max(1, b.Dx()*side/long), max(1, b.Dy()*side/long)
+	out := image.NewGray(image.Rect(0, 0, w, h))
+	for y := range h {
+		y0, y1 := y*b.Dy()/h, max(y*b.Dy()/h+1, (y+1)*b.Dy()/h)
+		for x := range w {
+			x0, x1 := x*b.Dx()/w, max(x*b.Dx()/w+1, (x+1)*b.Dx()/w)
+			out.SetGray(x, y, color.Gray{Y: mean(img, x0, y0, x1, y1)})
+		}
+	}
+	return out
+}
+
+func mean(img *image.Gray, x0, y0, x1, y1 int) byte {
+	sum := 0
+	for y := y0; y < y1; y++ {
+		row := img.Pix[y*img.Stride:]
+		for x := x0; x < x1; x++ {
+			sum += int(row[x])
+		}
+	}
+	return byte(sum / ((x1 - x0) * (y1 - y0)))
+}
