@@ -20,6 +20,9 @@ const (
 	// QUIRK: Ghostscript moves from word to word by the spacing of two letters, "f" and "f" of
 	// "staff found"; see testdata/ghostscript.pdf.
 	minSpaced = 2
+	// QUIRK: tools that set a page anew put a space between any two letters, and take its width
+	// back by word spacing.
+	minSpace = 0.08
 )
 
 // matrix maps (x, y) to (a*x+c*y+e, b*x+d*y+f).
@@ -278,13 +281,16 @@ func (in *interpreter) show(s string) {
 	}
 	in.font.each(s, func(g glyph) {
 		d := g.width*in.size + in.char
+		if g.space {
+			d += in.word
+		}
+		if g.text == " " && d/in.size < minSpace {
+			g.text = ""
+		}
 		if apart := in.char / in.size; apart > 0 && apart < maxSpacing && !g.last && len(s) > minSpaced {
 			g.width += apart // letters that stand apart are one word
 		}
 		in.place(m.mul(in.tm).mul(in.ctm), g)
-		if g.space {
-			d += in.word
-		}
 		in.advance(d)
 	})
 }

@@ -130,6 +130,8 @@ func (r *reading) open() error {
 		return r.err
 	case len(r.f.entries) == 0 && len(r.f.scan()) == 0:
 		return task.Troublef(engine.DefectUnreadable, "it has no objects")
+	case r.t.Part.Pages == 0 && r.t.Text.Len() == 0 && r.f.limit == nil:
+		return task.Troublef(engine.DefectUnreadable, "it has no pages")
 	}
 	return r.f.limit
 }

@@ -62,13 +62,17 @@ func (r *reading) annotation(page int, n note, out *layout) {
 	}
 	place := fmt.Sprintf("page %d, annotation", page)
 	r.say(place, r.f.text(n.dict["Contents"]))
-	if v := r.fieldValue(n.dict); v != "" {
-		r.say(place, v)
-		r.values[v[:min(len(v), maxValue)]] = true
-	} else if s := r.appearance(n.dict); s != nil {
+	before := r.t.Text.Len()
+	if s := r.appearance(n.dict); s != nil {
 		r.t.Text.At(place)
 		newInterpreter(r, page, out).form(s)
 		out.done()
+	}
+	if v := r.fieldValue(n.dict); v != "" {
+		r.values[v[:min(len(v), maxValue)]] = true
+		if !strings.Contains(r.t.Text.String()[before:], strings.TrimSpace(v)) {
+			r.say(place, v)
+		}
 	}
 }
 

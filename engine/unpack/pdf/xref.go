@@ -9,6 +9,7 @@ import (
 
 const (
 	maxSections = 1000     // sections of cross-reference, one per update
+	maxOff      = 16       // bytes that a table stands behind where it should
 	maxTrailer  = 64 << 10 // bytes of a trailer that is looked for
 )
 
@@ -60,6 +61,9 @@ func (f *file) sections(at int) {
 func (f *file) section(at int) dict {
 	l := f.at(at)
 	l.skip()
+	if i := bytes.Index(l.b[l.pos:min(len(l.b), l.pos+maxOff)], []byte("xref\n")); i > 0 && class[l.b[l.pos+i-1]] == space {
+		l.pos += i
+	}
 	if bytes.HasPrefix(l.b[l.pos:], []byte("xref")) {
 		l.pos += 4
 		return f.table(l)
@@ -168,7 +172,7 @@ func (f *file) row(num int, row []byte, w [3]int) {
 // rebuild makes a cross-reference of what stands in the bytes: the last object
 // of each number counts, then those in object streams.
 func (f *file) rebuild() {
-	f.tell(engine.DefectUnreadable, "the cross-reference is broken: objects are looked for in the bytes")
+	f.tell(engine.DefectLying, "the cross-reference is broken: objects are looked for in the bytes")
 	for num, at := range f.scan() {
 		f.entries[num] = entry{at: at}
 	}
