@@ -7,19 +7,36 @@ import (
 
 // grey makes grey of a picture; what is transparent is white, as it is on a page.
 func grey(img image.Image) *image.Gray {
-	if g, ok := img.(*image.Gray); ok {
-		return g
-	}
 	b := img.Bounds()
-	out := image.NewGray(image.Rect(0, 0, b.Dx(), b.Dy()))
-	at := func(x, y int) byte {
-		r, g, bl, a := img.At(b.Min.X+x, b.Min.Y+y).RGBA()
-		y8 := (19595*r + 38470*g + 7471*bl + 1<<15) >> 24 // of ITU-R BT.601, on premultiplied values
-		return byte(y8 + (0xffff-a)>>8)
-	}
-	if p, ok := img.(*image.Paletted); ok {
+	var at func(x, y int) byte
+	switch p := img.(type) {
+	case *image.Gray:
+		if p.Stride == b.Dx() {
+			return p
+		}
+		at = func(x, y int) byte { return p.GrayAt(b.Min.X+x, b.Min.Y+y).Y }
+	case *image.YCbCr: // the light of a JPEG stands by itself
+		at = func(x, y int) byte { return p.Y[p.YOffset(b.Min.X+x, b.Min.Y+y)] }
+	case *image.Paletted:
 		at = paletted(p, b)
+	case *image.RGBA:
+		at = func(x, y int) byte {
+			c := p.Pix[p.PixOffset(b.Min.X+x, b.Min.Y+y):]
+			return light(uint32(c[0]), uint32(c[1]), uint32(c[2]), uint32(c[3]))
+		}
+	case *image.NRGBA:
+		at = func(x, y int) byte {
+			c := p.Pix[p.PixOffset(b.Min.X+x, b.Min.Y+y):]
+			a := uint32(c[3])
+			return light(uint32(c[0])*a/255, uint32(c[1])*a/255, uint32(c[2])*a/255, a)
+		}
+	default:
+		at = func(x, y int) byte {
+			r, g, bl, a := img.At(b.Min.X+x, b.Min.Y+y).RGBA()
+			return light(r>>8, g>>8, bl>>8, a>>8)
+		}
 	}
+	out := image.NewGray(image.Rect(0, 0, b.Dx(), b.Dy()))
 	for y := range b.Dy() {
 		row := out.Pix[y*out.Stride:]
 		for x := range b.Dx() {
@@ -29,12 +46,17 @@ func grey(img image.Image) *image.Gray {
 	return out
 }
 
+// light is that of a colour (ITU-R BT.601), premultiplied, on white.
+func light(r, g, b, a uint32) byte {
+	return byte((299*r+587*g+114*b)/1000 + 255 - a)
+}
+
 // paletted looks colours up in a table that is made once.
 func paletted(p *image.Paletted, b image.Rectangle) func(x, y int) byte {
 	var table [256]byte
 	for i, c := range p.Palette {
 		r, g, bl, a := c.RGBA()
-		table[i] = byte((19595*r+38470*g+7471*bl+1<<15)>>24 + (0xffff-a)>>8)
+		table[i] = light(r>>8, g>>8, bl>>8, a>>8)
 	}
 	return func(x, y int) byte { return table[p.ColorIndexAt(b.Min.X+x, b.Min.Y+y)] }
 }

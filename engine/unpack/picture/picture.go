@@ -25,7 +25,7 @@ const (
 	maxFile   = 32 << 20
 	maxPixels = 24 << 20 // of a picture before it is decoded
 	minSide   = 21       // modules of the smallest code
-	workSide  = 1600     // larger pictures are looked at in this size
+	workSide  = 1200     // larger pictures are looked at in this size
 )
 
 // Read is a task.Reader of PNG, JPEG and GIF.

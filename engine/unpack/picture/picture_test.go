@@ -137,6 +137,7 @@ func TestCodesAreRead(t *testing.T) {
 		{"turned a little", asPNG(turned(code(t, payload, 400), 12)), []string{payload}},
 		{"turned on its side", asPNG(turned(code(t, payload, 400), 90)), []string{payload}},
 		{"upside down", asPNG(turned(code(t, payload, 400), 180)), []string{payload}},
+		{"no code in a jpeg of odd size", asJPEG(on(image.NewGray(image.Rect(0, 0, 50, 50)), 203, 101, 9, 9, color.White), 80), nil},
 		{"no code", asPNG(image.NewGray(image.Rect(0, 0, 300, 300))), nil},
 		{"a point", asPNG(image.NewGray(image.Rect(0, 0, 1, 1))), nil},
 	}
