@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/tqmailrules/tqmailrules/engine"
 	"github.com/tqmailrules/tqmailrules/engine/unpack/office/cfb"
@@ -18,6 +19,7 @@ import (
 	"github.com/tqmailrules/tqmailrules/engine/unpack/office/legacy"
 	"github.com/tqmailrules/tqmailrules/engine/unpack/office/odf"
 	"github.com/tqmailrules/tqmailrules/engine/unpack/office/ooxml"
+	"github.com/tqmailrules/tqmailrules/engine/unpack/office/rtf"
 	"github.com/tqmailrules/tqmailrules/engine/unpack/office/zipped"
 	"github.com/tqmailrules/tqmailrules/engine/unpack/task"
 )
@@ -45,6 +47,8 @@ func Read(ctx context.Context, t *task.Task) error {
 	switch head := string(head[:n]); {
 	case head == cfb.Magic:
 		return readCompound(ctx, t, content)
+	case strings.HasPrefix(head, rtf.Magic):
+		return rtf.Read(ctx, t, content)
 	default:
 		return readZipped(ctx, t, content, content.Size())
 	}

@@ -145,6 +145,7 @@ func TestTextIsWhatLibreOfficeExports(t *testing.T) {
 		{"book.xls", "book.csv"},
 		{"book-locked.xls", "book.csv"},
 		{"talk.ppt.gz", "talk.txt"},
+		{"letter.rtf", "letter.txt"},
 		{"letter.odt", "letter.txt"},
 		{"letter-locked.odt", "letter.txt"},
 		{"book.ods", "book.csv"},
@@ -172,7 +173,7 @@ func TestTextIsWhatLibreOfficeExports(t *testing.T) {
 }
 
 func TestLettersTellWhatStandsAround(t *testing.T) {
-	for _, name := range []string{"letter.docx", "letter.doc", "letter.odt"} {
+	for _, name := range []string{"letter.docx", "letter.doc", "letter.odt", "letter.rtf"} {
 		t.Run(name, func(t *testing.T) {
 			r := read(t, file(t, name))
 			for _, word := range []string{"Headerword", "Footerword", "Footnoteword", "Endnoteword", "Commentword", "Boxword", "Hiddenword", "tabbed"} {

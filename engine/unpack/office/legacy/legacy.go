@@ -49,7 +49,7 @@ func Read(ctx context.Context, t *task.Task, f *cfb.File) error {
 		err = inner
 	}
 	d.book.Tell(t)
-	if err == nil && !found && len(t.Part.Children) == 0 {
+	if err == nil && !found && len(t.Part.Children) == 0 && f.Root.Stream("\x01CompObj") == nil && f.Root.CLSID == [16]byte{} {
 		err = task.Troublef(engine.DefectUnsupported, "a compound file of no known kind")
 	}
 	return err

@@ -150,8 +150,7 @@ func ReadOLE1(t *task.Task, book *remark.Book, name string, b []byte) error {
 	class, topic := c.sized(), c.sized()
 	c.sized()
 	if c.cut || format != linked && format != embedded {
-		_, err := t.AddBytes(name, b)
-		return err
+		return readData(t, book, name, b[max(0, bytes.Index(b, []byte(cfb.Magic))):])
 	}
 	book.Add(remark.Class, class)
 	if format == linked {
