@@ -75,6 +75,8 @@ func parseAgile(doc []byte) (*agile, error) {
 		return nil, fmt.Errorf("%w: no password opens it, a certificate may", ErrUnsupported)
 	case a.data.newCipher == nil:
 		return nil, fmt.Errorf("%w: no parameters of the data", ErrFormat)
+	case len(a.encryptedKey) < a.data.key:
+		return nil, fmt.Errorf("%w: a key of %d bytes", ErrFormat, len(a.encryptedKey))
 	}
 	return a, nil
 }
@@ -96,7 +98,7 @@ func (a *agile) parseKey(s *markup.Scanner) (err error) {
 			return fmt.Errorf("%w: a verifier of %d bytes", ErrFormat, len(b))
 		}
 	}
-	if len(a.verifierValue) < a.key.hashSize || len(a.encryptedKey) < a.key.key {
+	if len(a.verifierValue) < a.key.hashSize {
 		return fmt.Errorf("%w: a verifier that is too short", ErrFormat)
 	}
 	return nil
@@ -191,10 +193,7 @@ func (a *agile) Try(password string) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	a.secret = fit(secret[:a.key.key], a.data.key)
-	if a.data.key <= len(secret) {
-		a.secret = secret[:a.data.key]
-	}
+	a.secret = secret[:a.data.key]
 	return true, nil
 }
 
