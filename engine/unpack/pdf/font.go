@@ -92,35 +92,45 @@ func (f *file) newFont(d dict) *font {
 }
 
 // simpleText fills the table of a simple font: what the embedded font program
-// says, under what the Encoding says (9.6.6).
+// says, unless the Encoding says all (9.6.6).
 func (f *file) simpleText(fn *font, d dict) {
 	desc := f.dict(d["FontDescriptor"])
-	base := plainName(f.name(d["BaseFont"]))
-	embedded, found := f.builtIn(desc)
-	switch {
-	case strings.HasPrefix(base, "Symbol") && desc["FontFile2"] == nil:
-		fn.fill(symbol)
-	case f.name(d["Subtype"]) == "TrueType":
-		fn.fill(winAnsi)
-	default:
-		fn.fill(standard)
-	}
-	if found {
-		fn.merge(embedded)
-	}
 	enc := f.get(d["Encoding"])
 	named, _ := enc.(name)
 	ed, _ := enc.(dict)
 	if ed != nil {
 		named = f.name(ed["BaseEncoding"])
 	}
-	if t := encodings[named]; t != nil {
+	var embedded *[256]string
+	switch t := encodings[named]; {
+	case t != nil:
 		fn.fill(t)
+	case f.fillDefault(fn, d, desc):
+	default:
+		embedded = f.builtIn(desc)
+		fn.merge(embedded)
 	}
 	f.differences(fn, f.array(ed["Differences"]), embedded, f.name(d["Subtype"]) == "Type3")
 }
 
+// fillDefault is for fonts without a named encoding; it tells whether that is all
+// there is to know.
+func (f *file) fillDefault(fn *font, d, desc dict) bool {
+	switch {
+	case strings.HasPrefix(plainName(f.name(d["BaseFont"])), "Symbol") && desc["FontFile2"] == nil:
+		fn.fill(symbol)
+	case f.name(d["Subtype"]) == "TrueType":
+		fn.fill(winAnsi)
+	default:
+		fn.fill(standard)
+	}
+	return desc == nil
+}
+
 func (fn *font) merge(t *[256]string) {
+	if t == nil {
+		return
+	}
 	for i, s := range t {
 		if s != "" {
 			fn.table[i] = s

@@ -3,6 +3,7 @@ package pdf_test
 import (
 	"bytes"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"runtime"
 	"runtime/debug"
@@ -12,6 +13,7 @@ import (
 	"time"
 
 	"github.com/tqmailrules/tqmailrules/engine"
+	"github.com/tqmailrules/tqmailrules/engine/unpack/pdf"
 )
 
 // What a hostile file may cost, in time of processors and bytes of the heap.
@@ -230,4 +232,42 @@ func TestAFileThatEndsAnywhereIsReadAsFarAsItGoes(t *testing.T) {
 			}
 		}
 	}
+}
+
+func TestBrokenBytesAreSurvived(t *testing.T) {
+	rounds := 40
+	if os.Getenv("TQ_SOAK") != "" {
+		rounds = 4000
+	}
+	random := rand.New(rand.NewPCG(1, 2))
+	inputs := [][]byte{fixture(t, "groff"), fixture(t, "reportlab"), fixture(t, "weasyprint"), fixture(t, "ghostscript")}
+	in := plain(t)
+	for _, r := range revisions[1:] {
+		inputs = append(inputs, lock(t, in, "user-pw", "owner-pw", r.bits, r.flags, layouts[1].args))
+	}
+	worst := time.Duration(0)
+	for range rounds {
+		for i, whole := range inputs {
+			b := bytes.Clone(whole)
+			for range 1 + random.IntN(20) {
+				switch at := random.IntN(len(b)); random.IntN(4) {
+				case 0:
+					b[at] ^= 1 << random.IntN(8)
+				case 1:
+					b[at] = "0123456789<>[]()/ R"[random.IntN(19)]
+				case 2:
+					copy(b[at:], b[random.IntN(len(b)):])
+				default:
+					copy(b[at:min(len(b), at+20)], b[random.IntN(len(b)):])
+				}
+			}
+			start := spent()
+			got := readWith(t, pdf.Read, b, engine.Limits{}, "wrong", "user-pw")
+			worst = max(worst, spent()-start)
+			if worst > worstTime || got.has(engine.DefectUnpackCrash) {
+				t.Fatalf("input %d: %v, %v", i, worst, got.defects)
+			}
+		}
+	}
+	t.Logf("the slowest took %v", worst)
 }

@@ -3,23 +3,28 @@ package pdf
 import (
 	"bytes"
 	"encoding/binary"
+	"io"
 )
 
 // This file reads what embedded font programs say about their glyphs. It is asked
 // only for fonts of which the file says too little.
 
-const maxGlyphs = 1 << 16
+const (
+	maxGlyphs = 1 << 16
+	maxClear  = 32 << 10 // bytes of the clear text of a Type 1 font
+)
 
-// builtIn is the encoding that the font program of a simple font has.
-func (f *file) builtIn(desc dict) (t *[256]string, found bool) {
+// builtIn is the encoding that the font program of a simple font has; nil when it
+// does not say.
+func (f *file) builtIn(desc dict) *[256]string {
 	if s := f.stream(desc["FontFile"]); s != nil {
-		t = type1Encoding(f.decode(s))
-	} else if s := f.stream(desc["FontFile3"]); s != nil {
-		t = programEncoding(f.decode(s))
-	} else if s := f.stream(desc["FontFile2"]); s != nil {
-		t = programEncoding(f.decode(s))
+		src, _ := f.reader(s, f.crypt)
+		return type1Encoding(f.readAll(io.LimitReader(src, maxClear), len(s.raw), 2*maxClear))
 	}
-	return t, t != nil
+	if s := f.stream(first(desc, "FontFile3", "FontFile2")); s != nil {
+		return programEncoding(f.decode(s))
+	}
+	return nil
 }
 
 // programEncoding is that of a CFF font, bare or in OpenType, or of TrueType.
