@@ -11,7 +11,7 @@ import (
 const (
 	maxMappings  = 200_000 // codes and ranges
 	maxCodespace = 100
-	maxTarget    = 128 // bytes that one code may map to
+	maxShown     = 128 // bytes that one code may map to
 )
 
 // cmap maps codes of a font to text (ToUnicode), to CIDs (an encoding), or both.
@@ -122,7 +122,7 @@ func target(v any) string {
 		if len(v) == 1 {
 			return string(rune(v[0]))
 		}
-		return utf16String(string(v[:min(len(v), maxTarget)]), 0)
+		return utf16String(string(v[:min(len(v), maxShown)]), 0)
 	case name:
 		return glyphText(string(v))
 	case int:

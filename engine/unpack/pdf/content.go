@@ -10,7 +10,7 @@ import (
 
 // Limits of the content of one file.
 const (
-	maxOperators = 6_000_000
+	maxOperators = 4_000_000
 	maxContent   = 64 << 20 // bytes of streams that are run
 	maxForms     = 20_000   // forms drawn
 	maxNested    = 16       // forms inside each other
@@ -79,7 +79,7 @@ func (in *interpreter) run(b []byte, res dict) {
 	outer, depth := in.res, len(in.saved)
 	in.res = res
 	l := &lexer{b: b, flat: true}
-	args := make([]any, 0, maxOperands)
+	args, steps := make([]any, 0, maxOperands), 0
 	for {
 		v, err := l.object()
 		if err != nil {
@@ -97,7 +97,7 @@ func (in *interpreter) run(b []byte, res dict) {
 			in.r.f.capped(engine.DefectItems, "more than %d operators", maxOperators)
 			break
 		}
-		if in.r.operators%4096 == 0 && (in.r.f.stopped() || in.r.t.Text.Full()) {
+		if steps++; steps%1024 == 0 && in.r.f.stopped() || in.r.t.Text.Full() {
 			break
 		}
 		if op == "BI" {

@@ -101,6 +101,7 @@ func TestFonts(t *testing.T) {
 		{"MacRoman", "<</Subtype/Type1/BaseFont/X/Encoding/MacRomanEncoding>>", "(caf\x8e \xde)", "café fi\n", nil},
 		{"standard", "<</Subtype/Type1/BaseFont/X>>", "(\xaa\xae\xba)", "“fi”\n", nil},
 		{"Symbol", "<</Subtype/Type1/BaseFont/Symbol>>", "(abg)", "αβγ\n", nil},
+		{"ornaments", "<</Subtype/Type1/BaseFont/ZapfDingbats>>", "(4\\254l)", "✔①●\n", nil},
 		{"Differences", "<</Subtype/Type1/BaseFont/X/Encoding<</Differences[1/A/uni0416/u1F600/f_f_i/a.sc/afii10065 9/Euro]>>>>", "<01020304050609>", "AЖ😀ffiaа€\n", nil},
 		{"names of codes", "<</Subtype/Type1/BaseFont/X/Encoding<</Differences[1/c72/c105]>>>>", "<0102>", "Hi\n", nil},
 		{"ToUnicode", "<</Subtype/Type0/Encoding/Identity-H/DescendantFonts[<<>>]/ToUnicode 6 0 R>>", "<0001 0002 0010 0012 0020 0021>", "fl😀ACZé\n", func(d *draft) { d.stream(6, "", []byte(toUnicode)) }},
@@ -114,6 +115,8 @@ func TestFonts(t *testing.T) {
 			d.stream(6, "", []byte("%!PS-AdobeFont-1.0\n/Encoding 256 array 0 1 255 {1 index exch /.notdef put} for dup 1 /alpha put dup 2 /beta put readonly def currentfile eexec"))
 		}},
 		{"Type 3 in a space of its own", "<</Subtype/Type3/FontMatrix[0.01 0 0 0.01 0 0]/FontBBox[0 0 100 100]/FirstChar 65/Widths[50 50]/Encoding<</Differences[65/A/B]>>/CharProcs<<>>>>", "[(A)-40(B)-900(A)] TJ (B)", "AB AB\n", nil},
+		{"right to left", "<</Subtype/Type1/BaseFont/X/Encoding<</Differences[1/afii57666/afii57665/afii57664]>>>>", "<010203>", "\u05d0\u05d1\u05d2\n", nil},
+		{"downwards", "<</Subtype/Type0/Encoding/UniJIS-UCS2-V/DescendantFonts[<<>>]>>", "<65E5672C>", "日本\n", nil},
 		{"of nothing", "<<>>", "(as it is)", "as it is\n", nil},
 	} {
 		t.Run(row.name, func(t *testing.T) {

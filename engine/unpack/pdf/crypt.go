@@ -25,7 +25,7 @@ import (
 const (
 	priceMD5  = 15
 	priceSHA2 = 2
-	priceR6   = 250
+	priceR6   = 300
 )
 
 // maxPassword is how many bytes of a password are tried.
@@ -89,7 +89,7 @@ func (f *file) unlock(ctx context.Context) (ok bool, err error) {
 		return key != nil, nil
 	})
 	if !ok {
-		f.closed = err == nil && e.plan.streams == noCipher && e.plan.strings == noCipher && e.v >= 4
+		f.closed = e.plan.streams == noCipher && e.plan.strings == noCipher && e.v >= 4
 		return false, err
 	}
 	if e.open("") != nil {

@@ -28,6 +28,26 @@ var (
 		"€ϒ′≤⁄∞ƒ♣♦♥♠↔←↑→↓°±″≥×∝∂•÷≠≡≈…⏐⎯↵ℵℑℜ℘⊗⊕∅∩∪⊃⊇⊄⊂⊆∈∉∠∇®©™∏√⋅¬∧∨⇔⇐⇑⇒⇓◊〈®©™∑")
 )
 
+// dingbats are the ornaments of ZapfDingbats: those of Unicode stand in its order,
+// but for the ones that were characters before.
+var dingbats = func() *[256]rune {
+	t := new([256]rune)
+	for c := 0x21; c <= 0x7e; c++ {
+		t[c] = rune(0x2701 + c - 0x21)
+	}
+	for c := 0xa1; c <= 0xfe; c++ {
+		t[c] = rune(0x2761 + c - 0xa1)
+	}
+	for c, r := range map[int]rune{0x25: '☎', 0x2a: '☛', 0x2b: '☞', 0x48: '★', 0x6c: '●', 0x6e: '■', 0x73: '▲', 0x74: '▼', 0x75: '◆', 0x77: '◗', 0xa8: '♣', 0xa9: '♦', 0xaa: '♥', 0xab: '♠', 0xd5: '→', 0xd6: '↔', 0xd7: '↕'} {
+		t[c] = r
+	}
+	for i := range rune(10) {
+		t[0xac+i] = '①' + i
+	}
+	t[0x20] = ' '
+	return t
+}()
+
 func runesUpTo(n rune) string { return ascii(0, n) }
 
 func ascii(from, to rune) string {

@@ -119,6 +119,8 @@ func (f *file) fillDefault(fn *font, d, desc dict) bool {
 	switch {
 	case strings.HasPrefix(plainName(f.name(d["BaseFont"])), "Symbol") && desc["FontFile2"] == nil:
 		fn.fill(symbol)
+	case strings.HasPrefix(plainName(f.name(d["BaseFont"])), "ZapfDingbats"):
+		fn.fill(dingbats)
 	case f.name(d["Subtype"]) == "TrueType":
 		fn.fill(winAnsi)
 	default:

@@ -62,7 +62,7 @@ type area struct {
 	end            placed // the last glyph in it
 }
 
-const maxShown = 300 // bytes of the text of one area
+const maxArea = 300 // bytes of the text of one area
 
 func (o *layout) add(p placed) {
 	em := math.Hypot(p.dx, p.dy)
@@ -224,7 +224,7 @@ func leftToRight(r rune) bool { return unicode.IsLetter(r) && !rightToLeft(r) ||
 // add takes a glyph whose middle is inside.
 func (a *area) add(p placed) {
 	x, y := p.x+p.dx*p.width/2, p.y+p.dy*p.width/2
-	if x < a.x0 || x > a.x1 || y < a.y0 || y > a.y1 || a.text.Len() > maxShown {
+	if x < a.x0 || x > a.x1 || y < a.y0 || y > a.y1 || a.text.Len() > maxArea {
 		return
 	}
 	if e := &a.end; a.text.Len() > 0 {

@@ -342,6 +342,13 @@ func (l *lexer) hex() str {
 	return l.string(out)
 }
 
+// hexOrLiteral reads a string, and no dictionary.
+func (l *lexer) hexOrLiteral() (str, bool) {
+	v, err := l.value(maxDepth)
+	s, ok := v.(str)
+	return s, ok && err == nil && l.pos < len(l.b)
+}
+
 // array reads up to "]". A word in it that ends the object or begins another
 // ends the array: the writer forgot the bracket.
 func (l *lexer) array(depth int) (any, error) {

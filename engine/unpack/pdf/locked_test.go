@@ -14,6 +14,7 @@ import (
 
 	"github.com/tqmailrules/tqmailrules/engine"
 	"github.com/tqmailrules/tqmailrules/engine/enginetest"
+	"github.com/tqmailrules/tqmailrules/engine/unpack/pdf"
 )
 
 // plain is what the tests lock: text, a title, a link, and a file inside.
@@ -181,6 +182,10 @@ func TestOnlyEmbeddedFilesAreLocked(t *testing.T) {
 		object(8, fmt.Sprintf("<</Filter/Standard/V 5/R 5/O<%x>/OE<%x>/U<%x>/UE<%x>/P -4/CF<</StdCF<</CFM/AESV3>>>>/StmF/Identity/StrF/Identity/EFF/StdCF>>", u, ue, u, ue)).
 		bytes("/Encrypt 8 0 R")
 	got := read(t, b, "wrong")
+	poor := readWith(t, pdf.Read, b, engine.Limits{PasswordWork: 1}, "wrong")
+	if !strings.Contains(poor.Text, "cover for all") || !poor.has(engine.DefectPasswordWork) {
+		t.Errorf("without a budget: %q, defects %v", poor.Text, poor.defects)
+	}
 	if !strings.Contains(got.Text, "cover for all") || !got.has(engine.DefectLocked) || len(got.Children) > 0 {
 		t.Errorf("without the password: %q, %d children, defects %v", got.Text, len(got.Children), got.defects)
 	}

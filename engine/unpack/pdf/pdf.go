@@ -18,6 +18,7 @@ package pdf
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -105,8 +106,11 @@ func (r *reading) unlock() error {
 		return nil
 	}
 	open, err := r.f.unlock(r.ctx)
-	if err == nil && !open && !r.f.closed {
-		err = task.ErrLocked
+	switch {
+	case r.f.closed && errors.Is(err, task.ErrLocked): // what trying may cost is used up
+		return nil
+	case err == nil && !open && !r.f.closed:
+		return task.ErrLocked
 	}
 	return err
 }

@@ -1,6 +1,7 @@
 package pdf_test
 
 import (
+	"bytes"
 	"context"
 	"os"
 	"os/exec"
@@ -129,6 +130,19 @@ func TestTextIsThatOfPopplerForEveryProducer(t *testing.T) {
 				t.Errorf("pages %d, defects %v", got.Pages, got.defects)
 			}
 		})
+	}
+}
+
+// Without the tables that are made for it, text is read by the names of glyphs
+// and by what embedded fonts say.
+func TestFontsSayWhatTheyShow(t *testing.T) {
+	for _, name := range []string{"chromium", "weasyprint", "ghostscript", "dvips", "pdftex", "groff"} {
+		plain := qpdf(t, filepath.Join("testdata", name+".pdf"), "--qdf", "--object-streams=disable")
+		without := bytes.ReplaceAll(plain, []byte("/ToUnicode"), []byte("/ToXnicode"))
+		want, got := read(t, plain).Text, read(t, without).Text
+		if share, missing := recall(want, got); share < 0.98 || len(words(want)) < 20 {
+			t.Errorf("%s: %.3f, missing %q in\n%s", name, share, missing, got)
+		}
 	}
 }
 

@@ -1,6 +1,7 @@
 package pdf
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"fmt"
 	"path"
@@ -15,6 +16,7 @@ const (
 	maxNotes    = 50_000   // annotations of all pages
 	maxXFA      = 16 << 20 // bytes of an XFA form
 	maxValue    = 4096     // bytes of the value of a field that is compared with others
+	maxTarget   = 4096     // bytes of a target that stands in a broken object
 	maxParents  = 8        // of a form field
 	maxFieldSet = 5000     // fields of a form
 	scriptFact  = 500      // bytes of a script in a fact
@@ -271,8 +273,31 @@ func (r *reading) survey() {
 		r.inspect(r.f.load(num), 0)
 	}
 	r.inspect(r.f.trailer, 0)
+	r.rawLinks()
 	if len(r.members) > 0 {
 		r.t.Fact("embedded_files", fmt.Sprint(len(r.members)))
+	}
+}
+
+// rawLinks finds targets in objects that an update has replaced, or that are
+// broken: any "/URI (...)" in the bytes. Where strings are encrypted there are none.
+func (r *reading) rawLinks() {
+	if r.f.crypt != nil {
+		return
+	}
+	for at := 0; len(r.linked) <= 4*r.t.Limits.Links; {
+		i := bytes.Index(r.f.b[at:], []byte("/URI"))
+		if i < 0 {
+			return
+		}
+		at += i + len("/URI")
+		l := &lexer{b: r.f.b[:min(len(r.f.b), at+maxTarget)], pos: at, flat: true}
+		if l.skip(); l.pos >= len(l.b) || l.b[l.pos] != '(' && l.b[l.pos] != '<' {
+			continue
+		}
+		if s, ok := l.hexOrLiteral(); ok {
+			r.link(r.based(textString(s)), "")
+		}
 	}
 }
 

@@ -45,6 +45,17 @@ func TestLinksAreFoundWhereverTheyStand(t *testing.T) {
 	}
 }
 
+func TestLinksOfReplacedAndBrokenObjectsAreFound(t *testing.T) {
+	d := onePage("/Annots[6 0 R]").stream(4, "", nil).object(6, "<</Subtype/Link/A<</S/URI/URI(http://old.example.com/)>>>>").
+		object(6, "<</Subtype/Link/A<</S/URI/URI(http://new.example.com/)>>>>").
+		object(9, strings.Repeat("[", 200)+"<</URI <687474703a2f2f6465 65702e6578616d706c652e636f6d2f>>>")
+	got := links(read(t, d.bytes()))
+	want := []link{{"http://new.example.com/", ""}, {"http://old.example.com/", ""}, {"http://deep.example.com/", ""}}
+	if diff := cmp.Diff(want, got, cmp.AllowUnexported(link{})); diff != "" {
+		t.Error(diff)
+	}
+}
+
 func TestActionsAreFacts(t *testing.T) {
 	b := onePage("").stream(4, "", nil).
 		object(1, "<</Type/Catalog/Version/2.0/Pages 2 0 R/OpenAction 6 0 R/Names<</JavaScript<</Names[(a) 7 0 R]>>>>>>").
