@@ -5,11 +5,14 @@ import (
 	"image"
 	"strconv"
 
+	"github.com/tqmailrules/tqmailrules/engine/unpack/agenda"
 	"github.com/tqmailrules/tqmailrules/engine/unpack/office"
 	"github.com/tqmailrules/tqmailrules/engine/unpack/pdf"
 	"github.com/tqmailrules/tqmailrules/engine/unpack/picture"
 	"github.com/tqmailrules/tqmailrules/engine/unpack/sealed"
+	"github.com/tqmailrules/tqmailrules/engine/unpack/shortcut"
 	"github.com/tqmailrules/tqmailrules/engine/unpack/task"
+	"github.com/tqmailrules/tqmailrules/engine/unpack/tnef"
 )
 
 // reader is a row of the table: what reads a type of file.
@@ -23,8 +26,12 @@ type reader struct {
 // readers is the table of types (as package filetype names them) and what reads
 // them. A type without a row is shipped as it is.
 var readers = table(
-	row(reader{read: text, textOnly: true}, "txt", "csv", "tsv", "log", "md", "json", "xml", "js", "jse", "vbs", "vbe", "wsf", "wsh", "ps1", "psm1",
-		"bat", "cmd", "sh", "py", "pl", "rb", "php", "reg", "inf", "scf", "sct", "iqy", "slk", "css", "yaml", "yml", "asc", "rdp", "desktop"),
+	row(reader{read: text, textOnly: true}, "txt", "csv", "tsv", "log", "md", "json", "xml", "py", "pl", "rb", "php", "reg", "inf", "scf", "iqy", "slk", "css",
+		"yaml", "yml", "asc", "rdp", "desktop", "url", "website", "sh", "command", "library-ms", "search-ms", "settingcontent-ms", "application", "appinstaller"),
+	row(reader{read: scripted, container: true}, "html", "htm", "shtml", "xhtml", "hta", "svg", "js", "jse", "vbs", "vbe", "wsf", "wsh", "sct", "ps1", "psm1", "bat", "cmd"),
+	row(reader{read: agenda.Read, container: true}, "ics", "vcf"),
+	row(reader{read: shortcut.Read}, "lnk"),
+	row(reader{read: tnef.Read, container: true}, "tnef"),
 	row(reader{keyed: sealed.Keys.CMS, container: true}, "p7m"),
 	row(reader{keyed: sealed.Keys.PGP, container: true}, "pgp"),
 	row(reader{read: pdf.Reader(onPage), container: true}, "pdf"),

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/tqmailrules/tqmailrules/engine"
+	"github.com/tqmailrules/tqmailrules/engine/unpack/smuggled"
 	"github.com/tqmailrules/tqmailrules/engine/unpack/task"
 	"github.com/tqmailrules/tqmailrules/internal/charset"
 	"github.com/tqmailrules/tqmailrules/internal/filetype"
@@ -31,4 +32,15 @@ func text(_ context.Context, t *task.Task) error {
 		t.Link(l.HrefURL.URL, l.DisplayText)
 	}
 	return nil
+}
+
+// scripted reads a page or a script, and takes out the files that it carries
+// inside itself. The text of one that is attached is known already.
+func scripted(ctx context.Context, t *task.Task) error {
+	if t.Part.Text == "" {
+		if err := text(ctx, t); err != nil {
+			return err
+		}
+	}
+	return smuggled.Read(ctx, t)
 }
