@@ -246,7 +246,7 @@ var lockedFiles = []string{"letter-standard.docx", "book-standard.xlsx", "talk-s
 func TestWrongPasswordsOpenNothing(t *testing.T) {
 	for _, name := range lockedFiles {
 		t.Run(name, func(t *testing.T) {
-			r := read(t, file(t, name), "s3cret!", "S3cret! ", "x")
+			r := read(t, file(t, name), "s3cret!", "S3cret! ")
 			if r.codes() != engine.DefectLocked || r.Decrypted || !r.Encrypted || strings.Contains(r.Text, "emittance") {
 				t.Errorf("defects %v, decrypted %t, text %.100q", r.defects, r.Decrypted, r.Text)
 			}
@@ -261,14 +261,14 @@ func TestCutDocumentsEnd(t *testing.T) {
 	for _, name := range names {
 		whole := file(t, filepath.Base(name))
 		begun := time.Now()
-		n := 24
+		n := 12
 		if strings.Contains(name, "-") {
-			n = 4 // each tries passwords
+			n = 3 // each tries passwords
 		}
 		for i := range n {
 			read(t, whole[:len(whole)*i/n], password)
 			changed := bytes.Clone(whole)
-			for at := i * 97; at < len(changed); at += 24 * 131 {
+			for at := i * 97; at < len(changed); at += 12 * 131 {
 				changed[at] ^= 1 << (i % 8)
 			}
 			read(t, changed, password)

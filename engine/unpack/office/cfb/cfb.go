@@ -51,6 +51,8 @@ type File struct {
 	mini   []uint32
 	pool   *Stream // the mini stream
 	spare  int64   // sectors that chains may still take: honest streams share none
+	owned  []bool  // sectors that a stream has
+	minis  []bool  // likewise, of the mini stream
 	Root   *Folder
 	// Troubled says what was wrong and could be worked around; "" when nothing was.
 	Troubled string
@@ -92,6 +94,7 @@ func Open(r io.ReaderAt, size int64) (*File, error) {
 	}
 	f.readFAT(h[:])
 	f.mini = f.readTable(binary.LittleEndian.Uint32(h[60:]))
+	f.owned, f.minis = make([]bool, len(f.fat)), make([]bool, len(f.mini))
 	f.spare = 2*(f.sectors()+int64(len(f.mini))) + headerSize
 	return f, f.readDirectory(binary.LittleEndian.Uint32(h[48:]))
 }
@@ -283,12 +286,19 @@ func (f *File) stream(e entry) *Stream {
 		s.size = 0
 		return s
 	}
-	table, unit, limit := f.fat, int64(1)<<f.shift, f.sectors()
+	table, owned, unit, limit := f.fat, f.owned, int64(1)<<f.shift, f.sectors()
 	if s.small {
-		table, unit, limit = f.mini, miniSector, int64(len(f.mini))
+		table, owned, unit, limit = f.mini, f.minis, miniSector, int64(len(f.mini))
 	}
 	s.chain = f.chain(e.start, table, min(limit, (e.size+unit-1)/unit, f.spare))
 	f.spare -= int64(len(s.chain))
+	for _, n := range s.chain {
+		if owned[n] {
+			f.trouble("stream %.60q has sectors that are taken: by another, or by itself in a circle", e.name)
+			break
+		}
+		owned[n] = true
+	}
 	if have := int64(len(s.chain)) * unit; have < s.size {
 		f.trouble("stream %.60q of %d bytes ends after %d", e.name, e.size, have)
 		s.size = have

@@ -72,7 +72,7 @@ func (f *flow) token(s *markup.Scanner) {
 	case markup.End:
 		f.close(s)
 	case markup.Text:
-		if f.paras > 0 {
+		if f.paras > 0 && (f.inCell || !f.d.t.Text.Full()) {
 			f.text(strings.Map(space, string(s.Text)))
 		}
 	}

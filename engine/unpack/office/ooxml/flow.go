@@ -198,11 +198,14 @@ func (f *flow) text(b []byte) {
 	switch f.leaf {
 	case "instrText", "delInstrText":
 		if n := len(f.fields); n > 0 {
-			appendTo(&f.fields[n-1].code, string(b), field.MaxCode)
+			appendTo(&f.fields[n-1].code, b, field.MaxCode)
 			return
 		}
 	case "delText":
 		f.d.book.Add(remark.Deleted, string(b))
+	}
+	if f.d.t.Text.Full() {
+		return
 	}
 	if f.vanish {
 		f.d.book.Add(remark.Hidden, string(b))
@@ -251,9 +254,9 @@ func (f *flow) inFields(s string) bool {
 	return false
 }
 
-func appendTo(b *strings.Builder, s string, max int) {
+func appendTo[T string | []byte](b *strings.Builder, s T, max int) {
 	if left := max - b.Len(); left > 0 {
-		b.WriteString(s[:min(len(s), left)])
+		b.WriteString(string(s[:min(len(s), left)]))
 	}
 }
 

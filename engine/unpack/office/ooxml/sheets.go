@@ -233,12 +233,12 @@ func (g *grid) text(b []byte) {
 	switch g.leaf {
 	case "v", "t":
 		if g.phonetic == 0 {
-			appendTo(&g.value, string(b), maxWords)
+			appendTo(&g.value, b, maxWords)
 		}
 	case "f":
-		appendTo(&g.formula, string(b), maxFormula)
+		appendTo(&g.formula, b, maxFormula)
 	case "h":
-		appendTo(&g.header, string(b)+" ", maxFormula)
+		appendTo(&g.header, b, maxFormula)
 	}
 }
 
@@ -259,6 +259,7 @@ func (g *grid) start(s *markup.Scanner) {
 		g.formula.Reset()
 	case "oddHeader", "oddFooter", "evenHeader", "evenFooter", "firstHeader", "firstFooter":
 		g.leaf = "h"
+		appendTo(&g.header, " ", maxFormula)
 	case "rPh":
 		g.phonetic++
 	case "hyperlink":

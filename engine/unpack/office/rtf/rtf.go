@@ -30,7 +30,7 @@ const (
 	maxFile    = 256 << 20 // bytes of a file that are read
 	maxDepth   = 4096      // groups that have a state
 	maxWord    = 64        // letters of a control word
-	maxHex     = 64 << 20  // bytes of an object or a picture
+	maxHex     = 32 << 20  // bytes of an object or a picture
 	maxObjects = 200
 	maxPict    = 50
 	maxShort   = 4 << 10 // bytes of what a small destination holds
@@ -100,7 +100,8 @@ type parser struct {
 
 	short   strings.Builder
 	hex     []byte
-	nibble  int // -1, or the first digit of a byte
+	nibble  int  // -1, or the first digit of a byte
+	cut     bool // there was more than is kept
 	blip    string
 	objects int
 	picts   int
@@ -182,6 +183,7 @@ func (p *parser) char(c byte) {
 	case toNothing:
 	case toHex:
 		p.digit(c)
+		p.digits()
 	default:
 		p.raw = append(p.raw, c)
 		if len(p.raw) >= maxShort {
@@ -207,8 +209,31 @@ func (p *parser) digit(c byte) {
 	}
 	if len(p.hex) < maxHex {
 		p.hex = append(p.hex, byte(p.nibble<<4|v))
+	} else {
+		p.cut = true
 	}
 	p.nibble = -1
+}
+
+// digits collects those that are at hand, up to what is no digit.
+func (p *parser) digits() {
+	b, _ := p.in.Peek(p.in.Buffered())
+	n := 0
+	for ; n < len(b); n++ {
+		if c := b[n]; c == '{' || c == '}' || c == '\\' {
+			break
+		}
+		p.digit(b[n])
+	}
+	p.in.Discard(n) //nolint:errcheck // they are at hand
+}
+
+// told says that more of an object was there than is kept.
+func (p *parser) told() {
+	if p.cut {
+		p.t.Cap(engine.DefectUnpackSize, "an object of more than %d bytes", maxHex)
+	}
+	p.cut = false
 }
 
 // control reads what follows a backslash.
@@ -416,6 +441,7 @@ var facts = map[string]string{
 }
 
 func (p *parser) object() {
+	p.told()
 	if p.objects++; p.objects > maxObjects || len(p.hex) == 0 {
 		p.hex, p.nibble = nil, -1
 		return
@@ -428,6 +454,7 @@ func (p *parser) object() {
 }
 
 func (p *parser) picture() {
+	p.told()
 	if p.picts++; p.picts <= maxPict && p.blip != "" && len(p.hex) > 0 {
 		if _, err := p.t.AddBytes(fmt.Sprintf("picture%d.%s", p.picts, p.blip), p.hex); err != nil && p.err == nil {
 			p.err = err

@@ -156,7 +156,7 @@ func (p *Part) tell(err error) error {
 		return nil
 	case errors.Is(err, engine.ErrLimit):
 		return fmt.Errorf("part %.200q: %w", p.Name, err)
-	case errors.Is(err, zip.ErrChecksum), errors.Is(err, io.ErrUnexpectedEOF):
+	case errors.Is(err, zip.ErrChecksum), errors.Is(err, zip.ErrFormat), errors.Is(err, io.ErrUnexpectedEOF):
 		p.t.Defect(engine.DefectLying, "part %.200q: %.200s", p.Name, err)
 	default:
 		p.t.Defect(engine.DefectUnreadable, "part %.200q: %.200s", p.Name, err)
