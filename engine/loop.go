@@ -71,7 +71,7 @@ func (e *Engine) Run(ctx context.Context) (Summary, error) {
 		if e.cfg.AtEnd != nil {
 			e.cfg.AtEnd()
 		}
-		err = r.intake(ctx, r.parked())
+		err = r.readmit(ctx)
 	}
 	close(r.noMore)
 	shippers.Wait()
@@ -345,11 +345,29 @@ func (r *run) note(err error) {
 	}
 }
 
-// parked makes a source of the mails that the store gives back: each at most
-// once in this run, whatever becomes of it.
-func (r *run) parked() func(context.Context) (Delivery, error) {
+// visit is a mail that the store gave back, and why.
+type visit struct {
+	key     string
+	expired bool
+}
+
+// readmit handles the mails that the store gives back: each at most once in this
+// run because of its partners, and once because of its deadline, whatever becomes
+// of it. A mail that tried a partner in vain may be over its deadline then, so
+// the store is asked until it has no more.
+func (r *run) readmit(ctx context.Context) error {
+	seen := map[visit]bool{}
+	for {
+		before := len(seen)
+		if err := r.intake(ctx, r.parked(seen)); err != nil || len(seen) == before || ctx.Err() != nil {
+			return err
+		}
+	}
+}
+
+// parked makes a source of what the store gives back and was not seen.
+func (r *run) parked(seen map[visit]bool) func(context.Context) (Delivery, error) {
 	var queue []Delivery
-	seen := map[string]bool{}
 	return func(ctx context.Context) (Delivery, error) {
 		for len(queue) == 0 {
 			got, err := r.cfg.Store.Ready(ctx, r.cfg.Clock.Now(), len(seen)+r.cfg.CommitGroup)
@@ -357,8 +375,8 @@ func (r *run) parked() func(context.Context) (Delivery, error) {
 				return Delivery{}, err
 			}
 			for _, d := range got {
-				if key := d.Origin.Key(); !seen[key] {
-					seen[key] = true
+				if v := (visit{d.Origin.Key(), d.Expired}); !seen[v] {
+					seen[v] = true
 					queue = append(queue, d)
 				}
 			}

@@ -210,6 +210,7 @@ func attribute(all []engine.AttributeRecord, name string) string {
 func TestALockedMailShipsAtItsDeadline(t *testing.T) {
 	locked := vaultMail("locked", "[1] offer", "see file", "hunter2", "ioc-inside", at(0))
 	late := vaultMail("late", "[1] pw", "Password: hunter2", "", "", at(61))
+	wrong := vaultMail("wrong", "[1] pw", "Password: nonsense", "", "", at(1))
 	for _, tt := range []struct {
 		name  string
 		mails []engine.Delivery
@@ -219,6 +220,9 @@ func TestALockedMailShipsAtItsDeadline(t *testing.T) {
 		{"no partner yet", []engine.Delivery{locked}, at(59), ""},
 		{"no partner at all", []engine.Delivery{locked}, at(60), "locked expired"},
 		{"a partner beyond the window", []engine.Delivery{locked, late}, at(61), "locked expired"},
+		{"a partner in vain", []engine.Delivery{locked, wrong}, at(60), "locked expired"},
+		{"a partner in vain, first", []engine.Delivery{wrong, locked}, at(60), "locked expired"},
+		{"a partner in vain, and time left", []engine.Delivery{locked, wrong}, at(59), ""},
 		{"a partner beyond the window, first", []engine.Delivery{late, locked}, at(61), "locked expired"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 	"strconv"
 
 	"github.com/tqmailrules/tqmailrules/engine/unpack/agenda"
+	"github.com/tqmailrules/tqmailrules/engine/unpack/archive"
 	"github.com/tqmailrules/tqmailrules/engine/unpack/office"
 	"github.com/tqmailrules/tqmailrules/engine/unpack/pdf"
 	"github.com/tqmailrules/tqmailrules/engine/unpack/picture"
@@ -37,6 +38,12 @@ var readers = table(
 	row(reader{read: pdf.Reader(onPage), container: true}, "pdf"),
 	row(reader{read: picture.Read}, "png", "jpg", "gif"),
 	row(reader{read: office.Read, container: true}, officeTypes...),
+	row(reader{read: archive.Zip, container: true}, "zip", "jar", "apk", "kmz", "appx", "epub", "vsdx", "crx"),
+	row(reader{read: archive.SevenZip, container: true}, "7z"),
+	row(reader{read: archive.Tar, container: true}, "tar"),
+	row(reader{read: archive.Stream, container: true}, "gz", "bz2", "xz", "zst", "lz", "lzma"),
+	row(reader{read: archive.Program, container: true}, "exe", "scr"),
+	row(reader{read: archive.Unsupported}, "arj", "lzh", "ace", "vhd", "vhdx", "dmg"),
 )
 
 // officeTypes have one reader, which looks at the bytes: an encrypted document is

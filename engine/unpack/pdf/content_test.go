@@ -2,10 +2,14 @@ package pdf_test
 
 import (
 	"bytes"
+	stdlzw "compress/lzw"
 	"context"
 	"crypto/sha256"
 	"encoding/ascii85"
+	"encoding/binary"
 	"fmt"
+	"image"
+	"image/png"
 	"strings"
 	"testing"
 
@@ -87,6 +91,17 @@ func one(font, shown string, more func(*draft)) []byte {
 	return d.bytes()
 }
 
+// trueType is a font of one table, whose glyphs 1 to 3 show a to c.
+func trueType() []byte {
+	cmap := []byte{0, 0, 0, 1, 0, 3, 0, 1, 0, 0, 0, 12}
+	format4 := []uint16{4, 32, 0, 4, 0, 0, 0, 'c', 0xffff, 0, 'a', 0xffff, 0xffff - 'a' + 2, 1, 0, 0}
+	for _, v := range format4 {
+		cmap = binary.BigEndian.AppendUint16(cmap, v)
+	}
+	font := append([]byte("\x00\x01\x00\x00\x00\x01\x00\x00\x00\x00\x00\x00cmap\x00\x00\x00\x00\x00\x00\x00\x1c"), 0, 0, 0, byte(len(cmap)))
+	return append(font, cmap...)
+}
+
 const toUnicode = `/CIDInit /ProcSet findresource begin 12 dict begin begincmap /CMapName /X def
 1 begincodespacerange <0000> <ffff> endcodespacerange
 2 beginbfchar <0001> <0066006C> <0002> <D83DDE00> endbfchar
@@ -115,6 +130,15 @@ func TestFonts(t *testing.T) {
 			d.stream(6, "", []byte("%!PS-AdobeFont-1.0\n/Encoding 256 array 0 1 255 {1 index exch /.notdef put} for dup 1 /alpha put dup 2 /beta put readonly def currentfile eexec"))
 		}},
 		{"Type 3 in a space of its own", "<</Subtype/Type3/FontMatrix[0.01 0 0 0.01 0 0]/FontBBox[0 0 100 100]/FirstChar 65/Widths[50 50]/Encoding<</Differences[65/A/B]>>/CharProcs<<>>>>", "[(A)-40(B)-900(A)] TJ (B)", "AB AB\n", nil},
+		{"a CMap of its own", "<</Subtype/Type0/Encoding 7 0 R/DescendantFonts[<</DW 500/W[1[250]66[1000]]>>]/ToUnicode 6 0 R>>", "[<01 8140 02>-100<01>] TJ", "aБca\n", func(d *draft) {
+			d.stream(6, "", []byte("3 beginbfchar <01><0061> <8140><0411> <02><0063> endbfchar"))
+			d.stream(7, "", []byte("2 begincodespacerange <00> <80> <8140> <9ffc> endcodespacerange 1 begincidrange <8140> <8150> 66 endcidrange 2 begincidchar <01> 1 <02> 2 endcidchar"))
+		}},
+		{"glyphs of a TrueType font", "<</Subtype/Type0/Encoding/Identity-H/DescendantFonts[<</FontDescriptor<</FontFile2 6 0 R>>>>]>>", "<00030001>", "ca\n", func(d *draft) { d.stream(6, "", trueType()) }},
+		{"glyphs by a map", "<</Subtype/Type0/Encoding/Identity-H/DescendantFonts[<</FontDescriptor<</FontFile2 6 0 R>>/CIDToGIDMap 7 0 R>>]>>", "<00010002>", "ba\n", func(d *draft) {
+			d.stream(6, "", trueType())
+			d.stream(7, "", []byte{0, 0, 0, 2, 0, 1})
+		}},
 		{"right to left", "<</Subtype/Type1/BaseFont/X/Encoding<</Differences[1/afii57666/afii57665/afii57664]>>>>", "<010203>", "\u05d0\u05d1\u05d2\n", nil},
 		{"downwards", "<</Subtype/Type0/Encoding/UniJIS-UCS2-V/DescendantFonts[<<>>]>>", "<65E5672C>", "日本\n", nil},
 		{"of nothing", "<<>>", "(as it is)", "as it is\n", nil},
@@ -163,7 +187,7 @@ func TestFilters(t *testing.T) {
 		{"two", "/Filter[/ASCIIHexDecode/FlateDecode]", []byte(fmt.Sprintf("%x>", packed)), false},
 		{"short names", "/Filter[/AHx/Fl]", []byte(fmt.Sprintf("%x>", packed)), false},
 		{"predictor", "/Filter/FlateDecode/DecodeParms<</Predictor 12/Columns 1>>", deflated(t, rows), false},
-		{"LZW", "/Filter/LZWDecode", lzw([]byte(content)), false},
+		{"LZW", "/Filter/LZWDecode", lzw([]byte(content), 1), false},
 		{"no checksum", "/Filter/FlateDecode", packed[:len(packed)-4], false},
 		{"no head", "/Filter/FlateDecode", packed[2:], false},
 		{"broken at the end", "/Filter/FlateDecode", half, true},
@@ -178,24 +202,99 @@ func TestFilters(t *testing.T) {
 	}
 }
 
-// lzw writes literals in codes of nine bits, with a clear before each hundred.
-func lzw(data []byte) []byte {
+// lzw compresses as TIFF does when early is 1: the codes grow one code early.
+func lzw(data []byte, early int) []byte {
 	var out []byte
 	var bits uint64
-	n := 0
+	n, width := 0, 9
 	put := func(code int) {
-		for bits, n = bits<<9|uint64(code), n+9; n >= 8; n -= 8 {
+		for bits, n = bits<<width|uint64(code), n+width; n >= 8; n -= 8 {
 			out = append(out, byte(bits>>(n-8)))
 		}
 	}
-	for i, c := range data {
-		if i%100 == 0 {
-			put(256)
+	codes, entry, prefix := map[string]int{}, 257, ""
+	code := func(s string) int {
+		if len(s) == 1 {
+			return int(s[0])
 		}
-		put(int(c))
+		return codes[s]
+	}
+	put(256)
+	for _, c := range data {
+		next := prefix + string([]byte{c})
+		if _, known := codes[next]; known || len(next) == 1 {
+			prefix = next
+			continue
+		}
+		put(code(prefix))
+		entry++
+		codes[next], prefix = entry, string([]byte{c})
+		if entry+early >= 1<<width {
+			width++
+		}
+		if entry == 4090 {
+			put(256)
+			clear(codes)
+			entry, width = 257, 9
+		}
+	}
+	put(code(prefix))
+	if entry++; entry+early >= 1<<width {
+		width++
 	}
 	put(257)
 	return append(out, byte(bits<<(8-n)))
+}
+
+func TestLZWOfAnyLength(t *testing.T) {
+	var content bytes.Buffer
+	content.WriteString("BT /F 10 Tf 12 TL 50 700 Td ")
+	for i := range 3000 {
+		fmt.Fprintf(&content, "(word%d of %x) ' ", i, sha256.Sum256([]byte{byte(i), byte(i >> 8)}))
+	}
+	content.WriteString("ET")
+	var other bytes.Buffer
+	w := stdlzw.NewWriter(&other, stdlzw.MSB, 8)
+	w.Write(content.Bytes())
+	w.Close()
+	want := read(t, showing(content.String())).Text
+	for name, b := range map[string][]byte{
+		"early":       onePage("").stream(4, "/Filter/LZWDecode", lzw(content.Bytes(), 1)).bytes(),
+		"late":        onePage("").stream(4, "/Filter/LZWDecode/DecodeParms<</EarlyChange 0>>", lzw(content.Bytes(), 0)).bytes(),
+		"late, by Go": onePage("").stream(4, "/Filter/LZWDecode/DecodeParms<</EarlyChange 0>>", other.Bytes()).bytes(),
+	} {
+		if got := read(t, b); got.Text != want || len(got.defects) > 0 || len(want) < 100_000 {
+			t.Errorf("%s: %d of %d bytes, defects %v", name, len(got.Text), len(want), got.defects)
+		}
+	}
+}
+
+// The encoder of image/png chooses any of the five predictors row by row.
+func TestPredictorsOfPNG(t *testing.T) {
+	const w, h = 61, 40
+	picture := image.NewGray(image.Rect(0, 0, w, h))
+	for i := range picture.Pix {
+		picture.Pix[i] = byte(i*i/97 + i/w*5)
+	}
+	var file bytes.Buffer
+	if err := png.Encode(&file, picture); err != nil {
+		t.Fatal(err)
+	}
+	at := bytes.Index(file.Bytes(), []byte("IDAT"))
+	data := file.Bytes()[at+4:][:binary.BigEndian.Uint32(file.Bytes()[at-4:])]
+	d := newDraft().object(1, "<</Type/Catalog/Pages 2 0 R>>").object(2, "<</Type/Pages/Kids[3 0 R]>>").
+		object(3, "<</Type/Page/Contents 4 0 R/Resources<</XObject<</A 5 0 R>>>>>>").stream(4, "", []byte("/A Do")).
+		stream(5, fmt.Sprintf("/Subtype/Image/Width %d/Height %d/BitsPerComponent 8/ColorSpace/DeviceGray/Filter/FlateDecode/DecodeParms<</Predictor 15/Columns %d>>", w, h, w), data)
+	shown := 0
+	got := readWith(t, pdf.Reader(func(_ context.Context, _ *task.Task, i pdf.Image) error {
+		if shown++; !bytes.Equal(i.Gray, picture.Pix) {
+			t.Error("the picture is another")
+		}
+		return nil
+	}), d.bytes(), engine.Limits{})
+	if shown != 1 || len(got.defects) > 0 {
+		t.Errorf("%d pictures, defects %v", shown, got.defects)
+	}
 }
 
 func TestPicturesAreShown(t *testing.T) {

@@ -21,7 +21,8 @@ const (
 	maxLoads   = 2_000_000 // objects read, with those that are read again
 	maxRepairs = 16        // object streams that a repair reads in vain
 	maxEntries = 1_500_000 // widths, codes and glyphs of all fonts
-	minWork    = 64 << 20  // bytes of objects that are parsed, at least, if there are as many
+	maxVisits  = 8_000_000 // of glyphs, in the tables of font programs
+	minWork    = 64 << 20  // bytes of objects that are parsed and unpacked, at least, if there are as many
 	maxWork    = 384 << 20 // and at most; between them eight times the size of the file
 )
 
@@ -49,7 +50,8 @@ type file struct {
 	held    map[int]*lexer // object streams, unpacked
 	heldN   int
 
-	work    int // bytes of objects that may still be parsed
+	work    int // bytes of objects that may still be parsed and unpacked
+	visits  int // of glyphs in tables that may still be made
 	entry   int // widths, codes and glyphs that fonts may still have
 	rows    int // of cross-references that may still be read
 	content int // bytes of content that may still be run
@@ -71,7 +73,7 @@ func newFile(ctx context.Context, t *task.Task, b []byte) *file {
 	return &file{
 		t: t, ctx: ctx, b: b, entries: map[int]entry{}, trailer: dict{}, cache: map[int]any{},
 		loading: map[int]bool{}, held: map[int]*lexer{}, said: map[string]bool{},
-		work: min(max(8*len(b), minWork), maxWork), entry: maxEntries, rows: 2 * maxObjects, content: maxContent,
+		work: min(max(8*len(b), minWork), maxWork), entry: maxEntries, rows: 2 * maxObjects, content: maxContent, visits: maxVisits,
 	}
 }
 
@@ -118,14 +120,21 @@ func (f *file) name(v any) name        { n, _ := f.get(v).(name); return n }
 func (f *file) stream(v any) *stream   { s, _ := f.get(v).(*stream); return s }
 func (f *file) number(v any) float64   { return number(f.get(v)) }
 func (f *file) whole(v any) int        { n, _ := whole(f.get(v)); return n }
-func (f *file) text(v any) string      { s, _ := f.get(v).(str); return textString(s) }
-func (f *file) bytes(v any) string     { s, _ := f.get(v).(str); return string(s) }
 func (f *file) known(num int) bool     { _, ok := f.entries[num]; return ok }
 func (f *file) at(off int) *lexer      { return &lexer{b: f.b, pos: off} }
 func (f *file) within(off int) bool    { return off >= 0 && off < len(f.b) }
 func (f *file) full() bool             { return len(f.entries) >= maxObjects }
 func (f *file) forget()                { f.cache, f.cached = map[int]any{}, 0 }
 func (f *file) isLimit(err error) bool { return errors.Is(err, engine.ErrLimit) }
+
+// text decodes a text string. It is paid for: thousands may refer to a large one.
+func (f *file) text(v any) string { return textString(str(f.bytes(v))) }
+
+func (f *file) bytes(v any) string {
+	s, _ := f.get(v).(str)
+	f.work -= len(s)
+	return string(s)
+}
 
 // stopped tells whether to read no more objects.
 func (f *file) stopped() bool {

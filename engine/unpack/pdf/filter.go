@@ -15,6 +15,7 @@ const (
 	maxStream  = 64 << 20 // bytes that come out of it
 	maxPage    = 32 << 20 // of the content of a page, or of a form
 	maxFilters = 8        // filters behind each other
+	perStream  = 2000     // bytes that an empty stream costs as much as
 )
 
 // decode decrypts and unpacks a stream. What came out before an error is what
@@ -23,10 +24,12 @@ func (f *file) decode(s *stream) []byte { return f.decodeWith(s, f.crypt) }
 
 func (f *file) decodeWith(s *stream, c *crypt) []byte {
 	r, rest := f.reader(s, c)
-	if len(rest) > 0 {
+	if len(rest) > 0 || f.work <= 0 {
 		return nil // a picture
 	}
-	return f.readAll(r, len(s.raw), maxStream)
+	b := f.readAll(r, len(s.raw), maxStream)
+	f.work -= len(b) + perStream
+	return b
 }
 
 // script decodes what is run: of one file no more than maxContent.
@@ -36,7 +39,7 @@ func (f *file) script(s *stream) []byte {
 		return nil
 	}
 	b := f.readAll(r, len(s.raw), maxPage)
-	if f.content -= len(b) + 100; f.content <= 0 {
+	if f.content -= len(b) + perStream; f.content <= 0 {
 		f.capped(engine.DefectUnpackSize, "more than %d bytes of content", maxContent)
 	}
 	return b
@@ -117,7 +120,11 @@ func (f *file) filter(n name, p dict, r io.Reader, s *stream, raw []byte) io.Rea
 	case "RunLengthDecode", "RL":
 		return f.t.Expand(&runLength{src: bufio.NewReader(r)}, int64(len(raw)))
 	case "Crypt":
-		return bytes.NewReader(f.crypt.named(f.name(p["Name"]), s.id, raw))
+		by := f.name(p["Name"])
+		if f.closed && by != "" && by != "Identity" {
+			return bytes.NewReader(nil)
+		}
+		return bytes.NewReader(f.crypt.named(by, s.id, raw))
 	case "DCTDecode", "DCT", "CCITTFaxDecode", "CCF", "JBIG2Decode", "JPXDecode":
 		return nil
 	}

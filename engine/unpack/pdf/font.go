@@ -243,7 +243,7 @@ func (f *file) composite(fn *font, d dict) {
 	}
 	if fn.toUnicode == nil || len(fn.toUnicode.chars)+len(fn.toUnicode.ranges) == 0 {
 		if s := f.stream(first(f.dict(desc["FontDescriptor"]), "FontFile2", "FontFile3")); s != nil {
-			fn.byGID = glyphTexts(f.decode(s), &f.entry)
+			fn.byGID = glyphTexts(f.decode(s), &f.entry, &f.visits)
 		}
 	}
 }

@@ -2,6 +2,7 @@ package pdf_test
 
 import (
 	"bytes"
+	"encoding/binary"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -172,6 +173,37 @@ var hostiles = []struct {
 	}, engine.DefectUnreadable},
 	{"annotations whose actions chain to themselves", func(testing.TB) []byte {
 		return onePage("/Annots[6 0 R 6 0 R]").stream(4, "", nil).object(6, "<</Subtype/Link/Rect[0 0 9 9]/Parent 6 0 R/A 7 0 R>>").object(7, "<</S/URI/URI(http://a.test/)/Next[7 0 R 7 0 R]>>").bytes()
+	}, ""},
+	{"actions that are sixty-four each", func(testing.TB) []byte {
+		return onePage("/Annots[6 0 R]").stream(4, "", nil).object(6, "<</Subtype/Link/Rect[0 0 9 9]/A 7 0 R>>").object(7, "<</S/URI/Next["+strings.Repeat("7 0 R ", 64)+"]>>").bytes()
+	}, engine.DefectItems},
+	{"fields that hold themselves, without a number", func(testing.TB) []byte {
+		return onePage("").object(1, "<</Type/Catalog/Pages 2 0 R/AcroForm<</Fields 7 0 R>>>>").stream(4, "", nil).object(7, "["+strings.Repeat("<</Kids 7 0 R>>", 50)+"]").bytes()
+	}, ""},
+	{"annotations that share a large value", func(testing.TB) []byte {
+		d := newDraft().object(1, "<</Type/Catalog/Pages 2 0 R>>").object(2, "<</Type/Pages/Kids["+strings.Repeat("<</Type/Page/Annots 3 0 R>>", 20)+"]>>")
+		return d.object(3, "["+strings.Repeat("<</V 4 0 R/Contents 4 0 R>>", 2000)+"]").object(4, "("+strings.Repeat("x", 4<<20)+")").bytes()
+	}, engine.DefectItems},
+	{"a page of a hundred thousand empty streams, often", func(t testing.TB) []byte {
+		d := newDraft().object(1, "<</Type/Catalog/Pages 2 0 R>>").object(2, "<</Type/Pages/Kids["+strings.Repeat("<</Type/Page/Contents 3 0 R>>", 1000)+"]>>")
+		return d.object(3, "["+strings.Repeat("4 0 R ", 100_000)+"]").stream(4, "/Filter/FlateDecode", deflated(t, nil)).bytes()
+	}, engine.DefectUnpackSize},
+	{"thousands of fonts with all glyphs", func(testing.TB) []byte {
+		table := binary.BigEndian.AppendUint32(append(make([]byte, 0, 40), 0, 12, 0, 0), 28)
+		for _, v := range []uint32{0, 1, 32, 1 << 20, 1} {
+			table = binary.BigEndian.AppendUint32(table, v)
+		}
+		program := append([]byte("\x00\x01\x00\x00\x00\x01\x00\x00\x00\x00\x00\x00cmap\x00\x00\x00\x00\x00\x00\x00\x1c\x00\x00\x10\x00"), 0, 0, 0, 32)
+		for range 32 {
+			program = append(program, 0, 3, 0, 10, 0, 0, 1, 4)
+		}
+		d := newDraft().object(1, "<</Type/Catalog/Pages 2 0 R>>").object(2, "<</Type/Pages/Kids[3 0 R]>>").stream(6, "", append(program, table...))
+		var fonts, content strings.Builder
+		for i := range 2000 {
+			fmt.Fprintf(&fonts, "/F%d<</Type/Font/Subtype/TrueType/FontDescriptor<</FontFile2 6 0 R>>>>", i)
+			fmt.Fprintf(&content, "/F%d 9 Tf (abcd) Tj ", i)
+		}
+		return d.object(3, "<</Type/Page/Contents 4 0 R/Resources<</Font<<"+fonts.String()+">>>>>>").stream(4, "", []byte(content.String())).bytes()
 	}, ""},
 	{"a million words obj", func(testing.TB) []byte {
 		return append([]byte("%PDF-1.4\n"), bytes.Repeat([]byte("1 0 obj "), 1_000_000)...)

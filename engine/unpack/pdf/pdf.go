@@ -31,6 +31,7 @@ const (
 	maxPages       = 2000
 	maxTreeNodes   = 20_000 // of the tree of pages
 	maxAnnotations = 2000   // of one page
+	maxParts       = 5000   // streams of one page
 	maxAreas       = 100    // links of one page whose text is collected
 )
 
@@ -67,6 +68,7 @@ type reading struct {
 	operators int
 	forms     int
 	notes     int // annotations
+	acted     int // actions
 	unmapped  int // glyphs of which nobody knows what they show
 	hidden    bool
 
@@ -283,6 +285,9 @@ func (r *reading) page(n int, d, own dict) {
 	out.done()
 	out.areas = nil
 	for _, a := range notes {
+		if r.f.stopped() {
+			break
+		}
 		r.annotation(n, a, out)
 	}
 	out.done()
@@ -294,8 +299,12 @@ func (r *reading) content(v any) []byte {
 		return r.f.script(s)
 	}
 	var all []byte
-	for _, v := range r.f.array(v) {
-		if s := r.f.stream(v); s != nil && len(all) < maxPage && r.f.limit == nil {
+	parts := r.f.array(v)
+	for _, v := range parts[:min(len(parts), maxParts)] {
+		if len(all) >= maxPage || r.f.limit != nil || r.f.content <= 0 {
+			break
+		}
+		if s := r.f.stream(v); s != nil {
 			all = append(append(all, r.f.script(s)...), '\n')
 		}
 	}

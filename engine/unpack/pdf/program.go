@@ -22,13 +22,13 @@ func (f *file) builtIn(desc dict) *[256]string {
 		return type1Encoding(f.readAll(io.LimitReader(src, maxClear), len(s.raw), 2*maxClear))
 	}
 	if s := f.stream(first(desc, "FontFile3", "FontFile2")); s != nil {
-		return programEncoding(f.decode(s))
+		return programEncoding(f.decode(s), &f.visits)
 	}
 	return nil
 }
 
 // programEncoding is that of a CFF font, bare or in OpenType, or of TrueType.
-func programEncoding(b []byte) *[256]string {
+func programEncoding(b []byte, visits *int) *[256]string {
 	tables := sfntTables(b)
 	switch {
 	case tables == nil:
@@ -36,7 +36,7 @@ func programEncoding(b []byte) *[256]string {
 	case tables["CFF "] != nil && tables["cmap"] == nil:
 		return cffEncoding(tables["CFF "])
 	}
-	return trueTypeEncoding(tables)
+	return trueTypeEncoding(tables, visits)
 }
 
 // type1Encoding reads the Encoding array of the clear text of a Type 1 font.
@@ -123,26 +123,26 @@ func subtables(b []byte, visit func(platform, encoding int, table []byte)) {
 	}
 }
 
-// codes calls visit for every code of a subtable and its glyph.
-func codes(b []byte, visit func(code, gid int)) {
+// codes calls visit for every code of a subtable and its glyph, as often as is left.
+func codes(b []byte, left *int, visit func(code, gid int)) {
 	switch u16(b, 0) {
 	case 0:
 		for c, gid := range cut(b, 6, min(256, max(0, len(b)-6))) {
 			visit(c, int(gid))
 		}
 	case 4:
-		codes4(b, visit)
+		codes4(b, left, visit)
 	case 6:
-		for i := range u16(b, 8) {
+		for i := range min(u16(b, 8), max(0, *left)) {
+			*left--
 			visit(u16(b, 6)+i, u16(b, 10+2*i))
 		}
 	case 12:
-		left := maxGlyphs
 		for i := range min(u32(b, 12), maxGlyphs) {
 			lo, hi, gid := u32(b, 16+12*i), u32(b, 20+12*i), u32(b, 24+12*i)
-			for c := lo; c <= hi && left > 0; c++ {
+			for c := lo; c <= min(hi, lo+maxGlyphs) && *left > 0; c++ {
 				visit(c, gid+c-lo)
-				left--
+				*left--
 			}
 		}
 	}
@@ -150,15 +150,14 @@ func codes(b []byte, visit func(code, gid int)) {
 
 // codes4 is segments with deltas. Overlapping ones are cut off: there are 65,536
 // codes.
-func codes4(b []byte, visit func(code, gid int)) {
+func codes4(b []byte, left *int, visit func(code, gid int)) {
 	n := u16(b, 6) / 2
-	left := maxGlyphs
 	for i := range n {
 		hi, lo := u16(b, 14+2*i), u16(b, 16+2*n+2*i)
 		delta, at := u16(b, 16+4*n+2*i), 16+6*n+2*i
 		offset := u16(b, at)
-		for c := lo; c <= hi && c < 0xffff && left > 0; c++ {
-			left--
+		for c := lo; c <= hi && c < 0xffff && *left > 0; c++ {
+			*left--
 			gid := c
 			if offset != 0 {
 				if gid = u16(b, at+offset+2*(c-lo)); gid == 0 {
@@ -172,12 +171,12 @@ func codes4(b []byte, visit func(code, gid int)) {
 
 // glyphTexts is what glyphs show, by the Unicode table or the names of a font;
 // nil when it has neither. It takes no more of them than are left.
-func glyphTexts(b []byte, left *int) map[int]string {
+func glyphTexts(b []byte, left, visits *int) map[int]string {
 	tables := sfntTables(b)
 	texts := map[int]string{}
 	subtables(tables["cmap"], func(platform, encoding int, t []byte) {
 		if platform == 0 || platform == 3 && (encoding == 1 || encoding == 10) {
-			codes(t, func(c, gid int) {
+			codes(t, visits, func(c, gid int) {
 				if old, known := texts[gid]; gid != 0 && *left > 0 && c >= ' ' && c < 0x10ffff && (!known || old > string(rune(c)) && len(old) > 1) {
 					*left--
 					texts[gid] = string(rune(c))
@@ -199,6 +198,7 @@ func postNames(b []byte, texts map[int]string, left *int) {
 		return
 	}
 	n := u16(b, 32)
+	*left -= n
 	var names []string
 	for at := 34 + 2*n; at < len(b) && len(names) < maxGlyphs; {
 		s := cut(b, at+1, int(b[at]))
@@ -220,12 +220,12 @@ func postNames(b []byte, texts map[int]string, left *int) {
 
 // trueTypeEncoding goes from codes to glyphs by the symbol table or that of the
 // Macintosh, and from glyphs to characters by the Unicode one (9.6.6.4).
-func trueTypeEncoding(tables map[string][]byte) *[256]string {
+func trueTypeEncoding(tables map[string][]byte, visits *int) *[256]string {
 	t := new([256]string)
 	gids := [256]int{}
 	texts := map[int]string{}
 	subtables(tables["cmap"], func(platform, encoding int, b []byte) {
-		codes(b, func(c, gid int) {
+		codes(b, visits, func(c, gid int) {
 			switch {
 			case platform == 3 && encoding == 0:
 				if c &= 0xff; gid != 0 {

@@ -16,6 +16,9 @@ const (
 	maxNotes    = 50_000   // annotations of all pages
 	maxXFA      = 16 << 20 // bytes of an XFA form
 	maxValue    = 4096     // bytes of the value of a field that is compared with others
+	maxActions  = 20_000   // of one file
+	maxPackets  = 100      // of an XFA form
+	maxLink     = 64 << 10 // bytes of a target
 	maxTarget   = 4096     // bytes of a target that stands in a broken object
 	maxParents  = 8        // of a form field
 	maxFieldSet = 5000     // fields of a form
@@ -110,7 +113,7 @@ func (r *reading) fieldValue(d dict) string {
 func (r *reading) value(v any) string {
 	switch v := r.f.get(v).(type) {
 	case str:
-		return textString(v)
+		return r.f.text(v)
 	case *stream:
 		return textString(str(r.f.decode(v)))
 	case array:
@@ -132,18 +135,23 @@ func (r *reading) fields() {
 		return
 	}
 	seen := map[ref]bool{}
-	for queue := slices.Clone(r.f.array(form["Fields"])); len(queue) > 0 && len(seen) < maxFieldSet && !r.f.stopped(); queue = queue[1:] {
-		id, isRef := queue[0].(ref)
+	queue := slices.Clone(r.f.array(form["Fields"]))
+	for n := 0; len(queue) > 0 && n < maxFieldSet && !r.f.stopped(); n++ {
+		v := queue[0]
+		queue = queue[1:]
+		id, isRef := v.(ref)
 		if seen[id] && isRef {
 			continue
 		}
 		seen[id] = true
-		d := r.f.dict(queue[0])
+		d := r.f.dict(v)
 		if v := r.value(d["V"]); v != "" && !r.values[v[:min(len(v), maxValue)]] {
 			r.values[v[:min(len(v), maxValue)]] = true
 			r.say("form", r.f.text(d["T"])+": "+v)
 		}
-		queue = append(queue, r.f.array(d["Kids"])...)
+		if len(queue) < maxFieldSet {
+			queue = append(queue, r.f.array(d["Kids"])...)
+		}
 	}
 	r.xfa(form["XFA"])
 }
@@ -154,7 +162,8 @@ func (r *reading) xfa(v any) {
 	if s := r.f.stream(v); s != nil {
 		all = r.f.decode(s)
 	}
-	for _, v := range r.f.array(v) {
+	packets := r.f.array(v)
+	for _, v := range packets[:min(len(packets), 2*maxPackets)] {
 		if s := r.f.stream(v); s != nil && len(all) < maxXFA {
 			all = append(all, r.f.decode(s)...)
 		}
@@ -172,7 +181,7 @@ func (r *reading) addBytes(name string, b []byte) {
 
 // link notes a target once for each text it is shown as.
 func (r *reading) link(target, shown string) {
-	if len(r.linked) > 4*r.t.Limits.Links {
+	if len(r.linked) > 4*r.t.Limits.Links || len(target) > maxLink {
 		return
 	}
 	if key := target + "\x00" + shown; !r.linked[target] || shown != "" && !r.linked[key] {
@@ -183,12 +192,18 @@ func (r *reading) link(target, shown string) {
 
 // actions tells an action and those chained to it (12.6).
 func (r *reading) actions(v any, shown string, depth int) {
+	if r.acted > maxActions {
+		r.f.capped(engine.DefectItems, "more than %d actions", maxActions)
+		return
+	}
 	switch a := r.f.get(v).(type) {
 	case array:
+		r.acted++
 		for _, e := range a[:min(len(a), maxOperands)] {
 			r.actions(e, shown, depth+1)
 		}
 	case dict:
+		r.acted++
 		r.action(a, shown)
 		if a["Next"] != nil && depth < maxNested {
 			r.actions(a["Next"], "", depth+1)
