@@ -41,8 +41,13 @@ var wordParts = []struct {
 	name string
 	at   int64
 }{
-	{"body", fibCounts}, {"footnotes", fibCounts + 4}, {"headers", fibCounts + 8},
-	{"comments", fibCounts + 16}, {"endnotes", fibCounts + 20}, {"text boxes", fibCounts + 24}, {"header text boxes", fibCounts + 28},
+	{"body", fibCounts},
+	{"footnotes", fibCounts + 4},
+	{"headers", fibCounts + 8},
+	{"comments", fibCounts + 16},
+	{"endnotes", fibCounts + 20},
+	{"text boxes", fibCounts + 24},
+	{"header text boxes", fibCounts + 28},
 }
 
 // word reads a Word document.

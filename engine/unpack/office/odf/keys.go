@@ -16,6 +16,7 @@ import (
 	"strings"
 
 	"golang.org/x/crypto/argon2"
+	//lint:ignore SA1019 OpenOffice before version 3.4 encrypted with it
 	"golang.org/x/crypto/blowfish"
 
 	"github.com/tqmailrules/tqmailrules/engine"

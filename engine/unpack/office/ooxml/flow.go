@@ -56,7 +56,6 @@ type flow struct {
 	gap   string // what separates the next text from the last
 
 	vanish  bool // the run is hidden
-	skip    int  // depth of an element that is left out; 0 when none is
 	links   []*span
 	fields  []*fieldCode
 	pending *rel            // the link of a DrawingML run
@@ -67,11 +66,10 @@ type flow struct {
 
 // span is an open link or simple field: what it shows is collected.
 type span struct {
-	depth  int
-	rel    *rel
-	target string
-	code   string
-	shown  strings.Builder
+	depth int
+	rel   *rel
+	code  string
+	shown strings.Builder
 }
 
 // fieldCode is a field between its begin and its end mark.

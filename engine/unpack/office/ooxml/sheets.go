@@ -208,7 +208,6 @@ type grid struct {
 	formula  strings.Builder
 	macros   bool
 	header   strings.Builder
-	shown    bool // the header line has been told
 }
 
 func (b *book) sheet(p *zipped.Part, name string) {
