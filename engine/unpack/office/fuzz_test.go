@@ -3,6 +3,7 @@ package office_test
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/tqmailrules/tqmailrules/engine"
@@ -13,7 +14,7 @@ import (
 func FuzzRead(f *testing.F) {
 	names, _ := filepath.Glob("testdata/*.*")
 	for _, name := range names {
-		if b, err := os.ReadFile(name); err == nil && len(b) < 30_000 {
+		if b, err := os.ReadFile(name); err == nil && len(b) < 30_000 && !strings.Contains(name, "-locked.od") { // each try takes long
 			f.Add(b)
 		}
 	}

@@ -60,10 +60,15 @@ func readZipped(ctx context.Context, t *task.Task, r io.ReaderAt, size int64) er
 	if err != nil {
 		return err
 	}
-	if odf.Is(z) {
-		return odf.Read(ctx, t, z)
+	if !odf.Is(z) {
+		return ooxml.Read(ctx, t, z)
 	}
-	return ooxml.Read(ctx, t, z)
+	err = odf.Read(ctx, t, z)
+	if ooxml.Is(z) {
+		t.Defect(engine.DefectLying, "the archive is a document of two formats")
+		err = errors.Join(err, ooxml.Read(ctx, t, z))
+	}
+	return err
 }
 
 func readCompound(ctx context.Context, t *task.Task, content *io.SectionReader) error {
@@ -74,10 +79,15 @@ func readCompound(ctx context.Context, t *task.Task, content *io.SectionReader) 
 	if f.Troubled != "" {
 		t.Defect(engine.DefectLying, "%s", f.Troubled)
 	}
-	if info := f.Root.Stream("EncryptionInfo"); info != nil {
-		return readEncrypted(ctx, t, f, info)
+	info := f.Root.Stream("EncryptionInfo")
+	switch {
+	case info == nil:
+		return legacy.Read(ctx, t, f)
+	case legacy.Is(f):
+		t.Defect(engine.DefectLying, "the file is an encrypted package and a document beside it")
+		return errors.Join(legacy.Read(ctx, t, f), readEncrypted(ctx, t, f, info))
 	}
-	return legacy.Read(ctx, t, f)
+	return readEncrypted(ctx, t, f, info)
 }
 
 // readEncrypted opens an encrypted package (MS-OFFCRYPTO 2.3.4).

@@ -3,6 +3,7 @@ package office_test
 import (
 	"bytes"
 	"compress/gzip"
+	"compress/zlib"
 	"context"
 	"fmt"
 	"io"
@@ -16,6 +17,7 @@ import (
 
 	"github.com/tqmailrules/tqmailrules/engine"
 	"github.com/tqmailrules/tqmailrules/engine/unpack/office"
+	"github.com/tqmailrules/tqmailrules/engine/unpack/office/cfb/cfbtest"
 	"github.com/tqmailrules/tqmailrules/engine/unpack/task"
 )
 
@@ -277,4 +279,62 @@ func TestCutDocumentsEnd(t *testing.T) {
 			t.Errorf("%s: broken copies took %s", name, took)
 		}
 	}
+}
+
+// TestEveryCutAndEveryBit takes small documents apart: cut after each byte, and
+// with each byte changed.
+func TestEveryCutAndEveryBit(t *testing.T) {
+	for name, whole := range map[string][]byte{
+		"docx": docx(t, `<w:p><w:fldSimple w:instr="HYPERLINK https://a.example"><w:r><w:t>x</w:t></w:r></w:fldSimple></w:p>`),
+		"rtf":  []byte(`{\rtf1{\fonttbl{\f0\fcharset204 A;}}{\object{\*\objdata 010500000200000008000000}}{\field{\*\fldinst HYPERLINK "https://a.example"}{\fldrslt \u1055?\'e0}}\bin3 abc}`),
+		"doc":  cfbtest.File(cfbtest.Node{Name: "WordDocument", Data: append([]byte{0xec, 0xa5, 0xc1, 0}, make([]byte, 600)...)}, cfbtest.Node{Name: "VBA", Kids: project(part{"M", dropper})[0].Kids}),
+		"odt":  archive(t, part{"mimetype", ""}, part{"META-INF/manifest.xml", "<m/>"}, part{"content.xml", openText}),
+	} {
+		for i := range whole {
+			read(t, whole[:i])
+			changed := bytes.Clone(whole)
+			changed[i] ^= byte(i) | 1
+			if r := read(t, changed); strings.Contains(r.codes(), engine.DefectUnpackCrash) {
+				t.Errorf("%s, byte %d: %v", name, i, r.defects)
+			}
+		}
+	}
+}
+
+// TestNothingHidesBehindAnotherFormat: a file that is two documents is read as
+// both.
+func TestNothingHidesBehindAnotherFormat(t *testing.T) {
+	for name, whole := range map[string][]byte{
+		"archive":  docx(t, "<w:p><w:r><w:t>the letter</w:t></w:r></w:p>", part{"mimetype", ""}, part{"META-INF/manifest.xml", "<m/>"}, part{"content.xml", openText}),
+		"compound": cfbtest.File(append(mapStreams(t, file(t, "letter.doc"), func(_ string, b []byte) []byte { return b }), cfbtest.Node{Name: "EncryptionInfo", Data: []byte{4, 0, 4, 0}})...),
+	} {
+		r := read(t, whole)
+		if !strings.Contains(r.codes(), engine.DefectLying) || !strings.Contains(r.Text, "letter") && !strings.Contains(r.Text, "Zürich") {
+			t.Errorf("%s: defects %v, text %.100q", name, r.defects, r.Text)
+		}
+	}
+}
+
+// TestPresentationsHoldMacrosAndObjects: each is a compound file inside a record,
+// compressed or not.
+func TestPresentationsHoldMacrosAndObjects(t *testing.T) {
+	record := func(instance, kind uint16, body []byte) []byte {
+		return slices.Concat(le16(int(instance<<4)), le16(int(kind)), le32(uint32(len(body))), body)
+	}
+	compressed := func(b []byte) []byte {
+		var z bytes.Buffer
+		w := zlib.NewWriter(&z)
+		w.Write(b)
+		w.Close()
+		return append(le32(uint32(len(b))), z.Bytes()...)
+	}
+	stream := slices.Concat(record(0, 0x0fa8, []byte("a slide")),
+		record(1, 0x1011, compressed(cfbtest.File(project(part{"Module1", dropper})...))),
+		record(0, 0x1011, cfbtest.File(cfbtest.Node{Name: "\x01Ole10Native", Data: native("run.exe", []byte("MZ"))})))
+	r := read(t, cfbtest.File(cfbtest.Node{Name: "PowerPoint Document", Data: stream}, cfbtest.Node{Name: "Current User", Data: make([]byte, 28)}))
+	if r.Text != "a slide\n" || !r.HasMacros || r.Metadata["auto_macro"] != "AutoOpen" {
+		t.Errorf("text %q, macros %t, facts %v", r.Text, r.HasMacros, r.Metadata)
+	}
+	r.child(t, "Module1.bas")
+	r.child(t, "run.exe")
 }

@@ -160,9 +160,9 @@ var hashes = map[string]struct {
 }{
 	"MD5":    {md5.New, md5.Size, 200},
 	"SHA1":   {sha1.New, sha1.Size, 200},
-	"SHA256": {sha256.New, sha256.Size, 250},
-	"SHA384": {sha512.New384, sha512.Size384, 500},
-	"SHA512": {sha512.New, sha512.Size, 500},
+	"SHA256": {sha256.New, sha256.Size, 200},
+	"SHA384": {sha512.New384, sha512.Size384, 450},
+	"SHA512": {sha512.New, sha512.Size, 450},
 }
 
 var ciphers = map[string]struct {

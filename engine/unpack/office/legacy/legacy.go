@@ -25,7 +25,7 @@ import (
 )
 
 const (
-	maxStream  = 64 << 20 // bytes of a stream that is held in memory
+	maxStream  = 48 << 20 // bytes of a stream that is held in memory
 	maxObjects = 200
 	maxShown   = 1000 // bytes of what a link shows
 )
@@ -35,6 +35,16 @@ var (
 	wellKnown     = []string{"VelvetSweatshop"}
 	wellKnownDeck = []string{"/01Hannes Ruescher/01", "VelvetSweatshop"}
 )
+
+// Is tells whether a compound file holds a document that this package reads.
+func Is(f *cfb.File) bool {
+	for _, name := range [...]string{"WordDocument", "Workbook", "Book", "PowerPoint Document"} {
+		if f.Root.Stream(name) != nil {
+			return true
+		}
+	}
+	return false
+}
 
 // Read reads what a compound file holds: a document, or several inside each
 // other. A file without one is searched for macros and embedded files only.
@@ -80,14 +90,19 @@ func (d *document) readFolder(folder *cfb.Folder) (found bool, err error) {
 	return false, nil
 }
 
-// bytes reads a stream within the budget of the mail.
+// bytes reads a stream within the budget of the mail. What is beyond maxStream is
+// left out, and told.
 func (d *document) bytes(s *cfb.Stream) ([]byte, error) {
 	if s == nil {
 		return nil, nil
 	}
 	b, err := d.t.ExpandAll(s.Open(), 0, maxStream)
-	if err != nil {
-		return b, fmt.Errorf("stream %.60q: %w", s.Name, err)
+	switch {
+	case err == nil:
+	case len(b) > 0 && errors.Is(err, engine.ErrLimit):
+		d.t.Cap(engine.DefectUnpackSize, "stream %.60q: %s", s.Name, err)
+	default:
+		return nil, fmt.Errorf("stream %.60q: %w", s.Name, err)
 	}
 	return b, nil
 }

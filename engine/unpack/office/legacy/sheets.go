@@ -95,7 +95,7 @@ type pendingText struct{ row, col int }
 // workbook reads a workbook. Its records are decrypted first.
 func (d *document) workbook(_ *cfb.Folder, s *cfb.Stream) error {
 	b, err := d.bytes(s)
-	if err != nil && len(b) == 0 {
+	if err != nil {
 		return err
 	}
 	w := &sheets{d: d, lines: cell.NewLines(d.t), b: b, page: 1252, codes: map[int]string{}}

@@ -93,7 +93,7 @@ func atomAt(b []byte, off int64) (a atom, end int64, ok bool) {
 // presentation reads a presentation.
 func (d *document) presentation(folder *cfb.Folder, s *cfb.Stream) error {
 	b, err := d.bytes(s)
-	if err != nil && len(b) == 0 {
+	if err != nil {
 		return err
 	}
 	p := &deck{d: d, b: b, offsets: map[uint32]uint32{}, told: map[uint32]bool{}, shown: map[uint32]string{}}

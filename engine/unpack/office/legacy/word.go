@@ -30,6 +30,7 @@ const (
 	flagXOR      = 0x8000
 	maxPieces    = 1 << 18
 	maxFields    = 32
+	maxDecoded   = 1 << 20 // bytes that are decoded at once
 	pieceMark    = 2
 	propertyMark = 1
 	compressed   = 1 << 30
@@ -53,7 +54,7 @@ var wordParts = []struct {
 // word reads a Word document.
 func (d *document) word(folder *cfb.Folder, s *cfb.Stream) error {
 	doc, err := d.bytes(s)
-	if err != nil && len(doc) == 0 {
+	if err != nil {
 		return err
 	}
 	if at(doc, 0).u16() != fibMagic && at(doc, 0).u16() != 0xa5dc {
@@ -214,11 +215,15 @@ func (w *wordText) piece(doc []byte, fc uint32, chars int64) {
 		return
 	}
 	b := doc[off:min(off+chars*width, int64(len(doc)))]
-	if width == 1 {
-		w.write(charset.CodePage(1252, b))
-		return
+	for len(b) > 0 && !w.d.t.Text.Full() {
+		n := min(len(b), maxDecoded)
+		if width == 1 {
+			w.write(charset.CodePage(1252, b[:n]))
+		} else {
+			w.write(wide(b[:n]))
+		}
+		b = b[n:]
 	}
-	w.write(wide(b))
 }
 
 // write appends characters; some are marks (MS-DOC 2.4.1, 2.8.25).

@@ -54,6 +54,7 @@ type Scanner struct {
 	Text    []byte // of Text; valid until the next call
 	Depth   int    // open elements, the one that Start begins included
 	Doctype bool   // a document type declaration was seen
+	Subset  bool   // it declares something itself, entities perhaps
 
 	r       io.Reader
 	buf     []byte // buf[at:] is not read yet
@@ -305,6 +306,8 @@ func (s *Scanner) skipDeclaration() {
 				depth++
 			case '>':
 				depth--
+			case '[':
+				s.Subset = s.Subset || s.Doctype
 			}
 			if depth <= 0 {
 				s.at += i + 1

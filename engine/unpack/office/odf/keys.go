@@ -34,8 +34,8 @@ const (
 	maxSpent   = 300_000 // units of 10 us that deriving the keys of all parts may cost
 	wholePart  = "encrypted-package"
 	checked    = 1024  // bytes that the checksum covers
-	roundCost  = 600   // nanoseconds of a round of PBKDF2, for each 20 bytes of key
-	kibiCost   = 900   // nanoseconds that a KiB takes in a pass of Argon2
+	roundCost  = 350   // nanoseconds of a round of PBKDF2, for each 20 bytes of key
+	kibiCost   = 1050  // nanoseconds that a KiB takes in a pass of Argon2
 	unitCost   = 10000 // nanoseconds in a unit
 	gcmNonce   = 12
 	maxEntries = 10_000

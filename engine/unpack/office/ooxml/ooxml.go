@@ -33,6 +33,11 @@ const (
 	tooManyRels = "more than %d relationships"
 )
 
+// Is tells whether an archive holds a document that this package reads.
+func Is(z *zipped.Archive) bool {
+	return z.Find("[Content_Types].xml") != nil || z.Find("word/document.xml") != nil || z.Find("xl/workbook.xml") != nil || z.Find("xl/workbook.bin") != nil || z.Find("ppt/presentation.xml") != nil
+}
+
 // Read reads a package.
 func Read(ctx context.Context, t *task.Task, z *zipped.Archive) error {
 	d := &document{ctx: ctx, t: t, zip: z, rels: map[string][]rel{}, read: map[*zipped.Part]bool{}}

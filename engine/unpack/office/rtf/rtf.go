@@ -44,7 +44,7 @@ const Magic = `{\rt`
 
 // Read reads a file.
 func Read(ctx context.Context, t *task.Task, r io.Reader) error {
-	p := &parser{ctx: ctx, t: t, in: bufio.NewReaderSize(io.LimitReader(r, maxFile), 64<<10), page: western, fonts: map[int]int{}}
+	p := &parser{ctx: ctx, t: t, in: bufio.NewReaderSize(io.LimitReader(r, maxFile), 64<<10), page: western, fonts: map[int]int{}, words: map[string]string{}}
 	p.groups = []group{{skipChars: 1, font: -1}}
 	err := p.read()
 	p.finish()
@@ -97,6 +97,9 @@ type parser struct {
 	raw    []byte
 	skip   int    // bytes still to be left out behind a \u
 	high   uint16 // the first half of a surrogate pair
+
+	letters [maxWord]byte
+	words   map[string]string // those that were read, to have one copy of each
 
 	short   strings.Builder
 	hex     []byte
@@ -245,7 +248,7 @@ func (p *parser) control() error {
 	if !isLetter(c) {
 		return p.symbol(c)
 	}
-	word := []byte{c}
+	word := append(p.letters[:0], c)
 	for {
 		if c, err = p.in.ReadByte(); err != nil || !isLetter(c) {
 			break
@@ -262,7 +265,13 @@ func (p *parser) control() error {
 	if err == nil && c != ' ' {
 		p.in.UnreadByte() //nolint:errcheck // a byte was read
 	}
-	return p.word(string(word), value, has)
+	name, known := p.words[string(word)]
+	if !known {
+		if name = string(word); len(p.words) < maxFonts {
+			p.words[name] = name
+		}
+	}
+	return p.word(name, value, has)
 }
 
 func isLetter(c byte) bool { return c|0x20 >= 'a' && c|0x20 <= 'z' }
@@ -270,7 +279,8 @@ func isDigit(c byte) bool  { return c >= '0' && c <= '9' }
 
 // number reads the parameter of a word and the byte behind it.
 func (p *parser) number(first byte) (value int, next byte, err error) {
-	digits := []byte{first}
+	var room [12]byte
+	digits := append(room[:0], first)
 	for {
 		if next, err = p.in.ReadByte(); err != nil || !isDigit(next) {
 			break
@@ -327,14 +337,17 @@ func (p *parser) flush() {
 	if len(p.raw) == 0 {
 		return
 	}
+	if isASCII(p.raw) {
+		s := string(p.raw)
+		p.raw = p.raw[:0]
+		p.text(s)
+		return
+	}
 	page := p.page
 	if own, known := p.fonts[p.top().font]; known && own != 0 {
 		page = own
 	}
 	s := charset.CodePage(page, p.raw)
-	if isASCII(p.raw) {
-		s = string(p.raw)
-	}
 	p.raw = p.raw[:0]
 	p.text(s)
 }
