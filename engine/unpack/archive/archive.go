@@ -9,6 +9,9 @@ import (
 	"context"
 
 	"github.com/tqmailrules/tqmailrules/engine"
+	"github.com/tqmailrules/tqmailrules/engine/unpack/archive/cabinet"
+	"github.com/tqmailrules/tqmailrules/engine/unpack/archive/disc"
+	"github.com/tqmailrules/tqmailrules/engine/unpack/archive/rar"
 	"github.com/tqmailrules/tqmailrules/engine/unpack/archive/sevenz"
 	"github.com/tqmailrules/tqmailrules/engine/unpack/archive/stream"
 	"github.com/tqmailrules/tqmailrules/engine/unpack/archive/zipfile"
@@ -20,6 +23,15 @@ func Zip(ctx context.Context, t *task.Task) error { return zipfile.Read(ctx, t) 
 
 // SevenZip reads 7z.
 func SevenZip(ctx context.Context, t *task.Task) error { return sevenz.Read(ctx, t) }
+
+// RAR reads RAR 3, 4 and 5.
+func RAR(ctx context.Context, t *task.Task) error { return rar.Read(ctx, t) }
+
+// Disc reads images of discs.
+func Disc(ctx context.Context, t *task.Task) error { return disc.Read(ctx, t) }
+
+// Cabinet reads Microsoft cabinets.
+func Cabinet(ctx context.Context, t *task.Task) error { return cabinet.Read(ctx, t) }
 
 // Stream reads a file that is one compressed stream.
 func Stream(ctx context.Context, t *task.Task) error { return stream.Read(ctx, t) }
@@ -41,6 +53,9 @@ func Program(ctx context.Context, t *task.Task) error {
 	case sevenz.Found(c, c.Size()):
 		t.Fact("self_extracting", "7z")
 		return sevenz.Read(ctx, t)
+	case rar.Found(c, c.Size()):
+		t.Fact("self_extracting", "rar")
+		return rar.Read(ctx, t)
 	}
 	return nil
 }

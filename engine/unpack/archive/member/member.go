@@ -88,6 +88,17 @@ func (s *Shelf) Link(name, target string) {
 	s.t.Text.Line(name + " -> " + target)
 }
 
+// Skip reads past bytes that belong to no member, within the budget of the mail.
+func (s *Shelf) Skip(r io.Reader, n int64) error {
+	if err := s.ctx.Err(); err != nil {
+		return fmt.Errorf("read member: %w", err)
+	}
+	if _, err := io.CopyN(io.Discard, s.t.Expand(r, 0), n); err != nil {
+		return fmt.Errorf("skip %d bytes: %w", n, err)
+	}
+	return nil
+}
+
 // Unread tells that a member stays closed, and keeps its name.
 func (s *Shelf) Unread(name, code, format string, args ...any) {
 	s.Keep(name)
