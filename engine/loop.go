@@ -13,11 +13,12 @@ import (
 // Summary counts what a run did.
 type Summary struct {
 	Read        int            `json:"read"`
+	Returned    int            `json:"returned"` // parked by an earlier run, and given back
 	Bytes       int64          `json:"bytes"`
 	Shipped     int            `json:"shipped"` // mails of each disposition
 	Nothing     int            `json:"nothing"`
 	Skipped     int            `json:"skipped"`
-	Parked      int            `json:"parked"`
+	Parked      int            `json:"parked"` // and not given back in this run
 	Quarantined int            `json:"quarantined"`
 	Repeated    int            `json:"repeated"` // in the ledger already
 	Deferred    int            `json:"deferred"` // not handled because of the environment; not acknowledged
@@ -46,6 +47,7 @@ type run struct {
 	*Engine
 	mu       sync.Mutex
 	sum      Summary
+	parked   map[string]bool // by Origin.Key: parked in this run
 	backlog  backlog
 	inFlight sync.WaitGroup  // mails begun and neither committed nor released
 	wake     []chan struct{} // one per sink, capacity 1: a token says that there may be work
@@ -56,7 +58,7 @@ type run struct {
 // or its sinks have failed too often. What was begun is committed or released.
 // The error is that of a source or store that failed for good, or ctx's.
 func (e *Engine) Run(ctx context.Context) (Summary, error) {
-	r := &run{Engine: e, noMore: make(chan struct{})}
+	r := &run{Engine: e, noMore: make(chan struct{}), parked: map[string]bool{}}
 	r.sum = Summary{Delivered: map[string]int{}, Unshipped: map[string]int{}, Failed: map[string]int{}, Errors: []string{}}
 	var shippers sync.WaitGroup
 	for range e.cfg.Sinks {
@@ -309,15 +311,34 @@ func (r *run) count(group []*job) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, j := range group {
-		r.sum.Read++
-		r.sum.Bytes += j.delivery.Raw.Size()
+		r.arrived(j)
 		switch {
 		case j.err != nil:
 		case j.repeated:
 			r.sum.Repeated++
 		default:
 			*r.sum.of(j.outcome.Disposition)++
+			if j.outcome.Disposition == Parked {
+				r.parked[j.delivery.Origin.Key()] = true
+			}
 		}
+	}
+}
+
+// arrived counts a mail as read, or as given back. One that this run has parked
+// is parked no more.
+func (r *run) arrived(j *job) {
+	key := j.delivery.Origin.Key()
+	switch {
+	case !j.delivery.Parked:
+		r.sum.Read++
+		r.sum.Bytes += j.delivery.Raw.Size()
+	case j.err != nil:
+	case r.parked[key]:
+		delete(r.parked, key)
+		r.sum.Parked--
+	default:
+		r.sum.Returned++
 	}
 }
 
@@ -359,14 +380,14 @@ func (r *run) readmit(ctx context.Context) error {
 	seen := map[visit]bool{}
 	for {
 		before := len(seen)
-		if err := r.intake(ctx, r.parked(seen)); err != nil || len(seen) == before || ctx.Err() != nil {
+		if err := r.intake(ctx, r.givenBack(seen)); err != nil || len(seen) == before || ctx.Err() != nil {
 			return err
 		}
 	}
 }
 
-// parked makes a source of what the store gives back and was not seen.
-func (r *run) parked(seen map[visit]bool) func(context.Context) (Delivery, error) {
+// givenBack makes a source of what the store gives back and was not seen.
+func (r *run) givenBack(seen map[visit]bool) func(context.Context) (Delivery, error) {
 	var queue []Delivery
 	return func(ctx context.Context) (Delivery, error) {
 		for len(queue) == 0 {

@@ -275,6 +275,7 @@ func writeSummary(w io.Writer, s engine.Summary) {
 		name string
 		n    int
 	}{
+		{"given back", s.Returned},
 		{"shipped", s.Shipped},
 		{"nothing to ship", s.Nothing},
 		{"skipped", s.Skipped},

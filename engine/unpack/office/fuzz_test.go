@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/tqmailrules/tqmailrules/engine"
+	"github.com/tqmailrules/tqmailrules/engine/unpack/office/cfb/cfbtest"
 )
 
 // FuzzRead reads anything. Its seeds are documents of each kind, small ones
@@ -50,5 +51,38 @@ func FuzzXML(f *testing.F) {
 		read(t, docx(t, s))
 		read(t, archive(t, part{"xl/workbook.xml", `<sheet name="S" r:id="rId1"/>`}, part{"xl/worksheets/sheet1.xml", s}))
 		read(t, archive(t, part{"mimetype", ""}, part{"META-INF/manifest.xml", s}, part{"content.xml", s}))
+	})
+}
+
+// FuzzLegacy mutates the streams of legacy documents; their compound file stays
+// whole.
+func FuzzLegacy(f *testing.F) {
+	names := [...]string{"WordDocument", "Workbook", "PowerPoint Document"}
+	for i, name := range [...]string{"letter.doc", "book.xls", "talk.ppt.gz"} {
+		var main, table, user []byte
+		mapStreams(f, file(f, name), func(stream string, b []byte) []byte {
+			switch stream {
+			case names[i]:
+				main = b[:min(len(b), 16<<10)]
+			case "0Table", "1Table":
+				table = b
+			case "Current User":
+				user = b
+			}
+			return b
+		})
+		f.Add(uint8(i), main, append(table, user...))
+	}
+	f.Add(uint8(1), []byte("\x09\x08\x10\x00\x00\x06\x05\x00"+string(make([]byte, 12))+"\x2f\x00\x06\x00\x00\x00\x01\x02\x03\x04"), []byte{})
+	limits := engine.Limits{Unpacked: 8 << 20, Members: 50, Text: 1 << 20, PasswordWork: 1000}.WithDefaults()
+	f.Fuzz(func(t *testing.T, kind uint8, main, other []byte) {
+		whole := cfbtest.File(
+			cfbtest.Node{Name: names[int(kind)%len(names)], Data: main},
+			cfbtest.Node{Name: "0Table", Data: other}, cfbtest.Node{Name: "1Table", Data: other}, cfbtest.Node{Name: "Current User", Data: other},
+			cfbtest.Node{Name: "\x05SummaryInformation", Data: other}, cfbtest.Node{Name: "Obj", Kids: []cfbtest.Node{{Name: "\x01Ole10Native", Data: other}, {Name: "\x01CompObj", Data: other}}},
+		)
+		if r := readWithin(t, limits, whole, password); len(r.Text) > limits.Text {
+			t.Errorf("%d bytes of text", len(r.Text))
+		}
 	})
 }

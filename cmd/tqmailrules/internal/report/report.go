@@ -25,6 +25,8 @@ type Mail struct {
 	Defects     []engine.Defect `json:"defects,omitempty"`
 	Receipt     Receipt         `json:"receipt,omitzero"`
 	Stack       string          `json:"stack,omitempty"`
+
+	key string // engine.Origin.Key
 }
 
 // Receipt is what the source is told to do with the mail.
@@ -120,7 +122,7 @@ type DroppedInd struct {
 func Of(o *engine.Outcome) Mail {
 	m := Mail{
 		Name: o.Origin.Name, Folder: o.Origin.Folder, Disposition: string(o.Disposition), Reason: o.Reason,
-		Items: []Item{}, Defects: o.Defects, Receipt: Receipt(o.Receipt.Route), Stack: o.Stack,
+		key: o.Origin.Key(), Items: []Item{}, Defects: o.Defects, Receipt: Receipt(o.Receipt.Route), Stack: o.Stack,
 	}
 	if msg := o.Message; msg != nil {
 		m.Subject, m.From, m.SHA256 = msg.Subject.Subject, msg.Sender.Email.Email, msg.Meta.SHA256
@@ -252,11 +254,13 @@ type RuleCount struct {
 type Counter struct {
 	sum   Summary
 	rules map[string]*RuleCount
+
+	parked map[string]Mail // by key, until they come again
 }
 
 // NewCounter counts for rules with these ids and modes, in this order.
 func NewCounter(rules []RuleCount) *Counter {
-	c := &Counter{rules: map[string]*RuleCount{}}
+	c := &Counter{rules: map[string]*RuleCount{}, parked: map[string]Mail{}}
 	c.sum = Summary{Dispositions: map[string]int{}, Indicators: map[string]int{}, Defects: map[string]int{}, Rules: rules}
 	for i := range rules {
 		c.rules[rules[i].ID] = &c.sum.Rules[i]
@@ -265,7 +269,17 @@ func NewCounter(rules []RuleCount) *Counter {
 }
 
 // Add counts one mail.
+//
+// A parked mail comes again when it is given back: what it was then counts.
 func (c *Counter) Add(m Mail) {
+	if delete(c.parked, m.key); m.Disposition == string(engine.Parked) {
+		c.parked[m.key] = m
+		return
+	}
+	c.count(m)
+}
+
+func (c *Counter) count(m Mail) {
 	c.sum.Mails++
 	c.sum.Dispositions[m.Disposition]++
 	for _, d := range m.Defects {
@@ -309,10 +323,14 @@ func (c *Counter) rule(r Rule) {
 	}
 }
 
-// Summary returns the counts so far.
+// Summary returns the counts at the end, those that are parked for good included.
+// It is called once.
 func (c *Counter) Summary() Summary {
-	s := c.sum
-	return s
+	for _, m := range c.parked {
+		c.count(m)
+	}
+	c.parked = nil
+	return c.sum
 }
 
 // byCount lists the keys of a count, most frequent first.
