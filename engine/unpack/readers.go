@@ -3,6 +3,8 @@ package unpack
 import (
 	"context"
 	"image"
+	"maps"
+	"slices"
 	"strconv"
 
 	"github.com/tqmailrules/tqmailrules/engine/unpack/agenda"
@@ -56,6 +58,9 @@ var officeTypes = []string{
 	"doc", "dot", "xls", "xlt", "xla", "xlm", "xlw", "ppt", "pps", "pot", "ppa", "docb", "ooxml", "ole",
 	"odt", "ott", "ods", "ots", "odp", "otp", "odg", "rtf",
 }
+
+// Kinds lists the types that have a reader, sorted.
+func Kinds() []string { return slices.Sorted(maps.Keys(readers)) }
 
 type rows map[string]reader
 
