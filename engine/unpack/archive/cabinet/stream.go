@@ -81,6 +81,7 @@ func (s *stream) next() error {
 	packed := make([]byte, binary.LittleEndian.Uint16(head[4:]))
 	size := int(binary.LittleEndian.Uint16(head[6:]))
 	if n, _ := s.r.ReadAt(packed, s.at+int64(len(head))); n < len(packed) {
+		s.have, _ = s.block(packed[:n], size)
 		return io.ErrUnexpectedEOF
 	}
 	s.at += int64(len(head) + len(packed))

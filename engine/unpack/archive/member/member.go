@@ -148,6 +148,32 @@ func (s *Shelf) Close() {
 	}
 }
 
+// Guard makes errors of panics of a decoder.
+func Guard(do func() error) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("the decoder gave up: %.100v", p)
+		}
+	}()
+	return do()
+}
+
+// Guarded reads with a Guard, and counts.
+type Guarded struct {
+	R io.Reader
+	N int64 // bytes that came out
+}
+
+func (g *Guarded) Read(p []byte) (n int, err error) {
+	err = Guard(func() error {
+		var err error
+		n, err = g.R.Read(p)
+		return err
+	})
+	g.N += int64(n)
+	return n, err
+}
+
 // watched counts and sums what is read, and ends with the context.
 type watched struct {
 	ctx   context.Context

@@ -72,7 +72,11 @@ func (a *archive) open(password string) (*rardecode.Reader, error) {
 	if _, err := a.r.Seek(0, io.SeekStart); err != nil {
 		return nil, fmt.Errorf("rar: %w", err)
 	}
-	r, err := rardecode.NewReader(a.r, options...)
+	var r *rardecode.Reader
+	err := member.Guard(func() (err error) {
+		r, err = rardecode.NewReader(a.r, options...)
+		return err
+	})
 	if err != nil {
 		return nil, fmt.Errorf("rar: %w", err)
 	}
@@ -116,7 +120,7 @@ func (a *archive) fits(password string) bool {
 	}
 	seen := false
 	for range a.t.Limits.Members {
-		h, err := r.Next()
+		h, err := next(r)
 		if errors.Is(err, io.EOF) {
 			return seen && a.facts.generation == 5 && a.facts.checked // 64 bits of check
 		}
@@ -127,14 +131,19 @@ func (a *archive) fits(password string) bool {
 		if h.IsDir || !h.Encrypted || h.UnPackedSize < 4 && !h.UnKnownSize {
 			continue
 		}
-		n, err := io.Copy(io.Discard, io.LimitReader(onlyReader{r}, a.t.Limits.Unpacked+1))
+		n, err := io.Copy(io.Discard, io.LimitReader(&member.Guarded{R: r}, a.t.Limits.Unpacked+1))
 		return err == nil && n <= a.t.Limits.Unpacked
 	}
 	return false
 }
 
-// onlyReader hides that the library could write all at once, past a limit.
-type onlyReader struct{ io.Reader }
+func next(r *rardecode.Reader) (h *rardecode.FileHeader, err error) {
+	err = member.Guard(func() error {
+		h, err = r.Next()
+		return err
+	})
+	return h, err
+}
 
 func (a *archive) members(password string, locked bool) error {
 	r, err := a.open(password)
@@ -142,7 +151,7 @@ func (a *archive) members(password string, locked bool) error {
 		return err
 	}
 	for {
-		h, err := r.Next()
+		h, err := next(r)
 		switch {
 		case errors.Is(err, io.EOF):
 			return nil
@@ -168,7 +177,7 @@ func (a *archive) member(h *rardecode.FileHeader, r io.Reader, locked bool) erro
 		a.shelf.Link(name, strings.ToValidUTF8(h.LinkTarget, "\ufffd"))
 		return nil
 	case h.Mode()&fs.ModeSymlink != 0 && !(locked && h.Encrypted):
-		target, _ := a.t.ExpandAll(onlyReader{r}, 0, 4096)
+		target, _ := a.t.ExpandAll(&member.Guarded{R: r}, 0, 4096)
 		a.shelf.Link(name, strings.ToValidUTF8(string(target), "\ufffd"))
 		return nil
 	case h.IsDir:
@@ -184,7 +193,17 @@ func (a *archive) member(h *rardecode.FileHeader, r io.Reader, locked bool) erro
 	if h.Solid {
 		claim.Packed = 0
 	}
-	return a.shelf.Add(claim, &checked{r, a.shelf, name})
+	g := &member.Guarded{R: r}
+	if err := a.shelf.Add(claim, &checked{g, a.shelf, name}); err != nil {
+		return err
+	}
+	// The library would unpack what is left, for the next member, past the budget.
+	if a.facts.solid && (h.UnKnownSize || g.N < h.UnPackedSize) {
+		if err := a.shelf.Skip(g, 1<<62); errors.Is(err, engine.ErrLimit) {
+			return err
+		}
+	}
+	return nil
 }
 
 // checked makes a lying checksum a defect of its own, and an end before its time

@@ -47,6 +47,7 @@ type facts struct {
 	generation int
 	names      bool // headers are encrypted
 	volume     bool // one of several
+	solid      bool // files are packed as one; also when that is not legible
 	locks      []lock
 	checked    bool // every lock has a value to check passwords by
 	comment    string
@@ -92,6 +93,7 @@ func (f *facts) walk4(r io.ReaderAt, at int64) {
 		switch h[2] {
 		case 0x73:
 			f.volume, f.names = flags&1 != 0, flags&0x80 != 0
+			f.solid = flags&8 != 0 || f.names
 		case 0x74:
 			if flags&4 != 0 {
 				f.locks = []lock{{}}
@@ -170,9 +172,10 @@ func (f *facts) header5(body []byte, r io.ReaderAt, after int64) (data uint64, m
 	}
 	switch kind {
 	case type5Main:
-		f.volume = v.next()&1 != 0
+		flags := v.next()
+		f.volume, f.solid = flags&1 != 0, flags&4 != 0
 	case type5Locked:
-		f.names = true
+		f.names, f.solid = true, true
 		v.next()
 		f.lock(v, v.next())
 		return 0, false

@@ -126,7 +126,11 @@ func (a *archive) library(password string) (*sevenzip.Reader, error) {
 	if password != "" {
 		keys = newKeyring(append(a.main.keyParams(), a.headers...), password)
 	}
-	z, err := sevenzip.NewReaderWithPassword(a.r, a.r.Size(), string(keys))
+	var z *sevenzip.Reader
+	err := member.Guard(func() (err error) {
+		z, err = sevenzip.NewReaderWithPassword(a.r, a.r.Size(), string(keys))
+		return err
+	})
 	if err != nil {
 		return nil, fmt.Errorf("7z: %w", err)
 	}
@@ -212,14 +216,22 @@ func (a *archive) inLocked(f *sevenzip.File) bool {
 
 // sums reads a member and compares its checksum.
 func (a *archive) sums(f *sevenzip.File) bool {
-	r, err := f.Open()
+	r, err := open(f)
 	if err != nil {
 		return false
 	}
 	defer r.Close()
 	sum := crc32.NewIEEE()
-	n, err := io.Copy(sum, io.LimitReader(r, a.t.Limits.Unpacked))
+	n, err := io.Copy(sum, io.LimitReader(&member.Guarded{R: r}, a.t.Limits.Unpacked))
 	return err == nil && uint64(n) == f.UncompressedSize && sum.Sum32() == f.CRC32
+}
+
+func open(f *sevenzip.File) (r io.ReadCloser, err error) {
+	err = member.Guard(func() error {
+		r, err = f.Open()
+		return err
+	})
+	return r, err
 }
 
 const linkMode = 0o120000
@@ -232,12 +244,26 @@ func (a *archive) member(f *sevenzip.File) error {
 		a.shelf.Keep(f.Name)
 		return nil
 	}
-	r, err := f.Open()
+	r, err := open(f)
 	if err != nil {
 		a.shelf.Refuse(f.Name, err)
 		return a.ctx.Err()
 	}
 	defer r.Close()
+	g := &member.Guarded{R: r}
+	if err := a.take(f, g); err != nil {
+		return err
+	}
+	// The library would read over what is left, for the next member, past the budget.
+	if left := int64(min(f.UncompressedSize, 1<<62)) - g.N; left > 0 {
+		if err := a.shelf.Skip(g, left); errors.Is(err, engine.ErrLimit) {
+			return err
+		}
+	}
+	return nil
+}
+
+func (a *archive) take(f *sevenzip.File, r io.Reader) error {
 	const unixExtension = 0x8000
 	if f.Attributes&unixExtension != 0 && f.Attributes>>16&0o170000 == linkMode {
 		target, _ := a.t.ExpandAll(r, 0, 4096)
