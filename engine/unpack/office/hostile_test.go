@@ -87,6 +87,24 @@ func bomb(t testing.TB, name, before string, n int, more ...part) []byte {
 	return b.Bytes()
 }
 
+// stored is an archive without compression, whose ratio is honest.
+func stored(t testing.TB, parts ...part) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	z := zip.NewWriter(&b)
+	for _, p := range parts {
+		w, err := z.CreateHeader(&zip.FileHeader{Name: p.name, Method: zip.Store})
+		if err != nil {
+			t.Fatal(err)
+		}
+		io.WriteString(w, p.text)
+	}
+	if err := z.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
 // stream is a part whose content is written as it is read.
 func stream(t testing.TB, whole map[string]io.Reader, order ...string) []byte {
 	t.Helper()
@@ -183,6 +201,26 @@ func crowded(n int) []byte {
 	return append(b, end...)
 }
 
+// nested is a presentation whose records begin inside each other: each persist
+// object is all that follows it.
+func nested() []byte {
+	const n = 20_000
+	directory := []byte{}
+	for i := range n {
+		directory = slices.Concat(directory, le32(1<<20|uint32(i)), le32(uint32(i*16)))
+	}
+	var b []byte
+	for range n {
+		b = slices.Concat(b, le16(0xf), le16(0x03ee), le32(1<<30), le16(0), le16(0x0fa8), le32(1<<30))
+	}
+	at := len(b)
+	b = slices.Concat(b, le16(0), le16(0x1772), le32(uint32(len(directory))), directory)
+	edit := len(b)
+	b = slices.Concat(b, le16(0), le16(0x0ff5), le32(28), make([]byte, 12), le32(uint32(at)), make([]byte, 12))
+	user := slices.Concat(make([]byte, 16), le32(uint32(edit)))
+	return cfbtest.File(cfbtest.Node{Name: "PowerPoint Document", Data: b}, cfbtest.Node{Name: "Current User", Data: user})
+}
+
 // circles is a compound file whose tables lead back to where they came from.
 func circles(at ...int) []byte {
 	whole := cfbtest.File(cfbtest.Node{Name: "WordDocument", Data: append([]byte{0xec, 0xa5}, make([]byte, 8000)...)}, cfbtest.Node{Name: "small", Data: []byte("x")})
@@ -232,6 +270,12 @@ func TestHostileDocumentsEnd(t *testing.T) {
 		{"an OpenDocument paragraph of a gigabyte", bomb(t, "content.xml", `<office:text><text:p>`, 1024, part{"mimetype", ""}, part{"META-INF/manifest.xml", "<manifest/>"}), engine.DefectRatio + " " + engine.DefectText},
 		{"20,000 rows of far cells", xlsxAround(t, farCells(20_000)), ""},
 		{"200,000 cells", xlsxAround(t, farCells(200_000)), engine.DefectText},
+		{"a shared text of a megabyte, in 100,000 cells", stored(t, part{"xl/workbook.xml", `<sheet name="S"/>`}, part{"xl/sharedStrings.xml", "<si><t>" + strings.Repeat("a", 1<<20) + "</t></si>"},
+			part{"xl/worksheets/sheet1.xml", strings.Repeat(`<c t="s"><v>0</v></c>`, 100_000)}), engine.DefectText},
+		{"a tag full of brackets in quotes", docxAround(t, strings.NewReader("<a "+strings.Repeat(`b=">" `, 150_000)+">")), ""},
+		{"20,000 relationships, 500,000 links", stored(t, rootRels, part{"word/document.xml", "<w:document>" + strings.Repeat(`<w:hyperlink r:id="rId19000"/>`, 500_000)}, part{"word/_rels/document.xml.rels", rels(slices.Repeat([]string{"hyperlink ! https://a.example"}, 19_999)...)}), engine.DefectLinks},
+		{"formulas that only grow", cfbtest.File(cfbtest.Node{Name: "Workbook", Data: bytes.Repeat(biff(6, make([]byte, 20), le16(8000), bytes.Repeat([]byte{0x1e, 1, 0, 0x15, 0x15, 0x15, 0x15, 0x15}, 1000)), 400)}), ""},
+		{"slides inside each other", nested(), ""},
 		{"an entity bomb", docxAround(t, strings.NewReader(`<!DOCTYPE x [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;">]><w:document><w:p><w:t>&b;&b;</w:t></w:p></w:document>`)), engine.DefectLying},
 		{"three million nested elements", docxAround(t, strings.NewReader(strings.Repeat("<a>", 3_000_000))), engine.DefectDepth},
 		{"200,000 parts", crowded(200_000), engine.DefectUnpackSize},

@@ -130,7 +130,7 @@ type Lines struct {
 }
 
 // NewLines begins the text of a workbook.
-func NewLines(t *task.Task) *Lines { return &Lines{t: t} }
+func NewLines(t *task.Task) *Lines { return &Lines{t: t, shown: map[[2]int]string{}} }
 
 // Sheet begins a sheet.
 func (l *Lines) Sheet(name string) {

@@ -13,6 +13,7 @@ import (
 const (
 	maxTokens     = 20_000
 	maxExpression = 64 << 10 // bytes of the text of one
+	maxWritten    = 64 << 20 // bytes that all expressions of a workbook may take to write
 )
 
 // operators stand between their operands (MS-XLS 2.5.198.25, tokens 0x03 to 0x11).
@@ -37,6 +38,9 @@ var functions = map[int]struct {
 // knows what is needed to see texts, calls and where they lead; what it does not
 // know ends it.
 func (w *sheets) expression(b []byte) string {
+	if w.written >= maxWritten {
+		return ""
+	}
 	e := &expression{w: w, cursor: cursor{b: b}}
 	for range maxTokens {
 		if e.left() == 0 || !e.token(e.u8()) || e.cut {
@@ -55,8 +59,9 @@ type expression struct {
 
 func (e *expression) push(s string) bool {
 	e.held += len(s)
+	e.w.written += len(s)
 	e.stack = append(e.stack, s)
-	return e.held < maxExpression
+	return e.held < maxExpression && e.w.written < maxWritten
 }
 
 func (e *expression) pop() string {

@@ -80,6 +80,7 @@ type sheets struct {
 	pending *pendingText
 	names   []string
 	supDDE  string
+	written int // bytes that expressions have taken
 }
 
 // bound is an entry of the list of sheets.

@@ -57,6 +57,7 @@ type deck struct {
 	order   []uint32          // persist objects in the order in which the directories name them
 	told    map[uint32]bool   // offsets of slides that were read
 	atoms   int
+	decoded int // bytes of text that were looked at: overlapping records could be without end
 	links   []deckLink
 	text    []byte            // the last text, in UTF-16
 	ref     uint32            // the last link that was referred to
@@ -258,7 +259,7 @@ func (p *deck) document() (slides, notes []page) {
 func (p *deck) children(b []byte, depth int, visit func(a atom) bool) {
 	for off := int64(0); depth < containerDepth; {
 		a, end, ok := atomAt(b, off)
-		if p.atoms++; !ok || p.atoms > maxAtoms || p.d.ctx.Err() != nil {
+		if p.atoms++; !ok || p.atoms > maxAtoms || p.decoded > 2*len(p.b) || p.d.ctx.Err() != nil {
 			return
 		}
 		if visit(a) && a.container {
@@ -293,6 +294,9 @@ func (p *deck) list(b []byte) []page {
 // textOf is the text of a record that is one. What refers to a stretch of the
 // last text is noted.
 func (p *deck) textOf(a atom) (string, bool) {
+	if a.kind == rtTextChars || a.kind == rtTextBytes {
+		p.decoded += len(a.body)
+	}
 	switch a.kind {
 	case rtTextChars:
 		p.text = a.body

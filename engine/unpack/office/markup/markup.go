@@ -359,31 +359,30 @@ func (s *Scanner) readStart() bool {
 }
 
 // tagEnd finds the bracket that closes a start tag; brackets in quotes do not.
+// The end of the document counts as one.
 func (s *Scanner) tagEnd() int {
-	n := s.find(">", 1)
-	for s.err == nil {
-		quote := openQuote(s.rest()[:n])
-		if quote == 0 || s.eof && n == len(s.rest()) {
-			return n
+	quote := byte(0)
+	for i := 1; ; {
+		for ; i < len(s.rest()); i++ {
+			switch c := s.rest()[i]; {
+			case quote != 0:
+				if c == quote {
+					quote = 0
+				}
+			case c == '"' || c == '\'':
+				quote = c
+			case c == '>':
+				return i + 1
+			}
 		}
-		n = s.find(">", s.find(string(quote), n))
-	}
-	return 0
-}
-
-// openQuote is the quote that is open at the end of a tag; 0 when none is.
-func openQuote(tag []byte) byte {
-	for {
-		i := bytes.IndexAny(tag, `"'`)
-		if i < 0 {
+		if s.eof {
+			return len(s.rest())
+		}
+		if len(s.rest()) > maxTag {
+			s.err = errTag
 			return 0
 		}
-		quote := tag[i]
-		end := bytes.IndexByte(tag[i+1:], quote)
-		if end < 0 {
-			return quote
-		}
-		tag = tag[i+end+2:]
+		s.fill()
 	}
 }
 

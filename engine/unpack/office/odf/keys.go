@@ -37,6 +37,7 @@ const (
 	roundCost  = 350   // nanoseconds of a round of PBKDF2, for each 20 bytes of key
 	kibiCost   = 1050  // nanoseconds that a KiB takes in a pass of Argon2
 	unitCost   = 10000 // nanoseconds in a unit
+	sizeCost   = 2000  // bytes that are decrypted in a unit
 	gcmNonce   = 12
 	maxEntries = 10_000
 )
@@ -79,7 +80,7 @@ func (d *document) unlock() (*zipped.Archive, error) {
 		return nil, err
 	}
 	var right string
-	opened, err := d.t.Unlock(d.ctx, probe.units(), nil, func(password string) (bool, error) {
+	opened, err := d.t.Unlock(d.ctx, probe.units()+int64(len(raw))/sizeCost, nil, func(password string) (bool, error) {
 		right = password
 		return probe.fits(password, raw)
 	})

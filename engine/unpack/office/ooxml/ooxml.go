@@ -12,6 +12,7 @@ import (
 	"errors"
 	"io"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/tqmailrules/tqmailrules/engine"
@@ -40,7 +41,7 @@ func Is(z *zipped.Archive) bool {
 
 // Read reads a package.
 func Read(ctx context.Context, t *task.Task, z *zipped.Archive) error {
-	d := &document{ctx: ctx, t: t, zip: z, rels: map[string][]rel{}, read: map[*zipped.Part]bool{}}
+	d := &document{ctx: ctx, t: t, zip: z, rels: map[string][]*rel{}, byID: map[relKey]*rel{}, read: map[*zipped.Part]bool{}}
 	d.readRels()
 	d.properties()
 	d.text()
@@ -60,10 +61,14 @@ type document struct {
 	t    *task.Task
 	zip  *zipped.Archive
 	book remark.Book
-	rels map[string][]rel // by the name of their source, lower case
+	rels map[string][]*rel // by the name of their source, lower case
+	byID map[relKey]*rel
 	read map[*zipped.Part]bool
 	err  error // the first cap that ended a part
 }
+
+// relKey is what a part calls a relationship.
+type relKey struct{ source, id string }
 
 // rel is a relationship.
 type rel struct {
@@ -118,8 +123,13 @@ func (d *document) readRels() {
 			if n++; n == maxRels {
 				d.t.Cap(engine.DefectLinks, tooManyRels, maxRels)
 			}
-			if n < maxRels {
-				d.rels[source] = append(d.rels[source], newRel(s, source))
+			if n >= maxRels {
+				return
+			}
+			r := newRel(s, source)
+			d.rels[source] = append(d.rels[source], r)
+			if key := (relKey{source, r.id}); d.byID[key] == nil && r.id != "" {
+				d.byID[key] = r
 			}
 		})
 	}
@@ -133,9 +143,9 @@ func relSource(name string) string {
 	return dir + strings.TrimSuffix(file, ".rels")
 }
 
-func newRel(s *markup.Scanner, source string) rel {
+func newRel(s *markup.Scanner, source string) *rel {
 	target := s.Attr("Target")
-	r := rel{id: s.Attr("Id"), kind: path.Base(s.Attr("Type")), target: target}
+	r := &rel{id: s.Attr("Id"), kind: path.Base(s.Attr("Type")), target: target}
 	r.external = strings.EqualFold(s.Attr("TargetMode"), "External") || strings.Contains(target, "://")
 	if !r.external {
 		target = strings.ReplaceAll(target, `\`, "/")
@@ -147,17 +157,11 @@ func newRel(s *markup.Scanner, source string) rel {
 	return r
 }
 
-func (d *document) relsOf(part string) []rel { return d.rels[strings.ToLower(part)] }
+func (d *document) relsOf(part string) []*rel { return d.rels[strings.ToLower(part)] }
 
-// rel finds a relationship of a part by its identifier.
+// rel finds a relationship of a part by its identifier; nil when there is none.
 func (d *document) rel(part, id string) *rel {
-	all := d.relsOf(part)
-	for i := range all {
-		if id != "" && all[i].id == id {
-			return &all[i]
-		}
-	}
-	return nil
+	return d.byID[relKey{strings.ToLower(part), id}]
 }
 
 // related lists the parts that a part refers to by relationships of a kind.
@@ -239,34 +243,38 @@ func (d *document) leftLinks() {
 			default:
 				d.book.Outside(d.t, r.target)
 			}
+			r.told = true
 		}
 	}
 }
 
 func (d *document) macros() {
+	projects := d.referred("vbaProject")
 	for _, p := range d.zip.Parts {
 		name := strings.ToLower(path.Base(p.Name))
 		if strings.HasPrefix(name, "vbaprojectsignature") {
 			d.t.Fact("macro_signature", "true")
 		}
-		if name == "vbaproject.bin" || d.isRelated(p, "vbaProject") {
+		if name == "vbaproject.bin" || projects[p] && p.Ext() != "xml" && p.Ext() != "rels" {
 			d.readMacros(p)
 		}
 	}
 }
 
-func (d *document) isRelated(p *zipped.Part, kind string) bool {
-	if p.Ext() == "xml" || p.Ext() == "rels" {
-		return false
-	}
+// referred are the parts that any part refers to by relationships of some kinds.
+func (d *document) referred(kinds ...string) map[*zipped.Part]bool {
+	found := map[*zipped.Part]bool{}
 	for _, rels := range d.rels {
 		for _, r := range rels {
-			if r.kind == kind && strings.EqualFold(r.target, p.Name) {
-				return true
+			if r.external || !slices.Contains(kinds, r.kind) {
+				continue
+			}
+			for _, p := range d.zip.Named(r.target)[:min(1, len(d.zip.Named(r.target)))] {
+				found[p] = true
 			}
 		}
 	}
-	return false
+	return found
 }
 
 func (d *document) readMacros(p *zipped.Part) {
@@ -278,9 +286,6 @@ func (d *document) readMacros(p *zipped.Part) {
 	d.note(err)
 	vba.ReadFile(d.t, &d.book, p.Name, b)
 }
-
-// objectKinds are relationships to parts that are files of their own.
-var objectKinds = [...]string{"oleObject", "package", "aFChunk", "activeXControlBinary"}
 
 // members takes out what is embedded, then pictures, then what has no known use.
 func (d *document) members() {
@@ -305,23 +310,13 @@ func (d *document) members() {
 	}
 }
 
+// objects are the parts that are files of their own.
 func (d *document) objects() map[*zipped.Part]bool {
-	found := map[*zipped.Part]bool{}
+	found := d.referred("oleObject", "package", "aFChunk", "activeXControlBinary")
 	for _, p := range d.zip.Parts {
 		name := strings.ToLower(p.Name)
-		if strings.Contains(name, "/embeddings/") && !isFurniture(p.Ext()) || strings.Contains(name, "/embeddings/") && p.Ext() == "bin" || strings.Contains(name, "/activex/") && p.Ext() == "bin" {
+		if strings.Contains(name, "/embeddings/") && (p.Ext() == "bin" || !isFurniture(p.Ext())) || strings.Contains(name, "/activex/") && p.Ext() == "bin" {
 			found[p] = true
-		}
-	}
-	for _, rels := range d.rels {
-		for _, r := range rels {
-			for _, kind := range objectKinds {
-				if r.kind == kind && !r.external {
-					for _, p := range d.zip.Named(r.target) {
-						found[p] = true
-					}
-				}
-			}
 		}
 	}
 	return found

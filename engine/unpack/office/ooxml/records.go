@@ -215,6 +215,7 @@ func (b *book) binarySheet(p *zipped.Part, name string) {
 			row = int(f.u32() & 0xffffff)
 		case kind == brtHLink:
 			b.binaryLink(p.Name, f)
+		case b.full():
 		case kind >= brtCellRk && kind <= brtFmlaError, kind == brtCellRString:
 			col := int(f.u32() & 0xffffff)
 			style := int(f.u32() & 0xffffff)

@@ -155,12 +155,18 @@ func (b *book) styles(p *zipped.Part) {
 }
 
 func atoi(s string) int {
+	if s == "" {
+		return -1
+	}
 	n, err := strconv.Atoi(strings.TrimSpace(s))
 	if err != nil {
 		return -1
 	}
 	return n
 }
+
+// full tells that no more cells fit: texts that they share need no copies then.
+func (b *book) full() bool { return b.lines.Full() || b.d.t.Text.Full() }
 
 func (b *book) isDate(style int) bool { return style >= 0 && style < len(b.dates) && b.dates[style] }
 
@@ -303,6 +309,9 @@ func (g *grid) end(s *markup.Scanner) {
 
 // tell writes the cell that ends.
 func (g *grid) tell() {
+	if g.b.full() {
+		return
+	}
 	text := g.shownValue()
 	formula := g.formula.String()
 	if formula != "" {
