@@ -294,6 +294,13 @@ func TestChangedPackagesAreTold(t *testing.T) {
 	}
 }
 
+func TestRightsManagementIsTold(t *testing.T) {
+	r := read(t, cfbtest.File(cfbtest.Node{Name: "\tDRMContent", Data: []byte("x")}), password)
+	if r.codes() != engine.DefectLocked+" "+engine.DefectUnsupported || !r.Encrypted {
+		t.Errorf("defects %v", r.defects)
+	}
+}
+
 // rewrite changes one stream of a compound file.
 func rewrite(t testing.TB, whole []byte, name string, edit func([]byte) []byte) []byte {
 	t.Helper()
@@ -402,6 +409,37 @@ func lockDoc(t testing.TB, whole []byte, password string, bits int) []byte {
 	})...)
 }
 
+// lockDocWithXOR obfuscates a Word document (MS-OFFCRYPTO 2.3.7.4 to 2.3.7.6): what
+// is zero, and what would become zero, stays as it is.
+func lockDocWithXOR(t testing.TB, whole []byte, password string) []byte {
+	t.Helper()
+	key, verifier := xorNumbers(password)
+	array := append([]byte(password), 0xbb, 0xff, 0xff, 0xba, 0xff, 0xff, 0xb9, 0x80, 0x00, 0xbe, 0x0f, 0x00, 0xbf, 0x0f, 0x00)[:16]
+	for i := range array {
+		array[i] ^= byte(key >> (8 * (i & 1)))
+		array[i] = array[i]>>1 | array[i]<<7
+	}
+	return cfbtest.File(mapStreams(t, whole, func(name string, b []byte) []byte {
+		from := 0
+		switch name {
+		case "WordDocument":
+			binary.LittleEndian.PutUint16(b[0x0a:], binary.LittleEndian.Uint16(b[0x0a:])|0x8100)
+			binary.LittleEndian.PutUint16(b[0x0e:], verifier)
+			binary.LittleEndian.PutUint16(b[0x10:], key)
+			from = 68
+		case "0Table", "1Table":
+		default:
+			return b
+		}
+		for i := from; i < len(b); i++ {
+			if k := array[i%16]; b[i] != 0 && b[i] != k {
+				b[i] ^= k
+			}
+		}
+		return b
+	})...)
+}
+
 // lockXLS puts a FilePass record behind the first one and encrypts what may be.
 func lockXLS(t testing.TB, whole, filePass []byte, crypt func(off, size int, b []byte) []byte) []byte {
 	t.Helper()
@@ -439,8 +477,7 @@ func lockXLSWithRC4(t testing.TB, whole []byte, password string, bits int) []byt
 	})
 }
 
-// xorMethod1 has what MS-OFFCRYPTO 2.3.7.2 and 2.3.7.3 give for the password
-// "S3cret!", worked out with tables of their own.
+// lockXLSWithXOR obfuscates records (MS-OFFCRYPTO 2.3.7.2 and 2.3.7.3).
 func lockXLSWithXOR(t testing.TB, whole []byte, password string) []byte {
 	t.Helper()
 	key, verifier := xorNumbers(password)
@@ -557,6 +594,7 @@ func legacyLocked(t testing.TB) map[string][]byte {
 	return map[string][]byte{
 		"rc4-40.doc":  lockDoc(t, doc, password, 40),
 		"rc4-128.doc": lockDoc(t, doc, password, 128),
+		"xor.doc":     lockDocWithXOR(t, doc, password),
 		"rc4-40.xls":  lockXLSWithRC4(t, xls, password, 40),
 		"rc4-128.xls": lockXLSWithRC4(t, xls, password, 128),
 		"xor.xls":     lockXLSWithXOR(t, xls, password),
@@ -584,6 +622,7 @@ func TestPeerOpensWhatWeLock(t *testing.T) {
 	tool := enginetest.Peer(t, "msoffcrypto-tool", "python3-msoffcrypto-tool")
 	all := legacyLocked(t)
 	delete(all, "xor.xls") // it does not know XOR
+	delete(all, "xor.doc")
 	delete(all, "rc4-40.xls")
 	delete(all, "rc4-128.doc")
 	plain := file(t, "letter.docx")

@@ -274,7 +274,7 @@ func TestHostileDocumentsEnd(t *testing.T) {
 			part{"xl/worksheets/sheet1.xml", strings.Repeat(`<c t="s"><v>0</v></c>`, 100_000)}), engine.DefectText},
 		{"a tag full of brackets in quotes", docxAround(t, strings.NewReader("<a "+strings.Repeat(`b=">" `, 150_000)+">")), ""},
 		{"20,000 relationships, 500,000 links", stored(t, rootRels, part{"word/document.xml", "<w:document>" + strings.Repeat(`<w:hyperlink r:id="rId19000"/>`, 500_000)}, part{"word/_rels/document.xml.rels", rels(slices.Repeat([]string{"hyperlink ! https://a.example"}, 19_999)...)}), engine.DefectLinks},
-		{"formulas that only grow", cfbtest.File(cfbtest.Node{Name: "Workbook", Data: bytes.Repeat(biff(6, make([]byte, 20), le16(8000), bytes.Repeat([]byte{0x1e, 1, 0, 0x15, 0x15, 0x15, 0x15, 0x15}, 1000)), 400)}), ""},
+		{"formulas that only grow", cfbtest.File(cfbtest.Node{Name: "Workbook", Data: append(biff(0x0809, le16(0x0600), make([]byte, 14)), bytes.Repeat(biff(6, make([]byte, 20), le16(8000), bytes.Repeat([]byte{0x1e, 1, 0, 0x15, 0x15, 0x15, 0x15, 0x15}, 1000)), 400)...)}), ""},
 		{"slides inside each other", nested(), ""},
 		{"an entity bomb", docxAround(t, strings.NewReader(`<!DOCTYPE x [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;">]><w:document><w:p><w:t>&b;&b;</w:t></w:p></w:document>`)), engine.DefectLying},
 		{"three million nested elements", docxAround(t, strings.NewReader(strings.Repeat("<a>", 3_000_000))), engine.DefectDepth},

@@ -28,6 +28,10 @@ import (
 // do not know that there is one.
 var wellKnown = []string{"VelvetSweatshop"}
 
+// rightsManaged is the stream of a document whose key no password gives
+// (MS-OFFCRYPTO 2.2.10).
+const rightsManaged = "\tDRMContent"
+
 // maxInfo is the size of a description of encryption, in bytes.
 const maxInfo = 1 << 20
 
@@ -81,6 +85,10 @@ func readCompound(ctx context.Context, t *task.Task, content *io.SectionReader) 
 	}
 	info := f.Root.Stream("EncryptionInfo")
 	switch {
+	case f.Root.Stream(rightsManaged) != nil && !legacy.Is(f):
+		t.Defect(engine.DefectUnsupported, "a server keeps the key of the document (rights management)")
+		t.Locked("no password opens it")
+		return task.ErrLocked
 	case info == nil:
 		return legacy.Read(ctx, t, f)
 	case legacy.Is(f):
