@@ -27,7 +27,7 @@ const maxFailed = 8
 
 // Prices in units of 10 microseconds.
 const (
-	unitsAES   = 60      // 2,000 rounds of SHA-1 for the block with the verifier
+	unitsAES   = 100     // 2,000 rounds of SHA-1 for the block with the verifier
 	perDecode  = 1 << 17 // bytes of a member per unit: one wrong password in 128 is told by the checksum only
 	perAuth    = 1 << 26 // bytes per unit: one in 65,536 is told by the authentication code only
 	maxExpands = 1032    // how much deflate makes of a byte at most
