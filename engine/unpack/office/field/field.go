@@ -61,7 +61,7 @@ func Tell(t *task.Task, book *remark.Book, code, shown string) {
 	switch name {
 	case "HYPERLINK":
 		if target := first(args); target != "" {
-			t.Link(target, strings.TrimSpace(shown))
+			book.Link(t, target, strings.TrimSpace(shown))
 		}
 	case "DDE", "DDEAUTO":
 		book.Add(remark.Dde, name+" "+strings.Join(args, " "))

@@ -244,7 +244,7 @@ func (f *flow) linkEnds(depth int) {
 	}
 	l := f.links[n-1]
 	f.links = f.links[:n-1]
-	f.d.t.Link(l.target, strings.TrimSpace(l.shown.String()))
+	f.d.book.Link(f.d.t, l.target, strings.TrimSpace(l.shown.String()))
 }
 
 func (f *flow) cellEnds() {

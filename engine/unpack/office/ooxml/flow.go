@@ -283,7 +283,7 @@ func (f *flow) shut(depth int) {
 func (f *flow) follow(r *rel, shown string) {
 	if r != nil && r.external {
 		r.told = true
-		f.d.t.Link(r.target, strings.TrimSpace(shown))
+		f.d.book.Link(f.d.t, r.target, strings.TrimSpace(shown))
 	}
 }
 

@@ -239,7 +239,7 @@ func (d *document) leftLinks() {
 			switch {
 			case !r.external || r.told:
 			case r.kind == "hyperlink":
-				d.t.Link(r.target, "")
+				d.book.Link(d.t, r.target, "")
 			default:
 				d.book.Outside(d.t, r.target)
 			}

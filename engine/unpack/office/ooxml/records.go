@@ -264,7 +264,7 @@ func (b *book) binaryLink(part string, f *fields) {
 		shown = b.lines.Shown(row, col)
 	}
 	r.told = true
-	b.d.t.Link(r.target, shown)
+	b.d.book.Link(b.d.t, r.target, shown)
 }
 
 // externalRecord finds DDE links.

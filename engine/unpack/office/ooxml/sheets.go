@@ -362,7 +362,7 @@ func (g *grid) link(s *markup.Scanner) {
 	if at := s.Attr("location"); at != "" && !strings.Contains(target, "#") {
 		target += "#" + at
 	}
-	g.b.d.t.Link(target, strings.TrimSpace(shown))
+	g.b.d.book.Link(g.b.d.t, target, strings.TrimSpace(shown))
 }
 
 // outside reads what connects a workbook with others: links, connections, query

@@ -54,6 +54,17 @@ func (b *Book) Add(name, value string) {
 	b.values[name] = append(known, value)
 }
 
+// Link notes a link and what is shown of it. One that leads to a file, on a share
+// perhaps, is a fact too: there is no URL for it.
+func (b *Book) Link(t *task.Task, target, shown string) {
+	t.Link(target, shown)
+	lower := strings.ToLower(strings.TrimSpace(target))
+	web := strings.HasPrefix(lower, "http:") || strings.HasPrefix(lower, "https:") || strings.HasPrefix(lower, "mailto:")
+	if !web && (strings.Contains(lower, "://") || strings.HasPrefix(lower, `\\`)) {
+		b.Add(External, target)
+	}
+}
+
 // Outside notes something that is loaded from outside, and where it leads: there
 // may be several addresses in one, as in "mhtml:https://a.example!x-usc:https://b.example".
 func (b *Book) Outside(t *task.Task, target string) {

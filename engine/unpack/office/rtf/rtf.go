@@ -434,7 +434,7 @@ func (p *parser) ends(g group) {
 			p.book.Outside(p.t, value)
 		}
 	case "hlsrc", "hlinkbase":
-		p.t.Link(value, "")
+		p.book.Link(p.t, value, "")
 	case "annotation", "footnote", "header", "footer", "shptxt":
 		p.t.Text.Break()
 	default:
