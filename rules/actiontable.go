@@ -41,17 +41,17 @@ func actionTable() []Action {
 		},
 		{
 			Name: "pair", Form: "{subject, password_prefix, window, default_password, scope, take}", Until: engine.PhaseMessage, Combine: "union",
-			Doc:     "Joins a mail with a locked attachment and the mail that brings its password, in any order. subject (a text, or a pattern whose first group or whole fit counts) finds what both subjects share; password_prefix (a text or pattern; by default words for password in many languages) what stands before the password. scope is domain (of the sender; default), thread or mailbox; window is 72h by default.",
+			Doc:     "Joins a mail with a locked attachment and the mail that brings its password, in any order. subject (a text, or a pattern whose first group or whole fit counts) finds what both subjects share; password_prefix (a text or pattern; by default words for password in many languages) what stands before the password. scope is domain (of the sender; default), thread or mailbox; window is 72h by default; take is a pattern of the password itself. A mail with a locked attachment that nothing opens waits until its window has passed, then ships as it is. [attachments.md](attachments.md) has the whole of it.",
 			Example: `pair: { subject: '\[(CASE-\d+)\]', window: 72h }`, read: readPair,
 		},
 		{
 			Name: "unlock", Form: "{passwords: [text], secrets: [name]}", Until: engine.PhaseMessage, Combine: "union",
-			Doc:     "Further passwords to try on locked attachments.",
+			Doc:     "Further passwords to try on locked attachments, before those that the mail announces.",
 			Example: "unlock: { passwords: [infected] }", read: readUnlock,
 		},
 		{
 			Name: "unwrap", Form: "forward, nested, archive (one or a list), or none", Until: engine.PhaseMessage, Combine: "union",
-			Doc:     "Which inner mails become items of their own.",
+			Doc:     "Which inner mails become items of their own: nested are attached ones, archive those inside other attachments, forward the inline original.",
 			Example: "unwrap: [forward, nested]", read: readUnwrap,
 		},
 		{
