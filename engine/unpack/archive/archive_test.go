@@ -212,7 +212,7 @@ func TestAWrongPasswordNeverOpens(t *testing.T) {
 			if strings.HasSuffix(file, ".7z") {
 				tries = 15
 			} else if strings.HasPrefix(file, "aes") {
-				tries = 500
+				tries = 150
 			}
 			var wrong []string
 			for i := range tries {

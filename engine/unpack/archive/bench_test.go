@@ -17,7 +17,7 @@ var engineLimits = engine.Limits{}
 // BenchmarkRead counts the bytes that come out.
 func BenchmarkRead(b *testing.B) {
 	dir := b.TempDir()
-	text := bytes.Repeat([]byte(bigFiles()["text.txt"]), 6)
+	text := bytes.Repeat([]byte(bigFiles()["text.txt"]), 14)
 	if err := os.WriteFile(filepath.Join(dir, "text.txt"), text, 0o600); err != nil {
 		b.Fatal(err)
 	}

@@ -2,12 +2,9 @@ package archive_test
 
 import (
 	"bytes"
-	"compress/flate"
-	"io"
 	"testing"
 
 	"github.com/tqmailrules/tqmailrules/engine"
-	"github.com/tqmailrules/tqmailrules/engine/unpack/archive/codec"
 )
 
 // tight limits keep a fuzzer from spending its time on bombs.
@@ -69,24 +66,6 @@ func FuzzSevenZip(f *testing.F) {
 		f.Add(fixture(f, name))
 	}
 	f.Fuzz(func(t *testing.T, b []byte) { checkResult(t, readAs(t, tight, "7z", "a.7z", b, "infected")) })
-}
-
-// FuzzDeflate64 holds streams without what is new in Deflate64 against the
-// standard library.
-func FuzzDeflate64(f *testing.F) {
-	f.Add([]byte("some text, some text"))
-	f.Add(bytes.Repeat([]byte("a"), 100_000))
-	f.Fuzz(func(t *testing.T, b []byte) {
-		io.Copy(io.Discard, io.LimitReader(codec.Deflate64(bytes.NewReader(b)), 4<<20)) // any bytes
-		var packed bytes.Buffer
-		w, _ := flate.NewWriter(&packed, 6)
-		w.Write(b[:min(len(b), 200)]) // no match is as long as 258, which is coded otherwise
-		w.Close()
-		got, err := io.ReadAll(codec.Deflate64(&packed))
-		if err != nil || !bytes.Equal(got, b[:min(len(b), 200)]) {
-			t.Errorf("%d bytes came back as %d, %v", len(b), len(got), err)
-		}
-	})
 }
 
 // FuzzEveryReader feeds any bytes to the reader of any type.

@@ -293,19 +293,14 @@ func everySample(t testing.TB) map[string][]byte {
 }
 
 // kindOf is the reader that a sample has, however broken it is.
-func kindOf(name string) string {
-	switch ext := name[strings.LastIndexByte(name, '.')+1:]; ext {
-	default:
-		return ext
-	}
-}
+func kindOf(name string) string { return name[strings.LastIndexByte(name, '.')+1:] }
 
 func TestNothingPanicsOnBrokenFiles(t *testing.T) {
 	for name, b := range everySample(t) {
 		t.Run(name, func(t *testing.T) {
 			step := max(16, len(b)/60/16*16)
 			if strings.HasSuffix(name, ".7z") {
-				step *= 3
+				step *= 4
 			}
 			for n := 0; n < len(b); n += step {
 				readAs(t, engine.Limits{}, kindOf(name), name, b[:n], "infected")
@@ -335,5 +330,43 @@ func TestATruncatedStreamKeepsWhatCameOut(t *testing.T) {
 		if came == 0 || !r.has(engine.DefectUnreadable) {
 			t.Errorf("%s: %d bytes in %d members, defects %v", row.name, came, len(r.Children), r.defects)
 		}
+	}
+}
+
+func TestADiscWithOnlyUDFIsTold(t *testing.T) {
+	b := make([]byte, 40<<10)
+	copy(b[32769:], "BEA01")
+	copy(b[34817:], "NSR02")
+	if r := readAs(t, engine.Limits{}, "iso", "a.iso", b); !r.has(engine.DefectUnsupported) {
+		t.Errorf("defects %v", r.defects)
+	}
+}
+
+func TestLinksOfTarAreTextAndNeverFollowed(t *testing.T) {
+	var b bytes.Buffer
+	w := tar.NewWriter(&b)
+	w.WriteHeader(&tar.Header{Name: "a", Typeflag: tar.TypeSymlink, Linkname: "/etc/shadow"})
+	w.WriteHeader(&tar.Header{Name: "b", Typeflag: tar.TypeLink, Linkname: "../../x"})
+	w.WriteHeader(&tar.Header{Name: "c", Typeflag: tar.TypeFifo})
+	w.Close()
+	r := readAs(t, engine.Limits{}, "tar", "a.tar", b.Bytes())
+	if len(r.Children) != 0 || len(r.defects) != 3 || !r.has(engine.DefectMemberPath) || !strings.Contains(r.Text, "a -> /etc/shadow") {
+		t.Errorf("%d members, text %q, defects %v", len(r.Children), r.Text, r.defects)
+	}
+}
+
+func TestProgramsThatUnpackThemselvesAreOpened(t *testing.T) {
+	stub := append([]byte("MZ"), make([]byte, 5000)...)
+	for _, row := range []struct {
+		kind string
+		b    []byte
+	}{{"zip", fixture(t, "plain.zip")}, {"7z", fixture(t, "plain.7z")}, {"rar", (&rar5{}).archive(rarFiles...)}} {
+		r := read(t, "setup.exe", slices.Concat(stub, row.b))
+		if r.Metadata["self_extracting"] != row.kind || r.members(t)["invoice.txt"] != invoice || len(r.defects) > 0 {
+			t.Errorf("%s: facts %v, %d members, defects %v", row.kind, r.Metadata, len(r.Children), r.defects)
+		}
+	}
+	if r := read(t, "plain.exe", stub); len(r.defects)+len(r.Children) > 0 {
+		t.Errorf("a program: %v", r.defects)
 	}
 }

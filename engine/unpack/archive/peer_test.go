@@ -17,14 +17,14 @@ func bigFiles() map[string]string {
 	rnd := rand.New(rand.NewSource(3))
 	words := []string{"alpha ", "beta ", "gamma ", "delta ", "epsilon ", "zeta\n", "eta ", "theta "}
 	var text bytes.Buffer
-	for text.Len() < 700_000 {
+	for text.Len() < 300_000 {
 		text.WriteString(words[rnd.Intn(len(words))])
 	}
 	noise := make([]byte, 150_000)
 	rnd.Read(noise)
 	far := append(bytes.Clone(noise[:60_000]), noise[:60_000]...) // matches farther than 32 KiB
 	return map[string]string{
-		"text.txt": text.String(), "noise.bin": string(noise), "far.bin": string(far), "zeros.bin": string(make([]byte, 400_000)), "one.txt": "1", "empty.txt": "",
+		"text.txt": text.String(), "noise.bin": string(noise), "far.bin": string(far), "zeros.bin": string(make([]byte, 150_000)), "one.txt": "1", "empty.txt": "",
 	}
 }
 
@@ -38,6 +38,7 @@ func TestWhatProgramsPackComesOut(t *testing.T) {
 	}
 	for _, row := range []struct{ program, debian, file, args string }{
 		{"zip", "zip", "a.zip", "-q %s *"},
+		{"zip", "zip", "wide.zip", "-q -fz %s *"},
 		{"zip", "zip", "locked.zip", "-q -P hunter2 %s *"},
 		{"7z", "p7zip-full", "64.zip", "a -mm=Deflate64 %s *"},
 		{"7z", "p7zip-full", "lzma.zip", "a -mm=LZMA %s *"},

@@ -140,12 +140,14 @@ func (a *archive) bytes(at int64, n int) []byte {
 // list reads the headers of a directory (4.3.12).
 func (a *archive) list(d directory) {
 	if d.size > maxDirectory {
+		a.cut = true
 		a.shelf.Tell(engine.DefectMembers, "the directory of the archive has %d bytes, %d of them are read", d.size, maxDirectory)
 	}
 	b := a.bytes(d.at, int(min(d.size, maxDirectory)))
 	for len(b) >= directorySize && string(b[:4]) == markDirectory {
 		if len(a.entries) >= maxEntries {
 			a.shelf.Tell(engine.DefectMembers, "more than %d entries in the directory", maxEntries)
+			a.cut = true
 			return
 		}
 		n := a.listed(d, b)

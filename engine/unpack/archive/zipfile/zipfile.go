@@ -40,6 +40,7 @@ type archive struct {
 	size    int64
 	entries []*entry
 	found   []*entry // that no directory lists
+	cut     bool     // the directory was read in part: what it lists is not known
 	locks   locks
 	checks  int64 // bytes that checking passwords outside of Unlock may still unpack
 }
@@ -76,7 +77,9 @@ func (a *archive) survey() error {
 			a.locate(e)
 		}
 	}
-	a.strays(d, listed)
+	if !a.cut {
+		a.strays(d, listed)
+	}
 	decodeNames(a.found)
 	if d.several {
 		a.shelf.Tell(engine.DefectUnsupported, "it is one volume of several")
