@@ -63,14 +63,13 @@ type coder struct {
 
 // folder is a chain of coders with the streams that it unpacks.
 type folder struct {
-	coders  []coder
-	sizes   []uint64          // of the streams that come out of coders
-	outer   int               // which of them comes out of the folder
-	feeds   map[uint64]uint64 // what goes into a coder, by stream, comes out of another
-	packed  int               // streams that go in
-	crc     uint32
-	hasCRC  bool
-	entries uint64 // files in it
+	coders []coder
+	sizes  []uint64          // of the streams that come out of coders
+	outer  int               // which of them comes out of the folder
+	feeds  map[uint64]uint64 // what goes into a coder, by stream, comes out of another
+	packed int               // streams that go in
+	crc    uint32
+	hasCRC bool
 }
 
 // size is what comes out.
