@@ -181,13 +181,15 @@ func bombs(t testing.TB) map[string][]byte {
 	var sparse bytes.Buffer
 	sparse.Write(sparseTar())
 	return map[string][]byte{
-		"overlap.zip":   zipOf(overlap...),
-		"many.zip":      many.Bytes(),
-		"ratio.zip":     zipOf(zipMember{name: "0", content: string(zeros), packed: kernel, method: 8}),
-		"pretended.zip": zipOf(append([]zipMember{{name: "0", flags: 1, content: string(zeros), packed: kernel, method: 8}}, pretended(kernel)...)...),
-		"sparse.tar":    sparse.Bytes(),
-		"bomb.gz":       gzipBomb(),
-		"longnames.zip": zipOf(slices.Repeat([]zipMember{{name: strings.Repeat("a/", 30_000) + "x", content: "y"}}, 50)...),
+		"overlap.zip":     zipOf(overlap...),
+		"many.zip":        many.Bytes(),
+		"ratio.zip":       zipOf(zipMember{name: "0", content: string(zeros), packed: kernel, method: 8}),
+		"pretended.zip":   zipOf(append([]zipMember{{name: "0", flags: 1, content: string(zeros), packed: kernel, method: 8}}, pretended(kernel)...)...),
+		"sparse.tar":      sparse.Bytes(),
+		"bomb.gz":         gzipBomb(),
+		"marks.zip":       bytes.Repeat([]byte("PK\x03\x04"), 1<<20),
+		"descriptors.zip": append(zipOf(zipMember{name: "a", content: "x", flags: 8}), bytes.Repeat([]byte("PK\x03\x04\x14\x00\x08\x00\x00\x00"+strings.Repeat("\x00", 16)+"\x01\x00\x00\x00aPK\x07\x08PK\x07\x08"), 1<<16)...),
+		"longnames.zip":   zipOf(slices.Repeat([]zipMember{{name: strings.Repeat("a/", 30_000) + "x", content: "y"}}, 50)...),
 	}
 }
 

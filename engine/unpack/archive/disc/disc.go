@@ -28,7 +28,8 @@ const (
 	firstSector    = 16
 	maxDescriptors = 64
 	maxFolders     = 5000
-	maxFolder      = 4 << 20 // bytes of one directory
+	maxFolder      = 4 << 20  // bytes of one directory
+	maxAllFolders  = 64 << 20 // bytes of all
 	maxDepth       = 64
 	rootAt         = 156 // of the record of the root in a descriptor
 )
@@ -48,6 +49,7 @@ type disc struct {
 	r     *io.SectionReader
 	v     volume
 	seen  map[uint32]bool // first blocks of directories
+	read  int64           // bytes of them
 }
 
 // Read is a task.Reader.
@@ -148,14 +150,14 @@ func (d *disc) folder(at record, path string, depth int) error {
 		d.shelf.Tell(engine.DefectLying, "folder %.200q contains itself, or stands in two places", path)
 		return nil
 	}
-	if depth > maxDepth || len(d.seen) >= maxFolders {
+	if depth > maxDepth || len(d.seen) >= maxFolders || d.read > maxAllFolders {
 		d.shelf.Tell(engine.DefectMembers, "more than %d folders, or deeper than %d", maxFolders, maxDepth)
 		return nil
 	}
 	d.seen[at.block] = true
 	b := make([]byte, min(at.size, maxFolder))
 	n, _ := d.r.ReadAt(b, int64(at.block)*d.v.block)
-	if n < int(at.size) {
+	if d.read += int64(n); n < int(at.size) {
 		d.shelf.Tell(engine.DefectUnreadable, "folder %.200q is cut off", path)
 	}
 	return d.records(b[:n], path, depth)

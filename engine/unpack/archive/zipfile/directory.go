@@ -250,15 +250,16 @@ func overlaps(placed []*entry) (*entry, bool) {
 	return nil, false
 }
 
-// find returns where mark stands between two offsets; below zero: nowhere.
+// find returns where mark stands between two offsets; below zero: nowhere, or too
+// much was read already to look for marks.
 func (a *archive) find(mark string, from, to int64) int64 {
-	const window = 64 << 10
-	for from < to {
+	for window := int64(512); from < to && a.scan > 0; window = min(2*window, 64<<10) {
 		b := a.bytes(from, int(min(window, to-from)))
+		a.scan -= int64(len(b))
 		if i := bytes.Index(b, []byte(mark)); i >= 0 {
 			return from + int64(i)
 		}
-		if len(b) < window {
+		if int64(len(b)) < window {
 			return -1
 		}
 		from += window - int64(len(mark)) + 1
@@ -281,6 +282,9 @@ func (a *archive) strays(d directory, listed bool) {
 	if listed {
 		a.gap(max(at, d.end), a.size)
 	}
+	if a.scan <= 0 {
+		a.shelf.Tell(engine.DefectMembers, "looking for members that no directory lists was given up")
+	}
 }
 
 func (a *archive) gap(at, end int64) {
@@ -301,7 +305,7 @@ func (a *archive) gap(at, end int64) {
 // stray reads a local header that no directory lists; nil when it cannot be one.
 func (a *archive) stray(at, end int64) *entry {
 	h := a.bytes(at, localSize+maxName)
-	if len(h) < localSize {
+	if a.scan -= int64(len(h)); len(h) < localSize {
 		return nil
 	}
 	name, extra := int(binary.LittleEndian.Uint16(h[26:])), int(binary.LittleEndian.Uint16(h[28:]))

@@ -31,6 +31,9 @@ var _ task.Reader = Read
 // share bytes.
 const maxOverlap = 4
 
+// maxScan is how many times its own size an archive is searched for members.
+const maxScan = 8
+
 // archive is one while it is read.
 type archive struct {
 	ctx     context.Context
@@ -42,6 +45,7 @@ type archive struct {
 	found   []*entry // that no directory lists
 	cut     bool     // the directory was read in part: what it lists is not known
 	locks   locks
+	scan    int64 // bytes that may still be read to find members that no directory lists
 	checks  int64 // bytes that checking passwords outside of Unlock may still unpack
 }
 
@@ -59,6 +63,7 @@ func Read(ctx context.Context, t *task.Task) error {
 		return err
 	}
 	a := &archive{ctx: ctx, t: t, shelf: member.NewShelf(ctx, t), r: c, size: c.Size(), checks: t.Limits.Unpacked}
+	a.scan = maxScan*a.size + 1<<20
 	defer a.shelf.Close()
 	if err := a.survey(); err != nil {
 		return err
