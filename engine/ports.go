@@ -223,6 +223,9 @@ type Outbox interface {
 	// nor failed.
 	Pending(ctx context.Context, sink string, n int) ([]Batch, error)
 	Done(ctx context.Context, sink string, keys []string) error
+	// Waiting counts what Pending would return if n were large enough, and tells
+	// since when the oldest waits; the zero time when the store does not know.
+	Waiting(ctx context.Context, sink string) (n int, oldest time.Time, err error)
 	// Fail sets a batch aside for an operator.
 	Fail(ctx context.Context, sink, key, reason string) error
 }

@@ -94,9 +94,9 @@ func (r *run) giveUp(sink Sink, err error) {
 		r.note(fmt.Errorf("ship to %s: %w", sink.Name(), err))
 	}
 	<-r.noMore
-	left, _ := r.cfg.Store.Pending(context.Background(), sink.Name(), 1_000_000)
+	left, _, _ := r.cfg.Store.Waiting(context.Background(), sink.Name())
 	r.mu.Lock()
-	r.sum.Unshipped[sink.Name()] = len(left)
+	r.sum.Unshipped[sink.Name()] = left
 	r.mu.Unlock()
 }
 

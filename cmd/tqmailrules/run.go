@@ -113,7 +113,7 @@ func (a *app) work(ctx context.Context, l *loaded) (sum engine.Summary, quaranti
 	e, err := engine.New(engine.Config{
 		Source: &progressed{Source: &sequence{sources: sources}, app: a, p: progress},
 		Parser: parserFor(cfg), Rules: l.set, Extractors: l.finders.guarded(log), Unpacker: l.opener, Secrets: secrets, Limits: cfg.Limits, DomainOf: domainOf,
-		Store: remembers.Store, Sinks: sinks, Workers: workersOr(cfg.Workers), Backlog: 256,
+		Store: remembers.Store, Sinks: sinks, Workers: workersOr(cfg.Workers), Attempts: cfg.Attempts, Backlog: 256,
 		Run: cfg.Instance + " " + a.now().UTC().Format("20060102T150405.000000000"), Log: log,
 		Observe: func(o *engine.Outcome) {
 			log.Info("mail", "name", o.Origin.Name, "disposition", o.Disposition, "items", len(o.Items), "defects", len(o.Defects))

@@ -168,6 +168,9 @@ func pendingUntilDone(t *testing.T, h *storeHarness) {
 	}
 	h.restart()
 	h.equal("after done", []string{"b2"}, h.pending("a"))
+	n, _, err := h.s.Waiting(h.Context(), "a")
+	h.must(err)
+	h.equal("waiting", 1, n)
 }
 
 func failedIsSetAside(t *testing.T, h *storeHarness) {

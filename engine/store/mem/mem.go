@@ -221,6 +221,13 @@ func (s *Store) Pending(_ context.Context, sink string, n int) ([]engine.Batch, 
 	return slices.Clone(box[:min(n, len(box))]), nil
 }
 
+// Waiting implements engine.Outbox. It does not know since when.
+func (s *Store) Waiting(_ context.Context, sink string) (int, time.Time, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.outbox[sink]), time.Time{}, nil
+}
+
 // Done implements engine.Outbox.
 func (s *Store) Done(_ context.Context, sink string, keys []string) error {
 	s.mu.Lock()

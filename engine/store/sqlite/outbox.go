@@ -213,8 +213,7 @@ func (s *Store) Sinks(ctx context.Context) (all []string, err error) {
 	return all, nil
 }
 
-// Waiting tells how many batches of a sink are pending, and since when the
-// oldest is; the zero time when there is none. It reads no batch.
+// Waiting implements engine.Outbox. It reads no batch.
 func (s *Store) Waiting(ctx context.Context, sink string) (n int, oldest time.Time, err error) {
 	err = s.look(ctx, func(t *tx) {
 		var at string

@@ -35,6 +35,7 @@ type Config struct {
 	Files      Files
 	Limits     engine.Limits
 	Workers    int // 0 means the number of processors
+	Attempts   int // 0 means engine.Config's
 	Log        Log
 }
 
@@ -393,7 +394,7 @@ func (r *reader) limits(n *yamlfile.Node, cfg *Config) {
 		"unpacked": func(v int64) { cfg.Limits.Unpacked = v },
 	}
 	counts := map[string]*int{
-		"workers": &cfg.Workers, "depth": &cfg.Limits.Depth, "nesting": &cfg.Limits.Nesting, "parts": &cfg.Limits.Parts,
+		"workers": &cfg.Workers, "attempts": &cfg.Attempts, "depth": &cfg.Limits.Depth, "nesting": &cfg.Limits.Nesting, "parts": &cfg.Limits.Parts,
 		"links": &cfg.Limits.Links, "findings": &cfg.Limits.Findings, "items": &cfg.Limits.Items, "members": &cfg.Limits.Members, "fuel": &cfg.Limits.ConditionOp,
 	}
 	keys := []string{}
