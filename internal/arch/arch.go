@@ -41,7 +41,7 @@ var Table = map[string]Package{
 	"engine/wasm/internal/schema":       {NoLeaf: true},
 	"engine/wasm/meter":                 {NoLeaf: true, Tested: []string{"github.com/tetratelabs/wazero"}},
 	"engine/unpack":                     {Project: []string{"engine/unpack/task", "engine/unpack/pdf", "engine/unpack/office", "engine/unpack/picture", "engine/unpack/sealed", "engine/unpack/agenda", "engine/unpack/archive", "engine/unpack/shortcut", "engine/unpack/smuggled", "engine/unpack/tnef"}},
-	"engine/unpack/pdf":                 {Project: []string{"engine/unpack/task"}, Modules: []string{"golang.org/x/text/unicode/norm"}},
+	"engine/unpack/pdf":                 {Project: []string{"engine/unpack/task"}, Modules: []string{"github.com/pdfcpu/pdfcpu", "golang.org/x/text/unicode/norm"}},
 	"engine/unpack/office":              {Project: []string{"engine/unpack/office/cfb", "engine/unpack/office/cfb/cfbtest", "engine/unpack/office/crypt", "engine/unpack/office/legacy", "engine/unpack/office/odf", "engine/unpack/office/ooxml", "engine/unpack/office/rtf", "engine/unpack/office/zipped", "engine/unpack/task"}, Tested: []string{"golang.org/x/crypto"}},
 	"engine/unpack/office/cell":         {Project: []string{"engine/unpack/office/remark", "engine/unpack/task"}},
 	"engine/unpack/office/cfb":          {Project: []string{"engine/unpack/office/cfb/cfbtest"}, Tested: []string{"github.com/richardlehane/mscfb"}},

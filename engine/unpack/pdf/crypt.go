@@ -85,7 +85,7 @@ func (f *file) unlock(ctx context.Context) (ok bool, err error) {
 	}
 	var key []byte
 	ok, err = f.t.Unlock(ctx, e.price(), []string{""}, func(password string) (bool, error) {
-		key = e.open(password)
+		key, f.password = e.open(password), password
 		return key != nil, nil
 	})
 	if !ok {

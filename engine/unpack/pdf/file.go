@@ -34,12 +34,13 @@ type file struct {
 	ctx context.Context
 	b   []byte
 
-	entries map[int]entry
-	scanned map[int]int // offset of the last "N G obj" of each number; nil: not looked yet
-	ends    []int       // offsets of "endstream", ascending; nil: not looked yet
-	trailer dict
-	crypt   *crypt // nil: nothing is encrypted, or the key is not known
-	closed  bool   // embedded files are encrypted, nothing else is, and the key is not known
+	entries  map[int]entry
+	scanned  map[int]int // offset of the last "N G obj" of each number; nil: not looked yet
+	ends     []int       // offsets of "endstream", ascending; nil: not looked yet
+	trailer  dict
+	crypt    *crypt // nil: nothing is encrypted, or the key is not known
+	password string // that opened it, unless crypt is nil
+	closed   bool   // embedded files are encrypted, nothing else is, and the key is not known
 
 	sorted  []int          // the numbers of all objects; nil: changed
 	types   map[name][]int // objects of the types that census knows; nil: changed

@@ -40,6 +40,7 @@ func FuzzRead(f *testing.F) {
 			f.Add(b)
 		}
 	}
+	f.Add(append(newDraft().b.Bytes(), "1 0 obj<</Title(it ends in a backslash\\"...))
 	f.Add(onePage("/Annots[6 0 R]").stream(4, "/Filter[/AHx/LZW/RL/A85]/DecodeParms[null<</Predictor 15/Columns 3>>]", []byte("80 0B>")).
 		object(6, "<</Subtype/Link/Rect[0 0 9 9]/A<</S/URI/URI(http://a.test/)>>>>").
 		object(8, "<</Filter/Standard/V 4/R 4/CF<</StdCF<</CFM/AESV2>>>>/StmF/StdCF/StrF/StdCF/O("+strings.Repeat("o", 32)+")/U("+strings.Repeat("u", 32)+")/P -4>>").bytes("/Encrypt 8 0 R"))

@@ -277,6 +277,7 @@ func (l *lexer) literal() str {
 			out = append(out, c)
 		}
 	}
+	l.pos = min(l.pos, len(l.b)) // the file ends in a backslash
 	return l.string(out)
 }
 

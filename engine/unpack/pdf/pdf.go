@@ -48,11 +48,7 @@ func Reader(look func(context.Context, *task.Task, Image) error) task.Reader {
 		if err != nil {
 			return err
 		}
-		r := &reading{
-			t: t, ctx: ctx, f: newFile(ctx, t, b), look: look, fonts: map[ref]*font{}, linked: map[string]bool{},
-			pictures: map[ref]bool{}, members: map[ref]bool{}, values: map[string]bool{}, scripts: map[[32]byte]bool{},
-		}
-		return r.read()
+		return newReading(ctx, t, b, look).read()
 	}
 }
 
@@ -81,6 +77,13 @@ type reading struct {
 	err      error             // of look, or of an exhausted budget
 }
 
+func newReading(ctx context.Context, t *task.Task, b []byte, look func(context.Context, *task.Task, Image) error) *reading {
+	return &reading{
+		t: t, ctx: ctx, f: newFile(ctx, t, b), look: look, fonts: map[ref]*font{}, linked: map[string]bool{},
+		pictures: map[ref]bool{}, members: map[ref]bool{}, values: map[string]bool{}, scripts: map[[32]byte]bool{},
+	}
+}
+
 func (r *reading) read() error {
 	r.version()
 	f := r.f
@@ -98,7 +101,11 @@ func (r *reading) read() error {
 		}
 		f.openStreams()
 	}
-	return r.open()
+	err := r.open()
+	if ok, again := r.rescue(); ok {
+		return again
+	}
+	return err
 }
 
 // unlock finds the key, unless it is known. A file of which only the embedded

@@ -1,0 +1,4 @@
+package pdf
+
+// Rewrite is what the rescue has pdfcpu do.
+var Rewrite = rewrite
