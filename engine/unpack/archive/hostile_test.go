@@ -372,3 +372,31 @@ func TestProgramsThatUnpackThemselvesAreOpened(t *testing.T) {
 		t.Errorf("a program: %v", r.defects)
 	}
 }
+
+// sevenZipOf is an archive with nothing but a header.
+func sevenZipOf(header []byte) []byte {
+	start := binary.LittleEndian.AppendUint64(make([]byte, 8), uint64(len(header)))
+	start = binary.LittleEndian.AppendUint32(start, crc32.ChecksumIEEE(header))
+	b := append([]byte("7z\xbc\xaf\x27\x1c\x00\x04"), binary.LittleEndian.AppendUint32(nil, crc32.ChecksumIEEE(start))...)
+	return slices.Concat(b, start, header)
+}
+
+func TestHeadersOf7zThatPromiseTooMuchAreRefused(t *testing.T) {
+	const huge = "\xff\x00\x00\x00\x00\x00\x01\x00\x00" // 2^40
+	folder := "\x04\x06\x00\x01\x09\x05\x00\x07\x0b\x01\x00\x01"
+	lzma2 := folder + "\x21\x21\x01\x28\x0c\x05\x00"
+	aes := folder + "\x24\x06\xf1\x07\x01\x02\x3e\x00\x0c\x05\x00"
+	for _, row := range []struct{ name, header, code string }{
+		{"files", "\x01\x05" + huge, engine.DefectMembers},
+		{"streams", "\x01" + folder + "\x01\x00\x0c\x05\x00\x08\x0d" + huge, engine.DefectMembers},
+		{"folders", "\x01\x04\x06\x00\x01\x09\x05\x00\x07\x0b" + huge, engine.DefectUnreadable},
+		{"dictionary", "\x01" + lzma2 + "\x00\x00", engine.DefectUnpackMemory},
+		{"rounds", "\x01" + aes + "\x00\x00", engine.DefectPasswordWork},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			if r := readAs(t, engine.Limits{}, "7z", "a.7z", sevenZipOf([]byte(row.header)), "x"); !slices.Equal(r.codes(), []string{row.code}) {
+				t.Errorf("defects %v", r.defects)
+			}
+		})
+	}
+}

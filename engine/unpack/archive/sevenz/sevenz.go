@@ -143,9 +143,6 @@ func (a *archive) members() error {
 	if err != nil {
 		return err
 	}
-	if len(z.File) > maxFiles {
-		return task.Troublef(engine.DefectMembers, "more than %d files", maxFiles)
-	}
 	if a.password == "" {
 		if z, err = a.unlock(z); err != nil {
 			return err

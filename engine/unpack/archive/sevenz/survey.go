@@ -29,6 +29,7 @@ const (
 	idCRC           = 0x0a
 	idFolder        = 0x0b
 	idUnpackSizes   = 0x0c
+	idNumStreams    = 0x0d
 	idEncodedHeader = 0x17
 )
 
@@ -148,8 +149,9 @@ func readHeader(r io.ReaderAt, size, base int64, start []byte) (header, error) {
 
 // cursor reads a header; bad is sticky.
 type cursor struct {
-	b   []byte
-	bad bool
+	b    []byte
+	bad  bool
+	many bool // it is bad since there are too many files
 }
 
 func (c *cursor) byte() byte {
@@ -247,7 +249,8 @@ func (c *cursor) streamsInfo() (s streams) {
 		case idUnpack:
 			c.unpackInfo(&s)
 		case idSubStreams:
-			return s // files of folders are for the library
+			c.subStreams(&s)
+			return s
 		default:
 			c.bad = true
 		}
@@ -311,6 +314,55 @@ func (c *cursor) unpackInfo(s *streams) {
 	}
 }
 
+// subStreams reads how folders are cut into files; what is kept of it is that there
+// are not more than the library may make room for.
+func (c *cursor) subStreams(s *streams) {
+	counts, sum := make([]uint64, len(s.folders)), uint64(0)
+	id := c.byte()
+	for i := range counts {
+		counts[i] = 1
+		if id == idNumStreams {
+			counts[i] = c.files()
+		}
+		sum += counts[i]
+	}
+	if sum > maxFiles {
+		c.bad, c.many = true, true
+	}
+	if id == idNumStreams {
+		id = c.byte()
+	}
+	if id == idSize {
+		for _, n := range counts {
+			c.numbers(max(0, int(n)-1))
+		}
+		id = c.byte()
+	}
+	if id == idCRC && !c.bad {
+		unknown := 0
+		for i, n := range counts {
+			if n != 1 || !s.folders[i].hasCRC {
+				unknown += int(n)
+			}
+		}
+		c.digests(unknown)
+		id = c.byte()
+	}
+	if id != idEnd {
+		c.bad = true
+	}
+}
+
+// files is a number of them.
+func (c *cursor) files() uint64 {
+	n := c.number()
+	if n > maxFiles {
+		c.bad, c.many = true, true
+		return 0
+	}
+	return n
+}
+
 func (c *cursor) folder() (f folder) {
 	n := c.count(maxCoders)
 	var in, out uint64
@@ -372,6 +424,9 @@ func survey(b []byte) (s streams, encoded bool, err error) {
 	default:
 		c.bad = true
 	}
+	if c.many {
+		return s, encoded, task.Troublef(engine.DefectMembers, "more than %d files", maxFiles)
+	}
 	if c.bad || encoded && len(s.folders) != 1 {
 		return s, encoded, errHeader
 	}
@@ -389,8 +444,11 @@ func (c *cursor) main() (s streams) {
 		case idExtraStreams:
 			c.streamsInfo()
 		case idMainStreams:
-			return c.streamsInfo()
-		case idFiles, idEnd:
+			s = c.streamsInfo()
+		case idFiles:
+			c.files()
+			return s
+		case idEnd:
 			return s
 		default:
 			c.bad = true
