@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io"
+	"os"
 	"runtime"
 	"slices"
 	"strings"
@@ -207,7 +208,7 @@ func gzipBomb() []byte {
 	var b bytes.Buffer
 	w, _ := gzip.NewWriterLevel(&b, 9)
 	chunk := make([]byte, 1<<20)
-	for range 300 {
+	for range 80 {
 		w.Write(chunk)
 	}
 	w.Close()
@@ -300,9 +301,9 @@ func kindOf(name string) string { return name[strings.LastIndexByte(name, '.')+1
 func TestNothingPanicsOnBrokenFiles(t *testing.T) {
 	for name, b := range everySample(t) {
 		t.Run(name, func(t *testing.T) {
-			step := max(16, len(b)/60/16*16)
-			if strings.HasSuffix(name, ".7z") {
-				step *= 4
+			step := max(16, len(b)/20)
+			if os.Getenv("TQ_SOAK") != "" {
+				step = 16
 			}
 			for n := 0; n < len(b); n += step {
 				readAs(t, engine.Limits{}, kindOf(name), name, b[:n], "infected")

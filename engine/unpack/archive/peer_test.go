@@ -17,7 +17,7 @@ func bigFiles() map[string]string {
 	rnd := rand.New(rand.NewSource(3))
 	words := []string{"alpha ", "beta ", "gamma ", "delta ", "epsilon ", "zeta\n", "eta ", "theta "}
 	var text bytes.Buffer
-	for text.Len() < 300_000 {
+	for text.Len() < 200_000 {
 		text.WriteString(words[rnd.Intn(len(words))])
 	}
 	noise := make([]byte, 150_000)
