@@ -296,7 +296,7 @@ func (g *guesser) name(a *Part) {
 
 func (g *guesser) unplaced(part, text string) {
 	for _, w := range strings.Fields(text) {
-		g.add(part, strings.Trim(w, opening+closing), Span{})
+		g.add(part, strings.TrimRight(strings.TrimLeft(w, opening), closing), Span{})
 		if len(g.found) >= maxGuessed {
 			return
 		}

@@ -21,6 +21,7 @@ import (
 	"github.com/ProtonMail/go-crypto/openpgp"
 	"github.com/ProtonMail/go-crypto/openpgp/armor"
 	"github.com/ProtonMail/go-crypto/openpgp/packet"
+	"github.com/ProtonMail/go-crypto/openpgp/s2k"
 	"github.com/google/go-cmp/cmp"
 	"github.com/smallstep/pkcs7"
 
@@ -222,7 +223,7 @@ func FuzzSealed(f *testing.F) {
 	envelope, _ := pkcs7.Encrypt([]byte(mail), []*x509.Certificate{cert})
 	f.Add(envelope)
 	f.Add(seal(f, true, func(w io.Writer) (io.WriteCloser, error) {
-		return openpgp.SymmetricallyEncrypt(w, []byte("x"), nil, &packet.Config{S2KCount: 1024})
+		return openpgp.SymmetricallyEncrypt(w, []byte("x"), nil, &packet.Config{S2KConfig: &s2k.Config{S2KCount: 1024}})
 	}))
 	keys := sealed.Keys{SMIME: []sealed.SMIMEKey{mine}}
 	f.Fuzz(func(t *testing.T, b []byte) {
