@@ -15,6 +15,7 @@ package unpack
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/tqmailrules/tqmailrules/engine"
 	"github.com/tqmailrules/tqmailrules/engine/unpack/sealed"
@@ -60,7 +61,7 @@ func Wants(part *engine.Part) bool {
 
 // Unpack implements engine.Unpacker. Its error is that of ctx.
 func (u *Unpacker) Unpack(ctx context.Context, part *engine.Part, keys []engine.Candidate, budget *engine.Budget) ([]engine.Defect, error) {
-	j := &job{cfg: u.cfg, keys: task.NewKeyring(keys), budget: budget}
+	j := &job{cfg: u.cfg, keys: task.NewKeyring(keys), budget: budget, known: map[content]*engine.Part{}}
 	j.open(ctx, part, 1)
 	if err := ctx.Err(); err != nil {
 		return j.defects, fmt.Errorf("unpack %s: %w: %w", part.Path, engine.ErrTemporary, err)
@@ -74,7 +75,11 @@ type job struct {
 	keys    *task.Keyring
 	budget  *engine.Budget
 	defects []engine.Defect
+	known   map[content]*engine.Part // what was read already
 }
+
+// content is what makes two parts the same to a reader.
+type content struct{ sha256, kind string }
 
 // open reads a part, then its members.
 func (j *job) open(ctx context.Context, part *engine.Part, depth int) {
@@ -82,9 +87,15 @@ func (j *job) open(ctx context.Context, part *engine.Part, depth int) {
 	if !known || part.Size == 0 {
 		return
 	}
+	id := content{part.SHA256, part.FileType}
+	if before := j.known[id]; before != nil && id.sha256 != "" {
+		adopt(part, before)
+		return
+	}
+	j.known[id] = part
 	j.read(ctx, part, r)
 	for _, child := range part.Children {
-		if ctx.Err() != nil {
+		if ctx.Err() != nil || j.budget.Bytes <= 0 {
 			return
 		}
 		if depth >= j.budget.Depth && holdsMembers(child.FileType) {
@@ -92,6 +103,21 @@ func (j *job) open(ctx context.Context, part *engine.Part, depth int) {
 			continue
 		}
 		j.open(ctx, child, depth+1)
+	}
+}
+
+// adopt gives a part what the same bytes came to in another place: no password is
+// tried twice on one file, and a bomb in copies costs once.
+func adopt(part, before *engine.Part) {
+	path, raw, name, ext, blob := part.Path, part.RawName, part.FileName, part.FileExtension, part.Content
+	*part = *before
+	part.Path, part.RawName, part.FileName, part.FileExtension, part.Content = path, raw, name, ext, blob
+	part.Children = nil
+	for _, c := range before.Children {
+		twin := *c
+		twin.Path = path + strings.TrimPrefix(c.Path, before.Path)
+		adopt(&twin, c)
+		part.Children = append(part.Children, &twin)
 	}
 }
 

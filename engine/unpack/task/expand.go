@@ -36,6 +36,9 @@ type expanding struct {
 
 func (e *expanding) Read(p []byte) (int, error) {
 	if e.t.budget.Bytes <= 0 {
+		if n, err := e.r.Read(make([]byte, 1)); n == 0 && err != nil {
+			return 0, err // it ends just here
+		}
 		return 0, &spentError{engine.DefectUnpackSize, fmt.Sprintf("more than %d bytes come out of the attachments of this mail", e.t.Limits.Unpacked)}
 	}
 	n, err := e.r.Read(p[:min(int64(len(p)), e.t.budget.Bytes)])
