@@ -15,6 +15,7 @@ package unpack
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/tqmailrules/tqmailrules/engine"
@@ -89,7 +90,7 @@ func (j *job) open(ctx context.Context, part *engine.Part, depth int) {
 	}
 	id := content{part.SHA256, part.FileType}
 	if before := j.known[id]; before != nil && id.sha256 != "" {
-		adopt(part, before)
+		j.adopt(part, before)
 		return
 	}
 	j.known[id] = part
@@ -107,17 +108,28 @@ func (j *job) open(ctx context.Context, part *engine.Part, depth int) {
 }
 
 // adopt gives a part what the same bytes came to in another place: no password is
-// tried twice on one file, and a bomb in copies costs once.
-func adopt(part, before *engine.Part) {
+// tried twice on one file. Members count again, since they are parts again.
+func (j *job) adopt(part, before *engine.Part) {
 	path, raw, name, ext, blob := part.Path, part.RawName, part.FileName, part.FileExtension, part.Content
 	*part = *before
 	part.Path, part.RawName, part.FileName, part.FileExtension, part.Content = path, raw, name, ext, blob
 	part.Children = nil
 	for _, c := range before.Children {
+		if j.budget.Members--; j.budget.Members < 0 {
+			j.capped(engine.LimitDefect(engine.DefectMembers, path, "more than %d members in the attachments of this mail", j.cfg.Limits.Members))
+			return
+		}
 		twin := *c
 		twin.Path = path + strings.TrimPrefix(c.Path, before.Path)
-		adopt(&twin, c)
+		j.adopt(&twin, c)
 		part.Children = append(part.Children, &twin)
+	}
+}
+
+// capped notes a defect once.
+func (j *job) capped(d engine.Defect) {
+	if !slices.ContainsFunc(j.defects, func(o engine.Defect) bool { return o.Code == d.Code }) {
+		j.defects = append(j.defects, d)
 	}
 }
 
