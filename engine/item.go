@@ -108,6 +108,7 @@ func (p *processing) item(msg *Message, path string) *Item {
 	p.evaluate(it, view, PhaseMessage)
 	p.offer(it)
 	p.open(it)
+	listFiles(it.Message)
 	p.redact(it)
 	applyTrims(it)
 	p.evaluate(it, view, PhaseContent)

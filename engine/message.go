@@ -25,7 +25,7 @@ import "time"
 // A Message is total: no pointer in it is nil and a fact that is not there is
 // the zero value. Once parsed, it changes in three places only: the unpacker
 // fills the content fields of a Part; Engine sets Pair, Mailbox.Type and
-// Meta.Carrier before the first evaluation; and trims shorten Body.Text after it.
+// Meta.Carrier before the first evaluation, and Files before the second; and trims shorten Body.Text after it.
 type Message struct {
 	Meta        Meta       `expr:"message"`
 	Mailbox     Mailbox    `expr:"mailbox"`
@@ -37,6 +37,7 @@ type Message struct {
 	Auth        Auth       `expr:"auth"`
 	Body        Body       `expr:"body"`
 	Attachments []*Part    `expr:"attachments"` // leaves that are not the body, in document order
+	Files       []*Part    `expr:"files"`       // content phase: the attachments and everything inside them, each before its members
 	Nested      []*Message `expr:"nested"`      // attached messages, then those inside containers
 	Forward     Forward    `expr:"forward"`
 	Pair        PairFacts  `expr:"pair"`
@@ -130,6 +131,7 @@ type Part struct {
 	IsInline      bool   `expr:"is_inline"` // shown inside the body: referred to by cid, or inline image
 	IsMessage     bool   `expr:"is_message"`
 	Encrypted     bool   `expr:"encrypted"` // by a cheap structural probe
+	Path          string `expr:"path"`      // where in the tree: "1.2" as IMAP numbers sections, "2/invoice.xlsx" inside a container
 
 	Decrypted bool              `expr:"decrypted"` // content phase from here on
 	OpenedBy  string            `expr:"opened_by"` // where the password stood; never the password
@@ -141,7 +143,6 @@ type Part struct {
 	Pages     int               `expr:"pages"`
 	Metadata  map[string]string `expr:"metadata"`
 
-	Path    string  // where in the tree: "1.2" as IMAP numbers sections, "2/invoice.xlsx" inside a container
 	RawName string  // the name as it was sent, decoded but not sanitised: evidence, never a path
 	Charset string  // declared charset of a text part, lower case
 	Content Blob    // decoded bytes; never nil

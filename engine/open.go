@@ -52,6 +52,24 @@ func (p *processing) opened(it *Item, a *Part, keys []Candidate) []Candidate {
 	return keys
 }
 
+// files lists the attachments and everything inside them, in the order in which
+// a reader would come to them.
+func files(attachments []*Part) (all []*Part) {
+	for _, a := range attachments {
+		all = append(append(all, a), descendants(a)...)
+	}
+	return all
+}
+
+// listFiles sets Message.Files, of the messages inside as well: their attachments
+// are opened when they become items of their own.
+func listFiles(m *Message) {
+	m.Files = files(m.Attachments)
+	for _, inner := range m.Nested {
+		listFiles(inner)
+	}
+}
+
 func descendants(a *Part) (all []*Part) {
 	for _, c := range a.Children {
 		all = append(append(all, c), descendants(c)...)

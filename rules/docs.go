@@ -26,6 +26,7 @@ The **phase** says when a fact is known: ` + "`message`" + ` when the mail has b
 		fmt.Fprintf(&b, "\n### %s\n\n", o.Name)
 		writeFields(&b, o)
 	}
+	writeFacts(&b)
 	writeFunctions(&b)
 	writeOperators(&b)
 	return b.String()

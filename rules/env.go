@@ -20,6 +20,7 @@ type roots struct {
 	Auth        *engine.Auth        `expr:"auth"`
 	Body        *engine.Body        `expr:"body"`
 	Attachments []*engine.Part      `expr:"attachments"`
+	Files       []*engine.Part      `expr:"files"`
 	Nested      []*engine.Message   `expr:"nested"`
 	Forward     *engine.Forward     `expr:"forward"`
 	Pair        *engine.PairFacts   `expr:"pair"`
@@ -49,7 +50,7 @@ func newRoots(v *engine.View, ind *engine.Indicator) roots {
 	}
 	return roots{
 		Meta: &m.Meta, Mailbox: &m.Mailbox, Direction: m.Direction, Sender: &m.Sender, Recipients: &m.Recipients,
-		Subject: &m.Subject, Headers: &m.Headers, Auth: &m.Auth, Body: &m.Body, Attachments: m.Attachments,
+		Subject: &m.Subject, Headers: &m.Headers, Auth: &m.Auth, Body: &m.Body, Attachments: m.Attachments, Files: m.Files,
 		Nested: m.Nested, Forward: &m.Forward, Pair: &m.Pair,
 		Indicators: v.Indicators, Indicator: ind, Score: v.Score, Tags: v.Tags,
 	}

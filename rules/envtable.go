@@ -144,6 +144,8 @@ var fieldPhases = map[string]engine.Phase{
 	"attachment.qr":         engine.PhaseContent,
 	"attachment.pages":      engine.PhaseContent,
 	"attachment.metadata":   engine.PhaseContent,
+	".files":                engine.PhaseContent,
+	"mail.files":            engine.PhaseContent,
 	".indicators":           engine.PhaseFindings,
 	".indicator":            engine.PhaseFindings,
 	".score":                engine.PhaseFindings,
