@@ -106,3 +106,68 @@ func mean(img *image.Gray, x0, y0, x1, y1 int) byte {
 	}
 	return byte(sum / ((x1 - x0) * (y1 - y0)))
 }
+
+// suspicious tells whether a picture holds, in either tone, what the corners of
+// codes look like in a row: stripes as wide as 1, 1, 3, 1 and 1, at about the same
+// place of several rows. Most pictures do not, and need not be looked at again.
+func suspicious(img *image.Gray) bool {
+	b := img.Bounds()
+	near := make([]int, b.Dx()/16+1)
+	for y := 0; y < b.Dy(); y += 2 {
+		row := img.Pix[y*img.Stride:][:b.Dx()]
+		low, high := byte(255), byte(0)
+		for _, p := range row {
+			low, high = min(low, p), max(high, p)
+		}
+		if int(high)-int(low) < 40 {
+			continue
+		}
+		middle := low + (high-low)/2
+		var runs [5]int
+		at, dark := 0, row[0] <= middle
+		for x := 1; x <= len(row); x++ {
+			if x < len(row) && (row[x] <= middle) == dark {
+				continue
+			}
+			copy(runs[:], runs[1:])
+			runs[4], at, dark = x-at, x, !dark
+			if isCorner(runs) {
+				near[(x-1)/16]++
+			}
+		}
+	}
+	for i, n := range near {
+		if i > 0 {
+			n += near[i-1]
+		}
+		if n >= 2 {
+			return true
+		}
+	}
+	return false
+}
+
+// isCorner compares stripes with 1, 1, 3, 1, 1, as generously as a slanted or
+// blurred picture needs.
+func isCorner(runs [5]int) bool {
+	total := 0
+	for _, n := range runs {
+		if n == 0 {
+			return false
+		}
+		total += n
+	}
+	if total < 7 {
+		return false
+	}
+	for i, n := range runs {
+		want := total
+		if i == 2 {
+			want *= 3
+		}
+		if d := 7*n - want; 10*max(d, -d) > 7*want {
+			return false
+		}
+	}
+	return true
+}

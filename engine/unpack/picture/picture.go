@@ -77,8 +77,8 @@ func Look(ctx context.Context, t *task.Task, img *image.Gray, place string) {
 // its size, in which a coarse photograph is smoother.
 func read(ctx context.Context, img *image.Gray) []string {
 	img = shrink(img, workSide)
-	for _, try := range []func(*image.Gray) *image.Gray{same, inverted, half} {
-		if ctx.Err() != nil {
+	for i, try := range []func(*image.Gray) *image.Gray{same, inverted, half} {
+		if ctx.Err() != nil || i == 1 && !suspicious(img) {
 			return nil
 		}
 		if found := decode(try(img)); len(found) > 0 {
