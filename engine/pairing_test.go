@@ -109,7 +109,9 @@ func vaultConfig(src engine.Source, store engine.Store, rec engine.Sink, clock e
 // attachmentWords finds what begins with ioc- in attachments, too.
 type attachmentWords struct{ enginetest.Words }
 
-func (attachmentWords) Wants(p engine.PartInfo) bool { return p.Kind == "text" || p.Kind == "attachment" }
+func (attachmentWords) Wants(p engine.PartInfo) bool {
+	return p.Kind == "text" || p.Kind == "attachment"
+}
 
 func (w attachmentWords) Extract(ctx context.Context, in engine.Input) ([]engine.Finding, error) {
 	found, err := w.Words.Extract(ctx, in)
