@@ -94,6 +94,7 @@ type processing struct {
 	state  State   // what other mails offer
 	offers []Offer // what this one does
 	budget *Budget // of its attachments
+	shares int     // of it, that attachments had of their own
 	mails  int     // parsed out of attachments
 
 	incomplete error // an adapter could not do its work: nothing of this is final
@@ -122,6 +123,7 @@ func (p *processing) item(msg *Message, path string) *Item {
 	p.evaluate(it, view, PhaseFindings)
 	p.retreat(it)
 	p.descend(it)
+	p.innerCaps(it)
 	return it
 }
 
@@ -358,6 +360,30 @@ func inlineMessage(carrier *Message, o *Original) *Message {
 func hexDigest(s string) string {
 	sum := sha256.Sum256([]byte(s))
 	return hex.EncodeToString(sum[:])
+}
+
+// innerCaps tells of the limits that fired in messages inside an item which are
+// no items of their own.
+func (p *processing) innerCaps(it *Item) {
+	seen := map[string]bool{}
+	var look func([]*Message, string)
+	look = func(nested []*Message, path string) {
+		for i, m := range nested {
+			if slices.ContainsFunc(p.items, func(o *Item) bool { return o.Message == m }) {
+				continue
+			}
+			at := path + "n" + strconv.Itoa(i+1)
+			for _, d := range m.Defects {
+				if d.Cap && !seen[d.Code] {
+					seen[d.Code] = true
+					d.Part = at + ":" + d.Part
+					it.Defects = append(it.Defects, d)
+				}
+			}
+			look(m.Nested, at+"/")
+		}
+	}
+	look(it.Message.Nested, "")
 }
 
 // defects gathers those of the mail and of every item, in order.

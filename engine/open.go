@@ -21,6 +21,7 @@ func (p *processing) open(it *Item) {
 		if keys == nil {
 			keys = p.candidates(it)
 		}
+		p.share()
 		defects, err := u.Unpack(p.ctx, a, keys, p.budget)
 		it.Defects = append(it.Defects, defects...)
 		if err != nil {
@@ -30,6 +31,24 @@ func (p *processing) open(it *Item) {
 		keys = p.opened(it, a, keys)
 		p.contained(it, a)
 	}
+}
+
+// maxShares is how many attachments of a mail have a share of the budget that the
+// others cannot use up, and the part of the whole that each is.
+const maxShares = 64
+
+// share sees to it that what one attachment takes does not blind us to the next:
+// a bomb before a document is an old trick.
+func (p *processing) share() {
+	if p.shares++; p.shares > maxShares {
+		return
+	}
+	whole := p.engine.cfg.Limits.Budget()
+	b := p.budget
+	b.Bytes = max(b.Bytes, whole.Bytes/maxShares)
+	b.Members = max(b.Members, whole.Members/maxShares)
+	b.Work = max(b.Work, whole.Work/maxShares)
+	b.Text = max(b.Text, whole.Text/maxShares)
 }
 
 // opened remembers the password that opened something: it is tried first on the

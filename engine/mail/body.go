@@ -28,9 +28,14 @@ func (b *builder) addText(s *section, part *engine.Part, c *content, html bool) 
 	b.texts = append(b.texts, text{html, decoded, digestText(strings.TrimRight(decoded, "\n"))})
 }
 
+// spare is the part of Limits.Text that is read of any text, though others have
+// used up what they share: a long text must not hide a short one.
+const spare = 512
+
 // textBytesOf reads a leaf of text as far as what used leaves of Limits.Text.
 func (b *builder) textBytesOf(path string, c *content, used *int) []byte {
-	limit := max(0, b.job.cfg.Limits.Text-*used)
+	whole := b.job.cfg.Limits.Text
+	limit := max(whole/spare, whole-*used)
 	raw := c.mem
 	if raw == nil {
 		raw, _ = engine.ReadAll(c.blob, int64(limit)+1)
