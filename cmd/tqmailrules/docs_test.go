@@ -206,7 +206,7 @@ func TestReferencePagesNameEveryKey(t *testing.T) {
 	}{
 		{"configuration.md", strings.Fields("instance mailbox sources rules extractors cache secrets sinks store files limits log name own_domains auth_servers path paths dir message header memory text depth nesting parts links findings items unpacked members password_work keys smime openpgp certificate ring passphrase fuel attempts workers to verbosity env file wasm sha256 key signature config breaker default stack output module deadline fuel_per_mib deadline_per_mib regex flags type value strip transform validator from attributes confidence matches")},
 		{"attachments.md", unpack.Kinds()},
-		{"tests.md", strings.Fields("rules mailbox cases name messages clock golden mail raw folder at expect disposition ships matches not_matches exactly errors tags score actions defects dropped trimmed event events files indicators not_indicators only_indicators related sinks")},
+		{"tests.md", strings.Fields("rules mailbox cases name messages clock golden mail raw folder at expect disposition ships matches not_matches exactly errors tags score actions defects dropped trimmed event events files file opened locked found_at tags type title attributes indicators not_indicators only_indicators related sinks")},
 	}
 	for _, tt := range tests {
 		page := read(t, filepath.Join("..", "..", "docs", "reference", tt.page))

@@ -52,6 +52,8 @@ type facts struct {
 	indicators  []engine.IndicatorRecord
 	objects     []string
 	sinks       []string
+	inside      []file // attachments and what is in them, shipped or not
+	places      []string
 }
 
 func factsOf(o *engine.Outcome) *facts {
@@ -69,6 +71,10 @@ func factsOf(o *engine.Outcome) *facts {
 }
 
 func (f *facts) item(it *engine.Item) {
+	f.inside = append(f.inside, filesOf(it.Message.Attachments)...)
+	for _, ind := range it.Indicators {
+		f.places = append(f.places, ind.Locations...)
+	}
 	if it.Ships != "" {
 		f.ships = append(f.ships, string(it.Ships))
 	}
@@ -110,10 +116,15 @@ func matched(o *engine.Outcome) []string { return factsOf(o).matches }
 
 // has and hasNot check membership of every wanted word.
 func has(what string, want []string, of func(*facts) []string) func(*facts) string {
+	return hasLike(what, want, of, func(got, want string) bool { return got == want })
+}
+
+// hasLike is has for words that can be named in several ways.
+func hasLike(what string, want []string, of func(*facts) []string, same func(got, want string) bool) func(*facts) string {
 	return func(f *facts) string {
 		got := of(f)
 		for _, w := range want {
-			if !slices.Contains(got, w) {
+			if !slices.ContainsFunc(got, func(g string) bool { return same(g, w) }) {
 				return fmt.Sprintf("%s: %s is missing; there is %s", what, w, listed(got))
 			}
 		}
@@ -185,10 +196,5 @@ func (l eventLike) differs(e engine.EventRecord) string {
 			return fmt.Sprintf("%s is %q", p.name, p.got)
 		}
 	}
-	for name, want := range l.attributes {
-		if !slices.Contains(e.Attributes, engine.AttributeRecord{Name: name, Value: want}) {
-			return fmt.Sprintf("no attribute %s = %q", name, want)
-		}
-	}
-	return ""
+	return attributesDiffer(l.attributes, e.Attributes)
 }

@@ -179,7 +179,8 @@ func (l *loader) moment(n *yamlfile.Node, what string) (m Moment) {
 
 var expectKeys = []string{
 	"disposition", "ships", "matches", "not_matches", "exactly", "errors", "tags", "score", "actions", "defects", "dropped",
-	"trimmed", "event", "events", "files", "indicators", "not_indicators", "only_indicators", "related", "sinks",
+	"trimmed", "event", "events", "files", "file", "opened", "locked", "found_at", "indicators", "not_indicators", "only_indicators",
+	"related", "sinks",
 }
 
 // lists names the expectations that are lists of words, and where the words of
@@ -193,14 +194,11 @@ var lists = map[string]func(*facts) []string{
 	"defects": func(f *facts) []string { return f.defects },
 	"related": func(f *facts) []string { return f.objects },
 	"sinks":   func(f *facts) []string { return f.sinks },
-	"files":   func(f *facts) []string { return fileNames(f) },
-}
+	"files":   func(f *facts) []string { return f.shipped() },
 
-func fileNames(f *facts) (names []string) {
-	for _, x := range f.files {
-		names = append(names, x.Name)
-	}
-	return names
+	"opened":   func(f *facts) []string { return f.paths(opened) },
+	"locked":   func(f *facts) []string { return f.paths(locked) },
+	"found_at": func(f *facts) []string { return f.places },
 }
 
 func (l *loader) expect(n *yamlfile.Node, e *Expect) {
@@ -234,6 +232,8 @@ func (l *loader) expectation(e *Expect, key string, v *yamlfile.Node) {
 		l.event(e, v)
 	case "events":
 		l.events(e, v)
+	case "file":
+		l.files(e, v)
 	case "indicators", "not_indicators", "only_indicators", "dropped", "trimmed":
 		l.indicators(e, key, v)
 	default:
@@ -242,7 +242,7 @@ func (l *loader) expectation(e *Expect, key string, v *yamlfile.Node) {
 			e.add(pos, exactly(key, nil, lists[key]))
 			return
 		}
-		e.add(pos, has(key, list, lists[key]))
+		e.add(pos, hasLike(key, list, lists[key], sameAs(key)))
 	}
 }
 
@@ -266,6 +266,15 @@ func (l *loader) words(key string, v *yamlfile.Node) []string {
 		l.oneOf(nodes, key, actionNames())
 	}
 	return list
+}
+
+// sameAs says how an expectation names what there is.
+func sameAs(key string) func(got, want string) bool {
+	switch key {
+	case "files", "opened", "locked":
+		return named
+	}
+	return func(got, want string) bool { return got == want }
 }
 
 func (l *loader) oneOf(nodes []*yamlfile.Node, what string, options []string) {
@@ -309,21 +318,53 @@ func (l *loader) event(e *Expect, v *yamlfile.Node) {
 	if !ok {
 		return
 	}
-	like := eventLike{attributes: map[string]string{}}
+	like := eventLike{attributes: l.attributes(f.Get("attributes"))}
 	like.kind, _ = l.String(f.Get("type"), "type")
 	like.title, _ = l.String(f.Get("title"), "title")
 	like.tlp, _ = l.String(f.Get("tlp"), "tlp")
 	like.source, _ = l.String(f.Get("source"), "source")
-	if a := f.Get("attributes"); a != nil {
-		if a.Kind != yamlfile.Mapping {
-			l.Add(a.Errorf("attributes must be a mapping of names and values"))
-			return
-		}
-		for _, p := range a.Pairs {
-			like.attributes[p.Key.Text], _ = l.String(p.Value, p.Key.Text)
-		}
-	}
 	e.add(v.Pos(), like.test)
+}
+
+// files reads one file that must ship, or a list of such.
+func (l *loader) files(e *Expect, v *yamlfile.Node) {
+	nodes := []*yamlfile.Node{v}
+	if v.Kind == yamlfile.Sequence {
+		nodes, _ = l.Items(v, "file")
+	}
+	for _, n := range nodes {
+		l.oneFile(e, n)
+	}
+}
+
+func (l *loader) oneFile(e *Expect, v *yamlfile.Node) {
+	f, ok := l.Fields(v, "file", []string{"name", "type", "tags", "attributes"})
+	if !ok {
+		return
+	}
+	l.Need(f, "file", "name")
+	like := fileLike{}
+	like.name, _ = l.Filled(f.Get("name"), "name")
+	like.kind, _ = l.String(f.Get("type"), "type")
+	like.tags, _ = l.Strings(f.Get("tags"), "tags")
+	like.attributes = l.attributes(f.Get("attributes"))
+	e.add(v.Pos(), like.test)
+}
+
+// attributes reads a mapping of names and values.
+func (l *loader) attributes(n *yamlfile.Node) map[string]string {
+	if n == nil {
+		return nil
+	}
+	if n.Kind != yamlfile.Mapping {
+		l.Add(n.Errorf("attributes must be a mapping of names and values"))
+		return nil
+	}
+	all := map[string]string{}
+	for _, p := range n.Pairs {
+		all[p.Key.Text], _ = l.String(p.Value, p.Key.Text)
+	}
+	return all
 }
 
 // indicators reads a mapping of types to values. An empty list stands for the
