@@ -47,7 +47,7 @@ func newUnpacker(setup unpackSetup, workers int, here bool) unpacker {
 		return inProcess{unpack.New(unpack.Config{Limits: setup.Limits, Keys: setup.Keys})}
 	}
 	return worker.New(worker.Config{
-		Size: workers, Wants: unpack.Wants, Leaf: setup.Limits.WithDefaults().Leaf, Setup: setup,
+		Size: workers, Wants: unpack.Wants, Leaf: setup.Limits.WithDefaults().Leaf, Memory: setup.Limits.WithDefaults().Memory, Setup: setup,
 		Command: func() *exec.Cmd {
 			self, err := os.Executable()
 			if err != nil {

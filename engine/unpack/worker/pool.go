@@ -41,6 +41,7 @@ type Config struct {
 	Wants   func(*engine.Part) bool
 	TempDir string // of the shared files; "" means the system's
 	Leaf    int    // bytes above which a member is kept in a file; 1 MiB
+	Memory  int64  // bytes of the members of one attachment that are kept in memory; 16 MiB
 }
 
 // Pool implements engine.Unpacker. It is safe for concurrent use. Close it.
@@ -57,6 +58,9 @@ func New(cfg Config) *Pool {
 	orDefault(&cfg.Size, 2)
 	orDefault(&cfg.Uses, 500)
 	orDefault(&cfg.Leaf, 1<<20)
+	if cfg.Memory <= 0 {
+		cfg.Memory = 16 << 20
+	}
 	if cfg.Wall <= 0 {
 		cfg.Wall = 2 * time.Minute
 	}
@@ -237,7 +241,7 @@ func (w *process) unpack(ctx context.Context, cfg Config, part *engine.Part, key
 	if res.Retire {
 		w.uses = cfg.Uses
 	}
-	store := &keeper{from: w.output, dir: cfg.TempDir, leaf: int64(cfg.Leaf)}
+	store := &keeper{from: w.output, dir: cfg.TempDir, leaf: int64(cfg.Leaf), memory: cfg.Memory}
 	members, err := store.parts(res.Part.Members)
 	if err != nil {
 		return nil, &lateError{err}
@@ -342,13 +346,15 @@ func (t *tail) String() string {
 }
 
 // keeper takes contents out of a worker's output file before that is reused:
-// small ones into memory, the others into one unnamed file.
+// small ones into memory while there is some left, the others into one unnamed
+// file.
 type keeper struct {
-	from  *os.File
-	dir   string
-	leaf  int64
-	large *os.File
-	size  int64
+	from   *os.File
+	dir    string
+	leaf   int64
+	memory int64
+	large  *os.File
+	size   int64
 }
 
 func (k *keeper) parts(members []wirePart) ([]*engine.Part, error) {
@@ -370,7 +376,8 @@ func (k *keeper) parts(members []wirePart) ([]*engine.Part, error) {
 }
 
 func (k *keeper) content(at, size int64) (engine.Blob, error) {
-	if size <= k.leaf {
+	if size <= k.leaf && size <= k.memory {
+		k.memory -= size
 		b := make([]byte, max(0, size))
 		_, err := k.from.ReadAt(b, at)
 		if err == io.EOF && size == 0 {
