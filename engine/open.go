@@ -20,6 +20,7 @@ func (p *processing) open(it *Item) {
 		}
 		if keys == nil {
 			keys = p.candidates(it)
+			it.Tried = countOrigins(keys)
 		}
 		p.share()
 		defects, err := u.Unpack(p.ctx, a, keys, p.budget)
@@ -31,6 +32,25 @@ func (p *processing) open(it *Item) {
 		keys = p.opened(it, a, keys)
 		p.contained(it, a)
 	}
+}
+
+// countOrigins counts candidates by what makes them ones; a password that several
+// are counts with the first.
+func countOrigins(keys []Candidate) (all []Tried) {
+	seen := map[string]bool{}
+	for _, c := range keys {
+		password, _ := c.Password.Reveal(nil)
+		if seen[password] {
+			continue
+		}
+		seen[password] = true
+		i := slices.IndexFunc(all, func(t Tried) bool { return t.Origin == c.Origin })
+		if i < 0 {
+			i, all = len(all), append(all, Tried{Origin: c.Origin})
+		}
+		all[i].Passwords++
+	}
+	return all
 }
 
 // maxShares is how many attachments of a mail have a share of the budget that the

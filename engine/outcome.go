@@ -44,6 +44,7 @@ type Item struct {
 	Trimmed    []*Indicator // stood only in what was trimmed
 	Cut        string       // what was trimmed off the body
 	Defects    []Defect     // of evaluation and extraction
+	Tried      []Tried      // passwords that there were for its attachments, in the order of trying
 
 	Views [3]View // what rules saw in each phase, for those who explain
 
@@ -51,6 +52,12 @@ type Item struct {
 	attached         int      // how many of Message.Nested are attached as such; the others come out of containers
 	secrets          []Secret // that stand in it and must not show
 	cutText, cutHTML []Span   // trimmed ranges of Body.Plain.Raw and of Body.HTML.InnerText
+}
+
+// Tried counts the different passwords of one origin.
+type Tried struct {
+	Origin    CandidateOrigin
+	Passwords int
 }
 
 // Dropped is an indicator that a keep rule refused.

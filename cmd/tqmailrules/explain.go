@@ -7,6 +7,7 @@ import (
 	"io"
 	"slices"
 
+	"github.com/tqmailrules/tqmailrules/cmd/tqmailrules/internal/report"
 	"github.com/tqmailrules/tqmailrules/cmd/tqmailrules/internal/ui"
 	"github.com/tqmailrules/tqmailrules/engine"
 	"github.com/tqmailrules/tqmailrules/internal/yamlfile"
@@ -207,12 +208,50 @@ func (e *explain) text(a *app, out *engine.Outcome, all []explained, whole bool)
 		if x.Item != item {
 			item = x.Item
 			fmt.Fprintln(a.out, ui.Line(itemTitle(out, item), 200))
+			writeOpened(a.out, out, item)
 		}
 		if whole && x.Why != nil {
 			writeTree(a.out, x)
 			continue
 		}
 		writeLine(a.out, x)
+	}
+}
+
+// maxExplained is how many files of an item are listed.
+const maxExplained = 40
+
+// writeOpened prints what opening the attachments of an item came to, and which
+// passwords there were for it. Those of other mails are not among them: explain
+// sees one mail.
+func writeOpened(w io.Writer, out *engine.Outcome, path string) {
+	i := slices.IndexFunc(out.Items, func(it *engine.Item) bool { return it.Path == path })
+	if i < 0 {
+		return
+	}
+	it := out.Items[i]
+	var table ui.Table
+	for n, f := range report.FilesOf(it) {
+		if n == maxExplained {
+			table.Row("file    ", fmt.Sprintf("%d more", len(it.Message.Files)-n))
+			break
+		}
+		table.Row("file    ", ui.Line(f.Within(), 120), f.FileType, ui.Size(f.Size), f.Remarks())
+	}
+	table.Write(w, "  ")
+	if tried := report.TriedOn(it); len(tried) > 0 {
+		fmt.Fprintf(w, "  %-8s  %s\n", "tried", report.TriedText(tried))
+	}
+	pair := report.PairOf(it)
+	if pair == nil {
+		return
+	}
+	fmt.Fprintf(w, "  %-8s  %s\n", "pair", pair)
+	switch pair.State {
+	case "waiting":
+		fmt.Fprintf(w, "  %-8s  %s\n", "", "explain sees one mail; dry-run sees what other mails of a corpus offer")
+	case "none":
+		fmt.Fprintf(w, "  %-8s  %s\n", "", "no pair action has a key for it")
 	}
 }
 

@@ -24,6 +24,8 @@ var page = template.Must(template.New("").Funcs(template.FuncMap{
 	"size":  ui.Size,
 	"line":  func(s string) string { return ui.Line(s, 300) },
 	"order": byCount,
+	"tried": TriedText,
+	"few":   func(all []string) []string { return all[:min(3, len(all))] },
 	"count": func(m map[string]int, k string) int { return m[k] },
 }).Parse(`{{define "head"}}<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>{{.}}</title>
@@ -53,8 +55,10 @@ section.item{margin:.4rem 0 .4rem 1.2rem;border-left:2px solid var(--line);paddi
 {{with .Score}}<tr><th>score</th><td>{{.}}</td><td></td></tr>{{end}}
 {{with .Sinks}}<tr><th>sinks</th><td colspan="2">{{range .}}{{.}} {{end}}</td></tr>{{end}}
 {{with .Cut}}<tr class="dim"><th>cut</th><td colspan="2">{{line .}}</td></tr>{{end}}
-{{range .Files}}<tr><th>file</th><td>{{line .Type}}</td><td>{{line .Name}} {{with .State}}<b>{{.}}</b> {{end}}{{line .OpenedBy}} <span class="dim">{{size .Size}} <code>{{.SHA256}}</code></span></td></tr>{{end}}
-{{range .Indicators}}<tr><th>indicator</th><td>{{.Type}}</td><td><code>{{line .Value}}</code> <span class="dim">{{range .Contexts}}{{.}} {{end}}{{range .Flags}}· {{.}} {{end}}</span></td></tr>{{end}}
+{{range .Files}}<tr><th>file</th><td>{{line .Type}}</td><td>{{line .Within}} {{with .State}}<b>{{.}}</b> {{end}}{{line .Remarks}} <span class="dim">{{size .Size}} <code>{{.SHA256}}</code></span></td></tr>{{end}}
+{{with .Tried}}<tr class="dim"><th>passwords</th><td colspan="2">{{tried .}}</td></tr>{{end}}
+{{with .Pair}}{{if ne .State "none"}}<tr><th>pair</th><td colspan="2">{{.}}</td></tr>{{end}}{{end}}
+{{range .Indicators}}<tr><th>indicator</th><td>{{.Type}}</td><td><code>{{line .Value}}</code> <span class="dim">{{range .Contexts}}{{.}} {{end}}{{range .Flags}}· {{.}} {{end}}{{range few .Locations}}· {{line .}} {{end}}</span></td></tr>{{end}}
 {{range .Dropped}}<tr class="dim"><th>dropped</th><td>{{.Type}}</td><td><code>{{line .Value}}</code> by {{.Rule}}</td></tr>{{end}}
 {{range .Trimmed}}<tr class="dim"><th>trimmed</th><td>{{.Type}}</td><td><code>{{line .Value}}</code></td></tr>{{end}}
 {{range .Related}}<tr><th>relates</th><td colspan="2">{{line .}}</td></tr>{{end}}

@@ -53,6 +53,8 @@ type Item struct {
 	Dropped    []DroppedInd `json:"dropped,omitempty"`
 	Trimmed    []Indicator  `json:"trimmed,omitempty"`
 	Cut        string       `json:"cut,omitempty"`
+	Pair       *Pair        `json:"pair,omitempty"`
+	Tried      []Tried      `json:"tried,omitempty"` // passwords for what is or was locked
 }
 
 // Rule is a rule that matched or failed.
@@ -91,9 +93,13 @@ type File struct {
 	Locked bool   `json:"malware_locked,omitempty"`
 
 	Path     string   `json:"path"`                // in the mail: "2", or "2/march.xlsx" inside an archive
+	FileType string   `json:"file_type,omitempty"` // what its content is
 	State    string   `json:"state,omitempty"`     // opened or locked, of a file that needs a password
 	OpenedBy string   `json:"opened_by,omitempty"` // where the password stood
-	Facts    []string `json:"facts,omitempty"`     // what is remarkable: macros, codes in pictures
+	Because  string   `json:"why_locked,omitempty"`
+	Facts    []string `json:"facts,omitempty"` // what is remarkable: macros, codes in pictures
+
+	Metadata map[string]string `json:"metadata,omitempty"` // all that opening it told
 }
 
 // Indicator is an indicator of an item and where it stood.
@@ -153,6 +159,7 @@ func itemOf(o *engine.Outcome, it *engine.Item) Item {
 	for _, b := range o.Batches {
 		out.add(b, it)
 	}
+	out.Pair, out.Tried = PairOf(it), TriedOn(it)
 	return out
 }
 
@@ -181,7 +188,7 @@ func (out *Item) add(b engine.Batch, it *engine.Item) {
 		out.Indicators = append(out.Indicators, indicatorOf(ind, it.Decision.Status))
 	}
 	for _, a := range it.Message.Attachments {
-		out.addFile(b, a)
+		out.addFile(b, it, a)
 	}
 	self := engine.Ref{Kind: "event", Key: e.Key}
 	for _, o := range b.Objects {
@@ -192,27 +199,16 @@ func (out *Item) add(b engine.Batch, it *engine.Item) {
 }
 
 // addFile adds the file of an attachment or member, and those inside it.
-func (out *Item) addFile(b engine.Batch, a *engine.Part) {
+func (out *Item) addFile(b engine.Batch, it *engine.Item, a *engine.Part) {
 	i := slices.IndexFunc(b.Files, func(f engine.FileRecord) bool { return f.Key == a.SHA256 })
 	if i < 0 || a.IsInline {
 		return
 	}
-	f := File{Name: cmp.Or(a.FileName, b.Files[i].Name), Type: b.Files[i].Type, Size: int64(a.Size), SHA256: a.SHA256, Locked: b.Files[i].Locked, Path: a.Path}
-	switch {
-	case a.Locked():
-		f.State = "locked"
-	case a.Decrypted:
-		f.State, f.OpenedBy = "opened", a.OpenedBy
-	}
-	if a.HasMacros {
-		f.Facts = append(f.Facts, "macros")
-	}
-	if len(a.QR) > 0 {
-		f.Facts = append(f.Facts, "QR code")
-	}
+	f := fileOf(it, a)
+	f.Name, f.Type, f.Locked = cmp.Or(a.FileName, b.Files[i].Name), b.Files[i].Type, b.Files[i].Locked
 	out.Files = append(out.Files, f)
 	for _, c := range a.Children {
-		out.addFile(b, c)
+		out.addFile(b, it, c)
 	}
 }
 

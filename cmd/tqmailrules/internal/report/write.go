@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 
 	"github.com/tqmailrules/tqmailrules/cmd/tqmailrules/internal/ui"
@@ -95,9 +94,7 @@ func (t *textWriter) item(it Item) {
 	if t.verbose && len(it.Sinks) > 0 {
 		line("sinks", "%s", strings.Join(it.Sinks, ", "))
 	}
-	for _, f := range it.Files {
-		line("file", "%s  %s  %s  sha256 %.16s…%s", ui.Line(f.within(), 120), ui.Line(f.Type, 40), ui.Size(f.Size), f.SHA256, f.state())
-	}
+	t.files(it, line)
 	for _, i := range it.Indicators {
 		line("indicator", "%-13s %s%s", i.Type, ui.Line(i.Value, 200), where(i))
 	}
@@ -110,6 +107,32 @@ func (t *textWriter) item(it Item) {
 	for _, i := range it.Trimmed {
 		line("trimmed", "%-13s %s", i.Type, ui.Line(i.Value, 200))
 	}
+}
+
+// maxFiles is how many files of an item are shown unless all are asked for.
+const maxFiles = 40
+
+func (t *textWriter) files(it Item, line func(string, string, ...any)) {
+	for i, f := range it.Files {
+		if i == maxFiles && !t.verbose {
+			line("file", "%d more; -v shows them", len(it.Files)-i)
+			break
+		}
+		line("file", "%s  %s  %s  sha256 %.16s…%s", ui.Line(f.Within(), 120), ui.Line(f.Type, 40), ui.Size(f.Size), f.SHA256, inBrackets(f.Remarks()))
+	}
+	if len(it.Tried) > 0 && t.verbose {
+		line("passwords", "%s", TriedText(it.Tried))
+	}
+	if it.Pair != nil && it.Pair.State != "none" {
+		line("pair", "%s", it.Pair)
+	}
+}
+
+func inBrackets(s string) string {
+	if s == "" {
+		return ""
+	}
+	return "  (" + s + ")"
 }
 
 func (t *textWriter) rules(it Item, line func(string, string, ...any)) {
@@ -130,29 +153,6 @@ func (t *textWriter) rules(it Item, line func(string, string, ...any)) {
 	if len(shadow) > 0 {
 		line("shadow", "%s", strings.Join(shadow, ", "))
 	}
-}
-
-// within is the name of a file, of a member with its path in the attachment.
-func (f File) within() string {
-	if _, inside, ok := strings.Cut(f.Path, "/"); ok {
-		return "> " + inside
-	}
-	return f.Name
-}
-
-// state says what opening a file came to.
-func (f File) state() string {
-	words := slices.Clone(f.Facts)
-	switch f.State {
-	case "locked":
-		words = append(words, "locked: no password opens it")
-	case "opened":
-		words = append(words, "opened by: "+ui.Line(f.OpenedBy, 120))
-	}
-	if len(words) == 0 {
-		return ""
-	}
-	return "  (" + strings.Join(words, "; ") + ")"
 }
 
 func where(i Indicator) string {
