@@ -79,10 +79,14 @@ func passwordsAt(text string, at int, wary bool, take *regexp.Regexp) []Span {
 	if start == end {
 		return nil
 	}
-	if inner, ok := enclosed(text[:end], start); ok {
-		return []Span{inner}
+	inner, ok := enclosed(text[:end], start)
+	if !ok {
+		return bare(text, start, wary)
 	}
-	return bare(text, start, wary)
+	if after, _ := utf8.DecodeRuneInString(text[inner.End:end]); goesOn(text[inner.End+utf8.RuneLen(after) : end]) {
+		return append([]Span{inner}, bare(text, start, wary)...) // a password that begins with a bracket
+	}
+	return []Span{inner}
 }
 
 func takenAt(text string, at int, take *regexp.Regexp) []Span {
@@ -124,6 +128,12 @@ func enclosed(text string, start int) (Span, bool) {
 	}
 	span := trimSpan(text, Span{from, from + n})
 	return span, span.End > span.Start
+}
+
+// goesOn tells whether a word goes on behind what closes a bracket.
+func goesOn(rest string) bool {
+	r, _ := utf8.DecodeRuneInString(rest)
+	return unicode.IsLetter(r) || unicode.IsDigit(r)
 }
 
 func trimSpan(text string, s Span) Span {

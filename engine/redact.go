@@ -2,6 +2,9 @@ package engine
 
 import (
 	"cmp"
+	"fmt"
+	"html"
+	"regexp"
 	"slices"
 	"strings"
 	"unicode"
@@ -80,18 +83,28 @@ func (r *redactor) spans(s string) []Span {
 	return all
 }
 
-// wordsAt visits the places where w stands as a word.
+// wordsAt visits the places where w stands as a word, but for those in a URL: that
+// is evidence, and would be another one without a part of it.
 func wordsAt(s, w string, visit func(int)) {
 	for at := 0; ; {
 		i := strings.Index(s[at:], w)
 		if i < 0 {
 			return
 		}
-		if at += i; isBoundary(s, at, w, true) && isBoundary(s, at+len(w), w, false) {
+		if at += i; isBoundary(s, at, w, true) && isBoundary(s, at+len(w), w, false) && !inURL(s, at) {
 			visit(at)
 		}
 		at += len(w)
 	}
+}
+
+// inURL tells whether a place is inside a URL that began before it.
+func inURL(s string, at int) bool {
+	begin := at
+	for begin > 0 && at-begin < 2048 && !strings.ContainsRune(" \t\r\n<>\"", rune(s[begin-1])) {
+		begin--
+	}
+	return strings.Contains(s[begin:at], "://")
 }
 
 // isBoundary tells whether a letter or digit of w does not go on beyond its edge.
@@ -169,9 +182,24 @@ func (r *redactor) message(m *Message) {
 		}
 	}
 	for _, a := range m.Attachments {
-		if !a.Opened {
-			a.Text = r.text(a.Text)
-		}
+		r.attachment(a)
+	}
+}
+
+// attachment hides passwords in a text that came with the mail; what only a
+// password opened is what it protects.
+func (r *redactor) attachment(a *Part) {
+	if a.Decrypted {
+		return
+	}
+	text, moved := replace(a.Text, r.spans(a.Text))
+	a.Text = text
+	for i, p := range a.Places {
+		a.Places[i].At = moved(p.At)
+	}
+	for _, l := range a.Links {
+		l.DisplayText = r.text(l.DisplayText)
+		l.Span = Span{moved(l.Span.Start), moved(l.Span.End)}
 	}
 }
 
@@ -184,7 +212,7 @@ func (r *redactor) original(o *Original) {
 
 // page hides passwords in a page and moves what refers to its text.
 func (r *redactor) page(p *Page) {
-	p.Raw, p.DisplayText = r.text(p.Raw), r.text(p.DisplayText)
+	p.Raw, p.DisplayText = r.markup(p.Raw), r.text(p.DisplayText)
 	text, moved := replace(p.InnerText, r.spans(p.InnerText))
 	p.InnerText = text
 	for i, h := range p.Hidden {
@@ -194,6 +222,74 @@ func (r *redactor) page(p *Page) {
 		l.DisplayText = r.text(l.DisplayText)
 		l.Span = Span{moved(l.Span.Start), moved(l.Span.End)}
 	}
+}
+
+// markup hides passwords in the source of a page, where they may be written with
+// character references and cut by tags.
+func (r *redactor) markup(raw string) string {
+	raw = r.text(raw)
+	if raw == "" {
+		return raw
+	}
+	shown := html.UnescapeString(joined(raw))
+	for _, w := range r.words {
+		if !strings.Contains(shown, w) {
+			continue
+		}
+		before := `(^|[^\pL\pN])`
+		if r.weak[w] {
+			before = `(` + DefaultPrefix.String() + `(?:\s|<[^<>]{0,300}>|&nbsp;|["'(\[])*)`
+		}
+		pattern, err := regexp.Compile(before + "(" + inMarkup(w) + ")")
+		if err != nil {
+			continue // a word that is no UTF-8
+		}
+		var spans []Span
+		for _, at := range pattern.FindAllStringSubmatchIndex(raw, -1) {
+			if at = at[len(at)-2:]; !inURL(raw, at[0]) {
+				spans = append(spans, Span{at[0], at[1]})
+			}
+		}
+		raw, _ = replace(raw, spans)
+	}
+	return raw
+}
+
+// joined is markup without its tags.
+func joined(markup string) string {
+	var b strings.Builder
+	for markup != "" {
+		text, rest, tag := strings.Cut(markup, "<")
+		b.WriteString(text)
+		if !tag {
+			break
+		}
+		_, markup, _ = strings.Cut(rest, ">")
+	}
+	return b.String()
+}
+
+// inMarkup is a pattern of the spellings of a word in a page.
+func inMarkup(w string) string {
+	var b strings.Builder
+	for i, c := range w {
+		if i > 0 {
+			b.WriteString(`(?:<[^<>]{0,300}>)*`)
+		}
+		fmt.Fprintf(&b, `(?:%s|%s|&#0*%d;|&#[xX]0*(?i:%x);`, regexp.QuoteMeta(string(c)), regexp.QuoteMeta(html.EscapeString(string(c))), c, c)
+		if name, ok := references[c]; ok {
+			b.WriteString("|&" + name + ";")
+		}
+		b.WriteByte(')')
+	}
+	return b.String()
+}
+
+// references are names that mail programs write for characters of passwords,
+// beside those that every page needs.
+var references = map[rune]string{
+	'"': "quot", '\'': "apos", ' ': "nbsp", '\u00e4': "auml", '\u00f6': "ouml", '\u00fc': "uuml", '\u00c4': "Auml", '\u00d6': "Ouml", '\u00dc': "Uuml", '\u00df': "szlig",
+	'\u00e9': "eacute", '\u00e8': "egrave", '\u00e0': "agrave", '\u00e7': "ccedil", '\u00f1': "ntilde", '\u00e3': "atilde", '\u00a7': "sect", '\u20ac': "euro", '\u00a3': "pound",
 }
 
 // plan hides passwords in what rules made of a message before it was known that
