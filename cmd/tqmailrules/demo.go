@@ -39,7 +39,7 @@ const demoConfig = `instance: demo
 mailbox: { name: Phishing Desk, own_domains: [nordhafen.example], auth_servers: [mx.nordhafen.example] }
 sources:
   - files: { path: rules/corpus }
-rules: [ rules/desk/hygiene.yaml, rules/desk/reports.yaml, rules/desk/intelligence.yaml, rules/desk/phishing.yaml, rules/extractors/*.yaml ]
+rules: [ rules/desk/hygiene.yaml, rules/desk/reports.yaml, rules/desk/intelligence.yaml, rules/desk/phishing.yaml, rules/desk/attachments.yaml, rules/extractors/*.yaml ]
 extractors:
   - { name: wallets, wasm: wasm-extractors/wallets-c/wallets-c.wasm, sha256: any }
   - { name: phishkit, wasm: wasm-extractors/phishkit/phishkit.wasm, sha256: any, config: { brands: [nordhafen] } }

@@ -121,6 +121,23 @@ func TestTranscriptOfTheReadmeIsReal(t *testing.T) {
 	}
 }
 
+// TestQueriesOfTheDatabasePageFindSomething asks the results of the demo.
+func TestQueriesOfTheDatabasePageFindSomething(t *testing.T) {
+	root := workplace(t)
+	if out, code := runLine(t, "tqmailrules demo --dir d"); code != exitOK {
+		t.Fatalf("exit status %d\n%s", code, out)
+	}
+	queries := regexp.MustCompile("(?s)```sql\n(.*?)```").FindAllStringSubmatch(read(t, filepath.Join(root, "docs", "reference", "sqlite.md")), -1)
+	for _, q := range queries {
+		if _, rows, err := ask(context.Background(), filepath.Join("d", "results.db"), q[1]); err != nil || len(rows) == 0 {
+			t.Errorf("%d rows, %v:\n%s", len(rows), err, q[1])
+		}
+	}
+	if len(queries) < 9 {
+		t.Errorf("%d queries, want those of the page", len(queries))
+	}
+}
+
 // TestEveryCommandOfTheFeaturesRuns runs what docs/features.md names, go test
 // lines included.
 func TestEveryCommandOfTheFeaturesRuns(t *testing.T) {

@@ -105,6 +105,7 @@ var remarkable = []struct{ fact, label string }{
 	{"object_class", "object"},
 	{"smuggled", "smuggles"},
 	{"target", "starts"},
+	{"relative_path", "starts beside it"},
 	{"arguments", "with"},
 	{"hidden_text", "hidden text"},
 	{"hidden_sheets", "hidden sheets"},
