@@ -165,7 +165,7 @@ func TestEveryCommandOfTheFeaturesRuns(t *testing.T) {
 func goTest(t *testing.T, root, line string) {
 	t.Helper()
 	if strings.HasSuffix(line, " ./cmd/tqmailrules") {
-		isOwnTest(t, line) // this very run does it
+		isOwnTest(t, filepath.Join(root, "cmd", "tqmailrules"), line) // this very run does it
 		return
 	}
 	if testing.Short() {
@@ -179,16 +179,16 @@ func goTest(t *testing.T, root, line string) {
 }
 
 // isOwnTest wants a test of this package that the -run of a line fits.
-func isOwnTest(t *testing.T, line string) {
+func isOwnTest(t *testing.T, dir, line string) {
 	t.Helper()
 	fields := strings.Fields(line)
 	name, script, _ := strings.Cut(fields[slices.Index(fields, "-run")+1], "/")
-	files, err := filepath.Glob("*_test.go")
+	files, err := filepath.Glob(filepath.Join(dir, "*_test.go"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	if script != "" {
-		read(t, filepath.Join("testdata", "script", script+".txtar"))
+		read(t, filepath.Join(dir, "testdata", "script", script+".txtar"))
 	}
 	for _, f := range files {
 		if regexp.MustCompile(`(?m)^func Test\w*` + strings.TrimPrefix(name, "Test")).MatchString(read(t, f)) {
