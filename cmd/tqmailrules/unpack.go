@@ -101,37 +101,57 @@ type unpackSetup struct {
 }
 
 // privateKeys reads the keys that a configuration names.
-func (a *app) privateKeys(cfg *settings.Config) (sealed.Keys, yamlfile.Diagnostics) {
-	var keys sealed.Keys
-	var diags yamlfile.Diagnostics
+func (a *app) privateKeys(cfg *settings.Config) (keys sealed.Keys, diags yamlfile.Diagnostics) {
 	for _, k := range cfg.Keys.SMIME {
-		s := sealed.SMIMEKey{}
-		err := errors.Join(readInto(&s.Certificate, k.Certificate), readInto(&s.Key, k.Key))
-		if err == nil {
-			err = sealed.Check(sealed.Keys{SMIME: []sealed.SMIMEKey{s}})
-		}
-		if err != nil {
-			diags = append(diags, k.Errorf("%v", err))
-			continue
-		}
-		keys.SMIME = append(keys.SMIME, s)
+		s, wrong := smimeKey(k)
+		keys.SMIME, diags = append(keys.SMIME, s), append(diags, wrong...)
 	}
 	for _, k := range cfg.Keys.OpenPGP {
-		o := sealed.OpenPGPKey{}
-		err := readInto(&o.Ring, k.Ring)
-		if err == nil && k.Passphrase != (settings.Secret{}) {
-			o.Passphrase, err = a.secret(k.Passphrase)
-		}
-		if err == nil {
-			err = sealed.Check(sealed.Keys{OpenPGP: []sealed.OpenPGPKey{o}})
-		}
-		if err != nil {
-			diags = append(diags, k.Errorf("%v", err))
-			continue
-		}
-		keys.OpenPGP = append(keys.OpenPGP, o)
+		o, wrong := a.openPGPKey(k)
+		keys.OpenPGP, diags = append(keys.OpenPGP, o), append(diags, wrong...)
 	}
 	return keys, diags
+}
+
+func smimeKey(k settings.SMIMEKey) (s sealed.SMIMEKey, diags yamlfile.Diagnostics) {
+	if err := readInto(&s.Certificate, k.Certificate); err != nil {
+		diags = append(diags, k.Errorf("certificate: %v", err))
+	}
+	if err := readInto(&s.Key, k.Key); err != nil {
+		diags = append(diags, k.Errorf("key: %v", err))
+	}
+	if len(diags) > 0 {
+		return s, diags
+	}
+	return s, unusable(k.Node, sealed.Keys{SMIME: []sealed.SMIMEKey{s}})
+}
+
+func (a *app) openPGPKey(k settings.OpenPGPKey) (o sealed.OpenPGPKey, diags yamlfile.Diagnostics) {
+	if err := readInto(&o.Ring, k.Ring); err != nil {
+		diags = append(diags, k.Errorf("ring: %v", err))
+	}
+	if k.Passphrase != (settings.Secret{}) {
+		var err error
+		if o.Passphrase, err = a.secret(k.Passphrase); err != nil {
+			diags = append(diags, k.Errorf("passphrase: %v", err))
+		}
+	}
+	if len(diags) > 0 {
+		return o, diags
+	}
+	return o, unusable(k.Node, sealed.Keys{OpenPGP: []sealed.OpenPGPKey{o}})
+}
+
+// unusable tells what is wrong with a key that could be read.
+func unusable(entry *yamlfile.Node, k sealed.Keys) yamlfile.Diagnostics {
+	err := sealed.Check(k)
+	if err == nil {
+		return nil
+	}
+	if inner := errors.Unwrap(err); inner != nil {
+		err = inner // its number says nothing here: the place does
+	}
+	return yamlfile.Diagnostics{entry.Errorf("%v", err)}
 }
 
 func readInto(dst *[]byte, path string) (err error) {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 
 	"github.com/ProtonMail/go-crypto/openpgp"
@@ -24,7 +25,7 @@ func (o OpenPGPKey) ring() (openpgp.EntityList, error) {
 		ring, err = openpgp.ReadKeyRing(bytes.NewReader(o.Ring))
 	}
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("the ring holds no OpenPGP keys: %w", err)
 	}
 	private := 0
 	for _, e := range ring {
@@ -36,6 +37,8 @@ func (o OpenPGPKey) ring() (openpgp.EntityList, error) {
 			if err := e.DecryptPrivateKeys([]byte(o.Passphrase)); err != nil {
 				return nil, errors.New("the passphrase does not open the private key")
 			}
+		} else if e.PrivateKey.Encrypted && !e.PrivateKey.Dummy() {
+			return nil, errors.New("the private key has a passphrase, and none is configured")
 		}
 	}
 	if private == 0 {

@@ -14,8 +14,6 @@ import (
 	"crypto"
 	"crypto/x509"
 	"encoding/pem"
-	"errors"
-	"fmt"
 	"io"
 	"strings"
 
@@ -53,51 +51,6 @@ type OpenPGPKey struct {
 type identity struct {
 	cert *x509.Certificate
 	key  crypto.PrivateKey
-}
-
-// Check tells what is wrong with keys, in words.
-func Check(k Keys) error {
-	for i, s := range k.SMIME {
-		if _, err := s.identity(); err != nil {
-			return fmt.Errorf("smime key %d: %w", i+1, err)
-		}
-	}
-	for i, o := range k.OpenPGP {
-		if _, err := o.ring(); err != nil {
-			return fmt.Errorf("openpgp key %d: %w", i+1, err)
-		}
-	}
-	return nil
-}
-
-func (s SMIMEKey) identity() (identity, error) {
-	block, _ := pem.Decode(s.Certificate)
-	if block == nil {
-		return identity{}, errors.New("the certificate is not PEM")
-	}
-	cert, err := x509.ParseCertificate(block.Bytes)
-	if err != nil {
-		return identity{}, err
-	}
-	block, _ = pem.Decode(s.Key)
-	if block == nil {
-		return identity{}, errors.New("the private key is not PEM")
-	}
-	key, err := privateKey(block.Bytes)
-	return identity{cert, key}, err
-}
-
-func privateKey(der []byte) (crypto.PrivateKey, error) {
-	if k, err := x509.ParsePKCS8PrivateKey(der); err == nil {
-		return k, nil
-	}
-	if k, err := x509.ParsePKCS1PrivateKey(der); err == nil {
-		return k, nil
-	}
-	if k, err := x509.ParseECPrivateKey(der); err == nil {
-		return k, nil
-	}
-	return nil, errors.New("the private key is of no known form, or encrypted")
 }
 
 // CMS reads S/MIME files: envelopes with the keys, what is compressed, and what

@@ -349,7 +349,15 @@ func (r *reader) keys(n *yamlfile.Node) (out Keys) {
 }
 
 func (r *reader) file(f yamlfile.Fields, key string) string {
-	p, ok := r.Filled(f.Get(key), key)
+	n := f.Get(key)
+	if n != nil && n.Kind == yamlfile.Mapping {
+		d := n.Errorf("%s is a mapping", key)
+		d.Expected = "the path of a file"
+		d.Hint = "write the path itself; only secrets are written as { file: ... }"
+		r.Add(d)
+		return ""
+	}
+	p, ok := r.Filled(n, key)
 	if !ok {
 		return ""
 	}
