@@ -166,6 +166,9 @@ func lockedZip(t *testing.T, word, password string, inner *attachment) attachmen
 // TestTenThousandPasswordsEnd tries a long list of a rule on files of which each
 // try is dear, and on one that is cheap.
 func TestTenThousandPasswordsEnd(t *testing.T) {
+	if testing.Short() {
+		t.Skip("skipped: uses up what trying passwords may cost, and -short is set")
+	}
 	var rules strings.Builder
 	rules.WriteString("version: 1\nrules:\n  - id: list\n    when: 'true'\n    then:\n      - unlock:\n          passwords:\n")
 	for i := range 10_000 {

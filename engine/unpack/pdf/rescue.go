@@ -22,6 +22,7 @@ const (
 	maxRepaired       = 16 << 20 // bytes of the file
 	maxRepairedStream = 16 << 20 // bytes of one stream, packed or not
 	maxRepairedObject = 100_000
+	maxRepairedSearch = 2e9      // objects times bytes: each object may be looked for in the whole file
 	maxRepairedFile   = 64 << 20 // bytes of what it writes
 )
 
@@ -29,7 +30,7 @@ const (
 // more what that writes. ok is false when it found nothing either: then
 // everything is as it was.
 func (r *reading) rescue() (ok bool, err error) {
-	if r.found() || r.closed() || len(r.f.b) > maxRepaired || r.f.limit != nil || r.err != nil || r.f.stopped() {
+	if r.found() || r.closed() || r.isDear() || r.f.limit != nil || r.err != nil || r.f.stopped() {
 		return false, nil
 	}
 	b, err := rewrite(r.ctx, r.f.b, r.f.password, r.f.crypt != nil)
@@ -65,6 +66,12 @@ func (r *reading) reread() error {
 // closed tells whether anything of the file stays encrypted.
 func (r *reading) closed() bool {
 	return r.f.closed || r.f.crypt == nil && r.f.dict(r.f.trailer["Encrypt"]) != nil
+}
+
+// isDear tells whether pdfcpu might take seconds.
+func (r *reading) isDear() bool {
+	objects := max(len(r.f.entries), len(r.f.scan()))
+	return len(r.f.b) > maxRepaired || objects*len(r.f.b) > maxRepairedSearch
 }
 
 func (r *reading) found() bool {

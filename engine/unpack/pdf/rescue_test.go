@@ -1,10 +1,12 @@
 package pdf_test
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/tqmailrules/tqmailrules/engine"
 	"github.com/tqmailrules/tqmailrules/engine/unpack/pdf"
 )
 
@@ -42,5 +44,22 @@ func TestRewrittenFilesSayTheSame(t *testing.T) {
 		if want.Text != got.Text || want.Pages != got.Pages || len(want.Links) != len(got.Links) {
 			t.Errorf("%s: %d pages, %d links, want %d and %d; text differs: %v", name, got.Pages, len(got.Links), want.Pages, len(want.Links), want.Text != got.Text)
 		}
+	}
+}
+
+// A file of many objects and no catalogue is not handed to pdfcpu, which looks
+// for each of them in all of it.
+func TestTheRescueIsNotForFilesThatCostIt(t *testing.T) {
+	d := newDraft()
+	for i := range 90_000 {
+		fmt.Fprintf(&d.b, "%d 0 obj<<>>endobj\n", i+1)
+	}
+	took, _ := watched(func() {
+		if got := read(t, append(d.b.Bytes(), "trailer<</Root 1 0 R>>"...)); !got.has(engine.DefectUnreadable) {
+			t.Errorf("defects %v", got.defects)
+		}
+	})
+	if took > worstTime/2 {
+		t.Errorf("took %v", took)
 	}
 }
