@@ -99,8 +99,22 @@ func (c *checker) fieldOf(n *ast.MemberNode, base ast.Node, t typ, known int) (a
 	return c.shortText(&ast.MemberNode{Node: base, Property: at(&ast.StringNode{Value: prop.Value}, prop)}, f), f.Type
 }
 
-// suggestField looks for the nearest field, then one level below.
+// otherWords are what people look for under a name that is none, by object.
+var otherWords = map[string]string{
+	"attachment.locked":      "ask .encrypted && !.decrypted: it needed a password, and nobody had it",
+	"attachment.opened":      "ask .decrypted: it needed a password and was opened",
+	"attachment.files":       "files is a root: any(files, ...) are all attachments and what is inside them",
+	"attachment.attachments": "what is inside an attachment are its children; files are all at any depth",
+	"attachment.members":     "what is inside an attachment are its children; files are all at any depth",
+	"attachment.macros":      "ask .has_macros, or .metadata[\"auto_macro\"] for those that run by themselves",
+}
+
+// suggestField knows other words, then looks for the nearest field, then one
+// level below.
 func (c *checker) suggestField(o *object, name string) func(*yamlfile.Diagnostic) {
+	if other := otherWords[o.Name+"."+name]; other != "" {
+		return hint("%s", other)
+	}
 	if _, ok := yamlfile.Nearest(name, o.names()); ok {
 		return suggest(name, o.names())
 	}
