@@ -25,7 +25,7 @@ var fileFacts = []struct{ names, doc string }{
 	{"hidden_text deleted_text hidden_sheets hidden_slides unlisted_slides", "what a reader does not see"},
 	{"smuggled", "a file that a page builds on the reader's machine: its name and size"},
 	{"target arguments working_directory icon description environment_target icon_target made_on", "of a shortcut"},
-	{"signer smime", "who signed an S/MIME mail, and its kind"},
+	{"signer smime", "whom the signature of an S/MIME mail names, which is not checked; its kind"},
 	{"sender subject message_class", "of winmail.dat and of documents"},
 	{"method organizer summary location name organisation", "of an invitation or a business card"},
 	{"encryption permissions pretended_encryption", "how it is locked; opened with the owner's password; flags that only claim to be"},

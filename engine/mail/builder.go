@@ -154,7 +154,9 @@ func (b *builder) signed(s *section, part *engine.Part, c *content) error {
 	if err != nil || m.Kind != cms.Signed || len(m.Content) == 0 {
 		return nil // the unpacker tells
 	}
-	part.Metadata = map[string]string{"signer": strings.Join(m.Signers, ", ")}
+	if len(m.Signers) > 0 {
+		part.Metadata = map[string]string{"signer": strings.Join(m.Signers, ", ")}
+	}
 	part.Opened = true
 	inner := unixLines(m.Content)
 	src := &source{mem: inner, size: int64(len(inner)), root: scanInside(s, inner, b.job.cfg.Limits, &b.defects)}

@@ -118,21 +118,35 @@ func encapsulated(b []byte) []byte {
 	return octets(inner[0], 0)
 }
 
-// names are who the certificates were made for.
-func names(b []byte) (all []string) {
-	for len(b) > 0 && len(all) < 20 {
+// names are who the certificates were made for: not those of authorities, unless
+// there are no others, as when somebody signs with one of their own making.
+func names(b []byte) []string {
+	var people, authorities []string
+	for len(b) > 0 && len(people)+len(authorities) < 20 {
 		e, rest, ok := next(b, 0)
 		if !ok {
-			return all
+			break
 		}
-		if cert, err := x509.ParseCertificate(e.raw); err == nil && !cert.IsCA {
-			name := cert.Subject.CommonName
-			if len(cert.EmailAddresses) > 0 {
-				name = cert.EmailAddresses[0]
-			}
-			all = append(all, name)
+		if cert, err := x509.ParseCertificate(e.raw); err == nil && cert.IsCA {
+			authorities = append(authorities, nameOf(cert)...)
+		} else if err == nil {
+			people = append(people, nameOf(cert)...)
 		}
 		b = rest
 	}
-	return all
+	if len(people) == 0 {
+		return authorities
+	}
+	return people
+}
+
+// nameOf is the address in a certificate, else its name, none when it has neither.
+func nameOf(cert *x509.Certificate) []string {
+	switch {
+	case len(cert.EmailAddresses) > 0:
+		return cert.EmailAddresses[:1]
+	case cert.Subject.CommonName != "":
+		return []string{cert.Subject.CommonName}
+	}
+	return nil
 }

@@ -3,6 +3,7 @@ package cms_test
 import (
 	"bytes"
 	"encoding/pem"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"testing"
@@ -97,6 +98,34 @@ func TestReadsWhatOpenSSLSigns(t *testing.T) {
 				t.Errorf("%s %s (-want +got):\n%s", form, stream, diff)
 			}
 		}
+	}
+}
+
+// TestNamesSignersThatAreTheirOwnAuthority: openssl req -x509 makes such
+// certificates, and so does who wants to stay without a name.
+func TestNamesSignersThatAreTheirOwnAuthority(t *testing.T) {
+	openssl := enginetest.Peer(t, "openssl", "openssl")
+	dir := t.TempDir()
+	for _, args := range [][]string{
+		{"req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", "key.pem", "-out", "cert.pem", "-days", "30", "-subj", "/CN=Ann Alone", "-addext", "basicConstraints=CA:TRUE"},
+		{"cms", "-sign", "-signer", "cert.pem", "-inkey", "key.pem", "-outform", "DER", "-binary", "-nodetach", "-in", "cert.pem", "-out", "mail.p7m"},
+	} {
+		cmd := exec.Command(openssl, args...)
+		cmd.Dir = dir
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("openssl %v: %v\n%s", args, err, out)
+		}
+	}
+	signed, err := os.ReadFile(filepath.Join(dir, "mail.p7m"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := cms.Parse(signed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"Ann Alone"}, m.Signers); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
 

@@ -39,9 +39,10 @@ func PairOf(it *engine.Item) *Pair {
 	return &Pair{p.Role, p.State, p.Key}
 }
 
-// TriedOn counts the passwords that there were, nil when nothing needed one.
+// TriedOn counts the passwords that there were, nil when nothing needed one: an
+// S/MIME envelope needs a key.
 func TriedOn(it *engine.Item) (all []Tried) {
-	if !slices.ContainsFunc(it.Message.Files, func(p *engine.Part) bool { return p.Encrypted }) {
+	if !slices.ContainsFunc(it.Message.Files, func(p *engine.Part) bool { return p.Encrypted && p.FileType != "p7m" }) {
 		return nil
 	}
 	for _, t := range it.Tried {
@@ -112,7 +113,7 @@ var remarkable = []struct{ fact, label string }{
 	{"hidden_members", "hidden members"},
 	{"self_extracting", "self-extracting"},
 	{"pretended_encryption", "only pretends to be locked"},
-	{"signer", "signed by"},
+	{"signer", "signature, not checked, of"},
 }
 
 // maxShown is how much of the value of a fact is shown, in characters.
