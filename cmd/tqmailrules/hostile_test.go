@@ -99,7 +99,9 @@ type reported struct {
 
 func (r reported) codes() (all []string) {
 	for _, d := range r.Defects {
-		all = append(all, d.Code)
+		if d.Part != "3" || d.Code != engine.DefectLying { // the witness has no cross-reference
+			all = append(all, d.Code)
+		}
 	}
 	slices.Sort(all)
 	return slices.Compact(all)
