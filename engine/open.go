@@ -14,7 +14,9 @@ func (p *processing) open(it *Item) {
 		return
 	}
 	var keys []Candidate
-	for _, a := range it.Message.Attachments {
+	for queue := slices.Clone(it.Message.Attachments); len(queue) > 0; {
+		a := queue[0]
+		queue = queue[1:]
 		if a.Opened || !u.Wants(a) {
 			continue // an inline original has the attachments of its carrier
 		}
@@ -30,7 +32,7 @@ func (p *processing) open(it *Item) {
 			return
 		}
 		keys = p.opened(it, a, keys)
-		p.contained(it, a)
+		queue = append(queue, p.contained(it, a)...)
 	}
 }
 
@@ -117,20 +119,41 @@ func descendants(a *Part) (all []*Part) {
 }
 
 // contained parses the mails inside an attachment.
-func (p *processing) contained(it *Item, a *Part) {
+//
+// A mail that was sealed for its reader (S/MIME, OpenPGP) is what the sender wrote
+// here, not another mail: its text counts as that of its envelope, and its
+// attachments, which it returns, are still to be opened.
+func (p *processing) contained(it *Item, a *Part) (more []*Part) {
 	for _, c := range descendants(a) {
 		if !c.IsMessage || c.Locked() {
 			continue
 		}
 		if p.mails++; p.mails > p.engine.cfg.Limits.Items {
 			it.Defects = append(it.Defects, LimitDefect(DefectItems, c.Path, "more than %d mails inside attachments", p.engine.cfg.Limits.Items))
-			return
+			return more
 		}
 		inner, err := p.engine.cfg.Parser.Parse(p.ctx, c.Content, p.delivery.Origin)
 		if err != nil {
 			p.incomplete = errors.Join(p.incomplete, fmt.Errorf("mail in %s: %w", c.Path, err))
-			return
+			return more
 		}
 		it.Message.Nested = append(it.Message.Nested, inner)
+		if isEnvelope(a) && slices.Contains(a.Children, c) {
+			more = append(more, unseal(c, inner)...)
+		}
 	}
+	return more
+}
+
+// isEnvelope names the types that are sealed for one reader.
+func isEnvelope(a *Part) bool { return a.FileType == "p7m" || a.FileType == "pgp" }
+
+// unseal gives the part of a sealed mail its text and its attachments.
+func unseal(c *Part, inner *Message) []*Part {
+	c.Text, c.Links, c.Opened = inner.Body.Text, inner.Body.Links, true
+	for _, a := range inner.Attachments {
+		a.Path = c.Path + "/" + a.Path
+		c.Children = append(c.Children, a)
+	}
+	return inner.Attachments
 }

@@ -366,3 +366,47 @@ func TestWhatStandsInAttachments(t *testing.T) {
 		t.Errorf("via %q", via)
 	}
 }
+
+// A mail that was sealed for its reader counts as the mail: what stands in it, and
+// in what is attached to it, is found without any rule.
+func TestSealedMailsAreReadAsTheMail(t *testing.T) {
+	d := vaultMail("1", "sealed", "the key4711x and word99", "key4711x", "mail:inner\n\nioc-inner|word99|ioc-deep", at(0))
+	cfg := vaultConfig(enginetest.NewMailbox(d).Open(), mem.New(), &enginetest.Recorder{Sink: "a"}, &engine.StillClock{})
+	cfg.Parser, cfg.Unpacker, cfg.Rules = sealedParser{}, sealedVault{}, enginetest.Rules{}
+	var out *engine.Outcome
+	cfg.Observe = func(o *engine.Outcome) { out = o }
+	if _, err := run(t, t.Context(), cfg); err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]string{}
+	for _, ind := range out.Items[0].Indicators {
+		if ind.Parts[0] == "2" {
+			continue // the envelope as this unpacker shows it
+		}
+		got[ind.Value] = strings.Join(ind.Parts, " ")
+	}
+	if diff := gocmp.Diff(map[string]string{"ioc-inner": "2/in.eml", "ioc-deep": "2/in.eml/2"}, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// sealedParser reads mails whose first vault is an envelope.
+type sealedParser struct{ vaultParser }
+
+func (p sealedParser) Parse(ctx context.Context, raw engine.Blob, o engine.Origin) (*engine.Message, error) {
+	b, _ := engine.ReadAll(raw, 1<<20)
+	if strings.HasPrefix(string(b), "inner") {
+		raw = engine.Bytes(strings.ReplaceAll(string(b), "|", "\x00"))
+	}
+	m, err := p.vaultParser.Parse(ctx, raw, o)
+	for _, a := range m.Attachments {
+		if m.Subject.Subject == "sealed" {
+			a.FileType = "p7m"
+		}
+	}
+	return m, err
+}
+
+type sealedVault struct{ vault }
+
+func (sealedVault) Wants(p *engine.Part) bool { return p.FileType == "vault" || p.FileType == "p7m" }

@@ -81,8 +81,8 @@ func TestActions(t *testing.T) {
 		{"ship somewhere", "ship: { sinks: [threatq] }", []engine.Action{engine.Ship{Sinks: []string{"threatq"}}}},
 		{"route", "route: { seen: true, move_to: Done, flag: '$Phish' }", []engine.Action{engine.Route{Seen: true, MoveTo: "Done", Flag: "$Phish"}}},
 		{"hold", "hold: { for: 1d }", []engine.Action{engine.Hold{For: 24 * time.Hour}}},
-		{"pair", `pair: { subject: 'PARCEL', password_prefix: 'pw: ', window: 2h, default_password: [x, { secret: s }], scope: thread, take: '\S+' }`, []engine.Action{engine.Pair{
-			Key: engine.Key{Scope: "thread:", Key: "PARCEL"}, Prefix: regexp.MustCompile("(?i)pw: "), Window: 2 * time.Hour, Take: regexp.MustCompile(`\S+`),
+		{"pair", `pair: { subject: 'PARCEL', password_prefix: 'pw: ', window: 2h, default_password: [x, { secret: s }], scope: mailbox, take: '\S+' }`, []engine.Action{engine.Pair{
+			Key: engine.Key{Scope: "mailbox:", Key: "PARCEL"}, Prefix: regexp.MustCompile("(?i)pw: "), Window: 2 * time.Hour, Take: regexp.MustCompile(`\S+`),
 			Default: []engine.Password{engine.LiteralPassword("x"), {Secret: "s"}},
 		}}},
 		{"several in one mapping", "{ tag: a, score: 1 }", []engine.Action{engine.Tag{Name: "a"}, engine.Score{Points: 1}}},
@@ -198,6 +198,11 @@ rules:
 	if got := keysOf()[0].Scope; got != "domain:192.0.2.1" {
 		t.Errorf("scope %s", got)
 	}
+	m.Sender.Email.Domain, m.Headers.MessageID = engine.Domain{}, ""
+	if got := keysOf(); got[0] != (engine.Key{}) || got[2] != (engine.Key{}) {
+		t.Errorf("mails without a sender or an id have keys in common: %v", got)
+	}
+	m.Sender.Email.Domain, m.Headers.MessageID = engine.Domain{Domain: "192.0.2.1"}, "m"
 	keys := map[string]string{}
 	for _, s := range set.Evaluate(engine.PhaseMessage, view(m)).Steps {
 		keys[s.Rule] += s.Action.(engine.Pair).Key.Key + ";"

@@ -55,6 +55,7 @@ rules:
 	m := &engine.Message{Raw: engine.Empty}
 	m.Forward.IsForward = true
 	m.Sender.Email.Email = "ann@x.example"
+	m.Sender.Email.Domain = engine.Domain{Domain: "x.example", RootDomain: "x.example"}
 	m.Subject.Subject = "re: [CASE-12]"
 	m.Attachments = []*engine.Part{{HasMacros: true}}
 	content := set.Evaluate(engine.PhaseContent, view(m))
@@ -66,7 +67,7 @@ rules:
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("steps (-want +got):\n%s", diff)
 	}
-	if diff := cmp.Diff(engine.Key{Scope: "domain:", Key: "CASE-12"}, set.Pairings(m)[0].Key); diff != "" {
+	if diff := cmp.Diff(engine.Key{Scope: "domain:x.example", Key: "CASE-12"}, set.Pairings(m)[0].Key); diff != "" {
 		t.Errorf("keys (-want +got):\n%s", diff)
 	}
 	verdict := set.Keep(view(m), &engine.Indicator{Type: "FQDN", Value: "www.CERT.example"})

@@ -85,8 +85,8 @@ func (l *loader) passwords(n *yamlfile.Node) []engine.Password {
 // of is the action on a message.
 func (p *pairAction) of(m *engine.Message) engine.Pair {
 	plan := p.plan
-	if key := p.key(m); key != "" {
-		plan.Key = engine.Key{Scope: scopeOf(p.scope, m), Key: key}
+	if key, scope := p.key(m), scopeOf(p.scope, m); key != "" && scope != "" {
+		plan.Key = engine.Key{Scope: scope, Key: key}
 	}
 	return plan
 }
@@ -118,17 +118,24 @@ func (s *Set) Pairings(m *engine.Message) []engine.Pair {
 	return all
 }
 
-// scopeOf is the value of engine.Key.Scope for a scope of the rule language.
+// scopeOf is the value of engine.Key.Scope for a scope of the rule language; "" when
+// the message says nothing: mails without a sender have none in common.
 func scopeOf(scope string, m *engine.Message) string {
 	switch scope {
 	case "thread":
-		return "thread:" + thread(&m.Headers)
+		if id := thread(&m.Headers); id != "" {
+			return "thread:" + id
+		}
+		return ""
 	case "mailbox":
 		return "mailbox:" + m.Meta.Account
 	}
 	d := m.Sender.Email.Domain
 	if d.RootDomain != "" {
 		return "domain:" + d.RootDomain
+	}
+	if d.Domain == "" {
+		return ""
 	}
 	return "domain:" + d.Domain
 }
