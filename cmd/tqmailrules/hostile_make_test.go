@@ -68,7 +68,6 @@ type hostileMail struct {
 	codes []string // one of them is told; none: nothing has to be
 	make  func(t *testing.T) []byte
 	slow  bool
-	alone bool // there is no harmless part, or it lies beyond a cap
 }
 
 // opens is a mail of a hostile attachment and a harmless one, which has to be
@@ -83,7 +82,90 @@ func built(name string, make func() string, codes ...string) hostileMail {
 	return hostileMail{name: name, codes: codes, make: func(*testing.T) []byte { return amid(make()) }}
 }
 
-func slow(h hostileMail) hostileMail  { h.slow = true; return h }
+func slow(h hostileMail) hostileMail { h.slow = true; return h }
+
+func hostileMails() []hostileMail {
+	size, ratio := engine.DefectUnpackSize, engine.DefectRatio
+	return []hostileMail{
+		built("multipart, 1,000 deep", func() string { return deepMultipart(1000) }, engine.DefectDepth),
+		built("multipart, 10,000 deep", func() string { return deepMultipart(10_000) }, engine.DefectDepth),
+		{name: "one boundary, 20,000 deep", codes: []string{engine.DefectDepth}, make: func(*testing.T) []byte {
+			return witnessFirst("--outer\r\n" + strings.Repeat("Content-Type: multipart/mixed; boundary=x\r\n\r\n--x\r\n", 20_000))
+		}},
+		{name: "16,000 parts", codes: []string{engine.DefectParts}, make: func(*testing.T) []byte { return manyParts(16_000) }},
+		{name: "100,000 parts", codes: []string{engine.DefectParts}, make: func(*testing.T) []byte { return manyParts(100_000) }},
+		built("4,000 parameters", func() string { return manyParameters(4000) }, engine.DefectParams, engine.DefectFieldSize),
+		built("50,000 parameters", func() string { return manyParameters(50_000) }, engine.DefectParams, engine.DefectFieldSize),
+		{name: "header of 50 MB", codes: []string{engine.DefectHeaderSize, engine.DefectFieldSize}, make: func(*testing.T) []byte {
+			return inHeader("X-Long: " + strings.Repeat("x", 50<<20) + "\r\n")
+		}},
+		{name: "1,000,000 headers", codes: []string{engine.DefectHeaderSize}, make: func(*testing.T) []byte { return inHeader(strings.Repeat("X-A: b\r\n", 1_000_000)) }},
+		{name: "200,000 encoded words", codes: []string{engine.DefectHeaderSize, engine.DefectFieldSize}, make: func(*testing.T) []byte {
+			return inHeader("X-Words: " + strings.Repeat("=?utf-8?q?a?=\r\n ", 200_000) + "\r\n")
+		}},
+		{name: "500,000 addresses", codes: []string{engine.DefectHeaderSize, engine.DefectFieldSize}, make: func(*testing.T) []byte {
+			return inHeader("Cc: " + strings.Repeat("a@b.example,\r\n ", 500_000) + "c@d.example\r\n")
+		}},
+		built("1,000,000 nested divisions", func() string { return "Content-Type: text/html\r\n\r\n" + strings.Repeat("<div>", 1_000_000) + "deep" }, engine.DefectHTMLDepth),
+		built("3,000 nested tables", func() string {
+			return "Content-Type: text/html\r\n\r\n" + strings.Repeat("<table><tr><td>", 3000) + "deep"
+		}, engine.DefectHTMLDepth),
+		built("messages, 10,000 deep", func() string {
+			return strings.Repeat("Content-Type: message/rfc822\r\n\r\nFrom: a@b.example\r\nSubject: x\r\n", 10_000) + "\r\nend"
+		}, engine.DefectNesting),
+		opens("PDF, flate in flate, 1 GB", "a.pdf", func(t *testing.T) []byte {
+			return pdfWith("/Filter[/FlateDecode/FlateDecode]", zlibbed(zlibbed(zeros(64<<20))))
+		}, size, ratio, engine.DefectUnreadable),
+		opens("PDF, a page of 1 GB", "a.pdf", func(t *testing.T) []byte { return pdfWith("/Filter/FlateDecode", zlibbedZeros(1<<30)) }, size, ratio),
+		opens("PDF, tree of pages in a circle", "a.pdf", func(*testing.T) []byte {
+			return []byte("%PDF-1.4\n1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj\n2 0 obj<</Type/Pages/Kids[2 0 R 3 0 R]/Count 2>>endobj\n3 0 obj<</Type/Pages/Kids[2 0 R]/Count 1>>endobj\ntrailer<</Root 1 0 R>>")
+		}, engine.DefectNesting),
+		opens("workbook, a cell of 1 GB", "a.xlsx", func(t *testing.T) []byte {
+			return workbook(t, `<row r="1"><c r="A1" t="inlineStr"><is><t>`, strings.Repeat("A", 1<<20), 1024, `</t></is></c></row>`)
+		}, size, ratio, engine.DefectText),
+		opens("workbook, 20,000 far cells", "a.xlsx", func(t *testing.T) []byte {
+			var rows strings.Builder
+			for i := range 20_000 {
+				fmt.Fprintf(&rows, `<row r="%d"><c r="XFD%d"><v>1</v></c></row>`, i+1, i+1)
+			}
+			return workbook(t, "", rows.String(), 1, "")
+		}),
+		opens("workbook, entities", "a.xlsx", func(t *testing.T) []byte {
+			b := zipArchive(t, attachment{"[Content_Types].xml", []byte(contentTypes)}, attachment{"_rels/.rels", []byte(packageRels)}, attachment{"xl/workbook.xml", []byte(workbookXML)},
+				attachment{"xl/_rels/workbook.xml.rels", []byte(workbookRels)},
+				attachment{"xl/worksheets/sheet1.xml", []byte(`<!DOCTYPE x [<!ENTITY a "` + strings.Repeat("lol", 1000) + `"><!ENTITY b "` + strings.Repeat("&a;", 1000) + `">]><worksheet><sheetData><row><c t="inlineStr"><is><t>&b;</t></is></c></row></sheetData></worksheet>`)})
+			return b
+		}, engine.DefectUnreadable, engine.DefectLying),
+		opens("workbook, ten million rounds", "a.xlsx", func(*testing.T) []byte { return agileWithRounds(10_000_000) }, engine.DefectLocked),
+		opens("zip, 200,000 members", "a.zip", func(t *testing.T) []byte { return crowdedZip(t, 200_000) }, engine.DefectMembers),
+		opens("zip, members that overlap", "a.zip", func(*testing.T) []byte { return overlappingZip(200) }, engine.DefectLying, size, ratio),
+		opens("zip, sizes that lie", "a.zip", func(*testing.T) []byte { return lyingZip() }, engine.DefectLying, engine.DefectUnreadable),
+		opens("zip, names that lead out", "a.zip", func(t *testing.T) []byte {
+			return zipArchive(t, attachment{"../../etc/cron.d/x", []byte("x")}, attachment{`..\..\evil.dll`, []byte("y")}, attachment{"/abs\x00.txt", []byte("z")})
+		}, engine.DefectMemberPath),
+		opens("tar, links that lead out", "a.tar", func(t *testing.T) []byte { return linkedTar(t) }, engine.DefectMemberPath),
+		opens("gzip of 1 GB", "a.gz", func(t *testing.T) []byte { return gzipped(t, 1<<30) }, ratio, size),
+		opens("gzip that uses the budget up", "a.gz", func(t *testing.T) []byte { return honestGzip(t, 300<<20) }, size),
+		opens("gzip in gzip in gzip", "a.gz", func(t *testing.T) []byte { return nestedGzip(t, 30) }, engine.DefectNesting),
+		opens("7z, a dictionary of 4 GB", "a.7z", func(*testing.T) []byte {
+			return append([]byte("7z\xbc\xaf\x27\x1c\x00\x04"), bytes.Repeat([]byte{0xff}, 200)...)
+		}, engine.DefectUnreadable, engine.DefectLying, engine.DefectUnsupported),
+		opens("rar, all ones", "a.rar", func(*testing.T) []byte {
+			return append([]byte("Rar!\x1a\x07\x01\x00"), bytes.Repeat([]byte{0x7f}, 500)...)
+		}, engine.DefectUnreadable),
+		opens("picture of 4 billion points", "a.png", func(*testing.T) []byte { return hugePNG() }),
+		opens("nested braces in RTF", "a.rtf", func(*testing.T) []byte { return []byte(`{\rtf1 ` + strings.Repeat("{", 2_000_000)) }, engine.DefectNesting, engine.DefectUnreadable, engine.DefectLying, engine.DefectDepth),
+		opens("PDF that says it is text", "readme.txt", func(*testing.T) []byte { return pdfWith("", []byte("BT ET")) }),
+		opens("program that says it is PDF", "invoice.pdf", func(*testing.T) []byte { return append([]byte("MZ\x90\x00"), make([]byte, 4096)...) }),
+		opens("zip that says it is a document", "letter.docx", func(t *testing.T) []byte { return zipArchive(t, attachment{"a.txt", []byte("x")}) }),
+		opens("a name of 64 KB", strings.Repeat("n", 64<<10)+".txt", func(*testing.T) []byte { return []byte("x") }),
+		opens("a name that turns around", "..\\..\\a\u202excod.exe", func(*testing.T) []byte { return []byte("x") }, engine.DefectName),
+		opens("calendar of 1,000,000 lines", "a.ics", func(*testing.T) []byte {
+			return []byte("BEGIN:VCALENDAR\r\n" + strings.Repeat("BEGIN:VEVENT\r\nSUMMARY:x\r\n", 500_000))
+		}),
+		slow(opens("gzip of 16 GB", "a.gz", func(t *testing.T) []byte { return gzipped(t, 16<<30) }, ratio, size)),
+	}
+}
 
 func deepMultipart(n int) string {
 	var b strings.Builder
