@@ -21,7 +21,7 @@ import (
 // What a worker may use for one attachment.
 const (
 	workerMemory = 512 << 20
-	workerTime   = 6 * time.Second
+	workerTime   = 8 * time.Second
 )
 
 // workerCommand is the command by which this program starts itself to unpack
