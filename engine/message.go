@@ -23,9 +23,10 @@ import "time"
 // engine and its adapters only.
 //
 // A Message is total: no pointer in it is nil and a fact that is not there is
-// the zero value. Once parsed, it changes in three places only: the unpacker
-// fills the content fields of a Part; Engine sets Pair, Mailbox.Type and
-// Meta.Carrier before the first evaluation, and Files before the second; and trims shorten Body.Text after it.
+// the zero value. Once parsed, it changes in few places only: Engine sets Pair,
+// Mailbox.Type and Meta.Carrier before the first evaluation; the unpacker fills
+// the content fields of a Part, and Engine appends to Nested and sets Files,
+// before the second; passwords are hidden and trims shorten Body.Text then, too.
 type Message struct {
 	Meta        Meta       `expr:"message"`
 	Mailbox     Mailbox    `expr:"mailbox"`
