@@ -77,6 +77,8 @@ var Table = map[string]Package{
 	"engine/source/files":               {},
 	"engine/sink/sqlite":                {},
 	"engine/sink/jsonl":                 {},
+	"engine/sink/threatq/threatqsim":    {Project: []string{"engine/sink/threatq/wire"}},
+	"engine/sink/threatq/wire":          {NoLeaf: true},
 	"engine/store/mem":                  {},
 	"engine/store/sqlite":               {},
 	"rules":                             {Modules: []string{"github.com/expr-lang/expr"}},
