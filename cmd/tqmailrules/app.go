@@ -48,7 +48,7 @@ type command struct {
 // commands in the order in which help lists them.
 func commands() []command {
 	return []command{
-		checkCommand, dryRunCommand, runCommand, testCommand, explainCommand, inspectCommand, indicatorsCommand,
+		checkCommand, dryRunCommand, runCommand, testCommand, explainCommand, inspectCommand, unpackCommand, indicatorsCommand,
 		queryCommand, demoCommand,
 		extNewCommand, extBuildCommand, extTestCommand, extRunCommand, extInspectCommand,
 		extPackCommand, extKeygenCommand, extSignCommand, extVerifyCommand,

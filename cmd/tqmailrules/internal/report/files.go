@@ -64,14 +64,14 @@ func TriedText(all []Tried) string {
 func FilesOf(it *engine.Item) (all []File) {
 	for _, p := range it.Message.Files {
 		if !p.IsInline {
-			all = append(all, fileOf(it, p))
+			all = append(all, FileOf(it, p))
 		}
 	}
 	return all
 }
 
-// fileOf says what opening a file came to.
-func fileOf(it *engine.Item, p *engine.Part) File {
+// FileOf says what opening a file came to.
+func FileOf(it *engine.Item, p *engine.Part) File {
 	f := File{Name: p.FileName, FileType: p.FileType, Size: int64(p.Size), SHA256: p.SHA256, Path: p.Path, Facts: factsOf(p), Metadata: p.Metadata}
 	switch {
 	case p.Locked():

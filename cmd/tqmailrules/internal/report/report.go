@@ -204,7 +204,7 @@ func (out *Item) addFile(b engine.Batch, it *engine.Item, a *engine.Part) {
 	if i < 0 || a.IsInline {
 		return
 	}
-	f := fileOf(it, a)
+	f := FileOf(it, a)
 	f.Name, f.Type, f.Locked = cmp.Or(a.FileName, b.Files[i].Name), b.Files[i].Type, b.Files[i].Locked
 	out.Files = append(out.Files, f)
 	for _, c := range a.Children {
