@@ -49,7 +49,7 @@ type command struct {
 func commands() []command {
 	return []command{
 		checkCommand, dryRunCommand, runCommand, testCommand, explainCommand, inspectCommand, unpackCommand, indicatorsCommand,
-		queryCommand, demoCommand,
+		pendingCommand, queryCommand, demoCommand,
 		extNewCommand, extBuildCommand, extTestCommand, extRunCommand, extInspectCommand,
 		extPackCommand, extKeygenCommand, extSignCommand, extVerifyCommand,
 		schemaCommand, completionCommand(), versionCommand,

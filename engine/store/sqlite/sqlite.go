@@ -84,14 +84,18 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	case cfg.Key == Key{}:
 		return nil, errors.New("open store: no key")
 	}
-	if cfg.Blobs == "" {
-		cfg.Blobs = cfg.Path + ".blobs"
-	}
-	s := &Store{cfg: cfg, loose: map[int64]bool{}, held: map[int64]weak.Pointer[content]{}}
+	s := newStore(cfg)
 	if err := s.open(ctx); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
 	return s, nil
+}
+
+func newStore(cfg Config) *Store {
+	if cfg.Blobs == "" {
+		cfg.Blobs = cfg.Path + ".blobs"
+	}
+	return &Store{cfg: cfg, loose: map[int64]bool{}, held: map[int64]weak.Pointer[content]{}}
 }
 
 func (s *Store) open(ctx context.Context) (err error) {
@@ -102,6 +106,19 @@ func (s *Store) open(ctx context.Context) (err error) {
 	if s.lock, err = lock(s.cfg.Path); err != nil {
 		return err
 	}
+	if err := s.connectAll(ctx); err != nil {
+		return err
+	}
+	if err := s.checkKey(); err != nil {
+		return fmt.Errorf("open store %s: %w", s.cfg.Path, err)
+	}
+	if err := s.tidy(); err != nil {
+		return fmt.Errorf("open store %s: %w", s.cfg.Path, err)
+	}
+	return nil
+}
+
+func (s *Store) connectAll(ctx context.Context) (err error) {
 	for _, c := range []struct {
 		to     **conn
 		pragma string
@@ -109,12 +126,6 @@ func (s *Store) open(ctx context.Context) (err error) {
 		if *c.to, err = s.connect(ctx, c.pragma); err != nil {
 			return err
 		}
-	}
-	if err := s.checkKey(); err != nil {
-		return fmt.Errorf("open store %s: %w", s.cfg.Path, err)
-	}
-	if err := s.tidy(); err != nil {
-		return fmt.Errorf("open store %s: %w", s.cfg.Path, err)
 	}
 	return nil
 }

@@ -1,0 +1,126 @@
+package sqlite_test
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/tqmailrules/tqmailrules/engine"
+	"github.com/tqmailrules/tqmailrules/engine/enginetest"
+	"github.com/tqmailrules/tqmailrules/engine/store/sqlite"
+)
+
+// desk opens the desk of a store that is open.
+func desk(t *testing.T, cfg sqlite.Config) *sqlite.Desk {
+	t.Helper()
+	d, err := sqlite.OpenDesk(t.Context(), sqlite.Config{Path: cfg.Path, Now: cfg.Now, Busy: cfg.Busy})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { d.Close() })
+	return d
+}
+
+func parked(t *testing.T, d *sqlite.Desk) []sqlite.ParkedMail {
+	t.Helper()
+	all, err := d.Parked(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+func ready(t *testing.T, s engine.Store) (all []string) {
+	t.Helper()
+	got, err := s.Ready(t.Context(), enginetest.Epoch, 10)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, d := range got {
+		state := d.Origin.ID
+		if d.Expired {
+			state += " expired"
+		}
+		all = append(all, state)
+	}
+	return all
+}
+
+func TestTheDeskListsWhatIsParked(t *testing.T) {
+	cfg := config(path(t))
+	s := open(t, cfg)
+	held := waiting("held", nil)
+	held.Reason, held.Park.Waits, held.Park.Deadline = "held until later", nil, enginetest.Epoch.Add(2*time.Hour)
+	locked := waiting("locked", engine.Bytes("raw"))
+	locked.Reason = "waits for the password of CASE-1"
+	commit(t, s, held, locked)
+	d := desk(t, cfg)
+	got := parked(t, d)
+	want := []sqlite.ParkedMail{
+		{ID: 2, Origin: locked.Origin, Reason: locked.Reason, Since: enginetest.Epoch, Deadline: locked.Park.Deadline, Waits: locked.Park.Waits},
+		{ID: 1, Origin: held.Origin, Reason: held.Reason, Since: enginetest.Epoch, Deadline: held.Park.Deadline},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+	commit(t, s, offering("password", "x", enginetest.Epoch, time.Hour))
+	if got := parked(t, d); !got[0].Ready || got[1].Ready {
+		t.Errorf("ready after an offer: %v, %v; want the first alone", got[0].Ready, got[1].Ready)
+	}
+}
+
+func TestAReleasedMailIsHandledAsItIs(t *testing.T) {
+	cfg := config(path(t))
+	s := open(t, cfg)
+	commit(t, s, waiting("one", engine.Bytes("raw")), waiting("two", engine.Bytes("raw")))
+	if got := ready(t, s); got != nil {
+		t.Fatalf("ready %q before anybody decided", got)
+	}
+	d := desk(t, cfg)
+	if err := d.ReleaseParked(t.Context(), 2); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"two expired"}, ready(t, s)); diff != "" {
+		t.Error(diff)
+	}
+	if err := d.ReleaseParked(t.Context(), 7); !errors.Is(err, engine.ErrNotFound) {
+		t.Errorf("release of a mail that is not there: %v", err)
+	}
+}
+
+// TestADroppedMailIsGivenUp drops one while the store works with it: the outcome
+// that comes too late changes nothing.
+func TestADroppedMailIsGivenUp(t *testing.T) {
+	cfg := config(path(t))
+	s := open(t, cfg)
+	commit(t, s, waiting("one", large("raw")))
+	d := desk(t, cfg)
+	if err := d.DropParked(t.Context(), 1, "dropped by an operator: a test"); err != nil {
+		t.Fatal(err)
+	}
+	commit(t, s, shipping("one", engine.Bytes("late")))
+	if got, err := s.Pending(t.Context(), "a", 10); err != nil || len(got) > 0 {
+		t.Errorf("%d batches pending, %v; want none", len(got), err)
+	}
+	a, err := s.Begin(t.Context(), enginetest.Mail("one", "", "").Origin, "next run")
+	if err != nil || !a.Committed {
+		t.Errorf("begun again: %+v, %v; want it committed", a, err)
+	}
+	if err := d.DropParked(t.Context(), 1, ""); !errors.Is(err, engine.ErrNotFound) {
+		t.Errorf("dropped twice: %v", err)
+	}
+	d.Close()
+	closed(t, s)
+	s = open(t, cfg)
+	if n := blobs(t, cfg); n != 0 {
+		t.Errorf("%d contents left after the store was opened again", n)
+	}
+}
+
+func TestADeskNeedsAStore(t *testing.T) {
+	if _, err := sqlite.OpenDesk(t.Context(), config(path(t))); err == nil {
+		t.Error("a desk without a store")
+	}
+}
