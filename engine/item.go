@@ -154,7 +154,7 @@ func (p *processing) offer(it *Item) {
 
 // redact hides the passwords of the item in all that is seen of it from here on.
 func (p *processing) redact(it *Item) {
-	r := newRedactor(it.secrets)
+	r := newRedactor(it.secrets, it.Decision.Pairs)
 	r.message(it.Message)
 	r.plan(&it.Plan)
 	it.Decision = it.Plan.Decide(p.defaults)

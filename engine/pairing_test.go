@@ -293,6 +293,29 @@ func (u unlocking) Evaluate(p engine.Phase, v *engine.View) engine.Plan {
 	return plan
 }
 
+// announcing pairs with prefixes of its own beside.
+type announcing struct{ pairRules }
+
+func (a announcing) Pairings(m *engine.Message) (all []engine.Pair) {
+	for _, p := range a.pairRules.Pairings(m) {
+		door, word := p, p
+		door.Prefix = regexp.MustCompile(`Door: `)
+		word.Prefix, word.Take = regexp.MustCompile(`Word of the day`), regexp.MustCompile(`<(\w+)>`)
+		all = append(all, p, door, word)
+	}
+	return all
+}
+
+func (a announcing) Evaluate(p engine.Phase, v *engine.View) engine.Plan {
+	plan := a.pairRules.Evaluate(p, v)
+	if p == engine.PhaseMessage {
+		for _, pair := range a.Pairings(v.Message) {
+			plan.Append(enginetest.Steps("announcing", pair))
+		}
+	}
+	return plan
+}
+
 // No password of a mail that offers one, or that holds its own, shows in anything
 // that is shipped, explained or printed; the text around it stays.
 func TestPasswordsDoNotShow(t *testing.T) {
@@ -308,12 +331,15 @@ func TestPasswordsDoNotShow(t *testing.T) {
 		}, "Hi. Password: [password] ok? [password]"},
 		{"a mail with its own", []engine.Delivery{vaultMail("locked", "offer", "use "+canary+" to open", canary, "ioc-x", at(0))}, "use [password] to open"},
 		{"a short one", []engine.Delivery{vaultMail("pw", "[1] pw", "pin: 123, call 123 or http://x.example/123", "", "", at(0))}, "pin: [password], call 123 or http://x.example/123"},
+		{"a short one behind a prefix of the rule", []engine.Delivery{vaultMail("pw", "[1] pw", "Door: 123, room 123", "", "", at(0))}, "Door: [password], room 123"},
+		{"a word that the rule says how to take", []engine.Delivery{vaultMail("pw", "[1] pw", "Word of the day <kettle>, put the kettle on", "", "", at(0))}, "Word of the day <[password]>, put the kettle on"},
 		{"no offer: there is no key", []engine.Delivery{vaultMail("pw", "pw", "Password: "+canary, "", "", at(0))}, "Password: " + canary},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			var outcomes []*engine.Outcome
 			rec := &enginetest.Recorder{Sink: "a"}
 			cfg := vaultConfig(enginetest.NewMailbox(tt.mails...).Open(), mem.New(), rec, &engine.StillClock{})
+			cfg.Rules = announcing{pairRules{pair: hour}}
 			cfg.Observe = func(o *engine.Outcome) { outcomes = append(outcomes, o) }
 			if _, err := run(t, t.Context(), cfg); err != nil {
 				t.Fatal(err)

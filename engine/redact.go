@@ -21,12 +21,23 @@ const hidden = "[password]"
 // may as well be a word or a number of the text ("123") is hidden only where it is
 // announced, so that nothing else is mangled.
 type redactor struct {
-	words []string // longest first
-	weak  map[string]bool
+	words         []string // longest first
+	weak          map[string]bool
+	announcements []announcement
 }
 
-func newRedactor(secrets []Secret) *redactor {
-	r := &redactor{weak: map[string]bool{}}
+// announcement is how a mail may announce a password.
+type announcement struct{ prefix, take *regexp.Regexp }
+
+// newRedactor hides secrets. Beside what is usual, the pairs say how a password
+// is announced.
+func newRedactor(secrets []Secret, pairs []Pair) *redactor {
+	r := &redactor{weak: map[string]bool{}, announcements: []announcement{{prefix: DefaultPrefix}}}
+	for _, p := range pairs {
+		if p.Prefix != nil || p.Take != nil {
+			r.announcements = append(r.announcements, announcement{cmp.Or(p.Prefix, DefaultPrefix), p.Take})
+		}
+	}
 	for _, s := range secrets {
 		w, _ := s.Password.Reveal(nil)
 		if w == "" || slices.Contains(r.words, w) {
@@ -74,7 +85,7 @@ func (r *redactor) spans(s string) []Span {
 			}
 		}
 		if r.weak[w] {
-			announcedAt(s, w, at)
+			r.announcedAt(s, w, at)
 		} else {
 			wordsAt(s, w, at)
 		}
@@ -121,14 +132,25 @@ func isBoundary(s string, at int, w string, before bool) bool {
 func isAlnum(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) }
 
 // announcedAt visits the places where w is announced as a password.
-func announcedAt(s, w string, visit func(int)) {
-	for _, at := range DefaultPrefix.FindAllStringIndex(s, 4*maxAnnounced) {
-		for _, span := range passwordsAt(s, at[1], false, nil) {
-			if s[span.Start:span.End] == w {
-				visit(span.Start)
+func (r *redactor) announcedAt(s, w string, visit func(int)) {
+	for _, a := range r.announcements {
+		for _, at := range a.prefix.FindAllStringIndex(s, 4*maxAnnounced) {
+			for _, span := range passwordsAt(s, at[1], false, a.take) {
+				if s[span.Start:span.End] == w {
+					visit(span.Start)
+				}
 			}
 		}
 	}
+}
+
+// announcing is a pattern of all that announces a password.
+func (r *redactor) announcing() string {
+	var all []string
+	for _, a := range r.announcements {
+		all = append(all, "(?:"+a.prefix.String()+")")
+	}
+	return strings.Join(all, "|")
 }
 
 // replace puts hidden in the place of spans, and tells where offsets of the old
@@ -238,7 +260,7 @@ func (r *redactor) markup(raw string) string {
 		}
 		before := `(^|[^\pL\pN])`
 		if r.weak[w] {
-			before = `(` + DefaultPrefix.String() + `(?:\s|<[^<>]{0,300}>|&nbsp;|["'(\[])*)`
+			before = `((?:` + r.announcing() + `)(?:\s|<[^<>]{0,300}>|&nbsp;|["'(\[])*)`
 		}
 		pattern, err := regexp.Compile(before + "(" + inMarkup(w) + ")")
 		if err != nil {
