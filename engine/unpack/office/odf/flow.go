@@ -19,7 +19,7 @@ const (
 // flow reads a part that holds text.
 func (d *document) flow(name, place string) {
 	for _, p := range d.zip.Named(name) {
-		if d.read[p] {
+		if !d.Open(p) {
 			continue
 		}
 		d.t.Text.Break()

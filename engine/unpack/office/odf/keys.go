@@ -3,6 +3,7 @@ package odf
 import (
 	"bytes"
 	"compress/flate"
+	"context"
 	"crypto/aes"
 	"crypto/cipher"
 	"crypto/pbkdf2"
@@ -60,7 +61,7 @@ type secret struct {
 
 // unlock reads the manifest and finds the password, if parts are encrypted. A
 // document may be encrypted whole: then the archive inside is returned.
-func (d *document) unlock() (*zipped.Archive, error) {
+func (d *document) unlock(ctx context.Context) (*zipped.Archive, error) {
 	secrets := d.manifest()
 	if len(secrets) == 0 {
 		return nil, nil
@@ -80,7 +81,7 @@ func (d *document) unlock() (*zipped.Archive, error) {
 		return nil, err
 	}
 	var right string
-	opened, err := d.t.Unlock(d.ctx, probe.units()+int64(len(raw))/sizeCost, nil, func(password string) (bool, error) {
+	opened, err := d.t.Unlock(ctx, probe.units()+int64(len(raw))/sizeCost, nil, func(password string) (bool, error) {
 		right = password
 		return probe.fits(password, raw)
 	})

@@ -9,15 +9,12 @@ package odf
 
 import (
 	"context"
-	"errors"
-	"io"
 	"path"
 	"strconv"
 	"strings"
 
-	"github.com/tqmailrules/tqmailrules/engine"
 	"github.com/tqmailrules/tqmailrules/engine/unpack/office/markup"
-	"github.com/tqmailrules/tqmailrules/engine/unpack/office/object"
+	"github.com/tqmailrules/tqmailrules/engine/unpack/office/reading"
 	"github.com/tqmailrules/tqmailrules/engine/unpack/office/remark"
 	"github.com/tqmailrules/tqmailrules/engine/unpack/office/vba"
 	"github.com/tqmailrules/tqmailrules/engine/unpack/office/zipped"
@@ -38,8 +35,8 @@ func Is(z *zipped.Archive) bool {
 
 // Read reads a document.
 func Read(ctx context.Context, t *task.Task, z *zipped.Archive) error {
-	d := &document{ctx: ctx, t: t, zip: z, read: map[*zipped.Part]bool{}, hidden: map[string]bool{}}
-	inner, err := d.unlock()
+	d := &document{Reading: reading.New(ctx, t), t: t, zip: z, hidden: map[string]bool{}}
+	inner, err := d.unlock(ctx)
 	switch {
 	case err != nil:
 		return err
@@ -53,49 +50,27 @@ func Read(ctx context.Context, t *task.Task, z *zipped.Archive) error {
 	d.macros()
 	d.members()
 	d.book.Tell(t)
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	return d.err
+	return d.Err()
 }
 
 type document struct {
-	ctx    context.Context
+	*reading.Reading
 	t      *task.Task
 	zip    *zipped.Archive
 	book   remark.Book
-	read   map[*zipped.Part]bool
 	hidden map[string]bool // styles that hide what has them
-	err    error           // the first cap that ended a part
-}
-
-func (d *document) note(err error) {
-	switch {
-	case err == nil:
-	case errors.Is(err, markup.ErrDepth):
-		d.t.Cap(engine.DefectDepth, "%s", err)
-	case d.err == nil:
-		d.err = err
-	}
 }
 
 // scan reads the tokens of a part, once.
-func (d *document) scan(p *zipped.Part, visit func(s *markup.Scanner)) {
-	if p == nil || d.read[p] || d.ctx.Err() != nil {
-		return
+func (d *document) scan(p *zipped.Part, visit func(s *markup.Scanner)) { d.Scan(p, lies, visit) }
+
+// lies tells of entities; a mere name of a type is in the parts that hold Basic, and
+// was in more.
+func lies(s *markup.Scanner) string {
+	if s.Subset {
+		return "entities, which no office program does"
 	}
-	d.read[p] = true
-	d.note(p.Read(func(r io.Reader) error {
-		s := markup.New(r)
-		for s.Next() {
-			visit(s)
-		}
-		if s.Subset { // a mere name of a type is in the parts that hold Basic, and was in more
-			d.t.Fact("doctype", p.Name)
-			d.t.Defect(engine.DefectLying, "part %.200q declares entities, which no office program does", p.Name)
-		}
-		return s.Err()
-	}))
+	return ""
 }
 
 // facts are elements of meta.xml and what they become.
@@ -156,10 +131,9 @@ func (d *document) macros() {
 		switch {
 		case dir == "basic" && p.Ext() == "xml":
 			d.module(p)
-		case dir == "scripts" && !d.read[p]:
+		case dir == "scripts" && d.Take(p):
 			d.t.Part.HasMacros = true
-			d.read[p] = true
-			d.note(p.Add())
+			d.Add(p)
 		}
 	}
 }
@@ -183,7 +157,7 @@ func (d *document) module(p *zipped.Part) {
 		d.book.Add(remark.Auto, auto)
 	}
 	m, err := d.t.AddBytes(strings.TrimSuffix(p.Name, path.Ext(p.Name))+".bas", []byte(source.String()))
-	if d.note(err); m != nil {
+	if d.Note(err); m != nil {
 		m.FileType, m.Text, m.Opened = "vba", source.String(), true
 	}
 }
@@ -192,14 +166,14 @@ func (d *document) module(p *zipped.Part) {
 func (d *document) members() {
 	pictures, others := 0, 0
 	for _, p := range d.zip.Parts {
-		if d.read[p] || d.ctx.Err() != nil {
+		if !d.Open(p) {
 			continue
 		}
 		name := strings.ToLower(p.Name)
 		switch {
 		case strings.HasPrefix(name, "pictures/") || strings.Contains(name, "/pictures/"):
 			if pictures++; pictures <= maxPictures && p.Ext() != "emf" && p.Ext() != "wmf" && p.Ext() != "svm" {
-				d.note(p.Add())
+				d.Add(p)
 			}
 		case isFurniture(name):
 		default:
@@ -221,14 +195,10 @@ func isFurniture(name string) bool {
 }
 
 func (d *document) object(p *zipped.Part) {
-	d.read[p] = true
+	d.Take(p)
 	if path.Ext(p.Name) != "" {
-		d.note(p.Add())
+		d.Add(p)
 		return
 	}
-	b, err := p.Bytes(maxPart)
-	d.note(err)
-	if len(b) > 0 {
-		d.note(object.Read(d.t, &d.book, p.Name, strings.NewReader(string(b)), int64(len(b))))
-	}
+	d.Object(p, &d.book, maxPart)
 }

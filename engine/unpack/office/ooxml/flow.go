@@ -36,7 +36,7 @@ func (d *document) words(main *zipped.Part) {
 // flow reads running text: WordprocessingML, and DrawingML, whose paragraphs,
 // runs and tables have the same names.
 func (d *document) flow(p *zipped.Part, place string) {
-	if p == nil || d.read[p] {
+	if !d.Open(p) {
 		return
 	}
 	d.t.Text.Break()

@@ -9,15 +9,13 @@ package ooxml
 
 import (
 	"context"
-	"errors"
-	"io"
 	"path"
 	"slices"
 	"strings"
 
 	"github.com/tqmailrules/tqmailrules/engine"
 	"github.com/tqmailrules/tqmailrules/engine/unpack/office/markup"
-	"github.com/tqmailrules/tqmailrules/engine/unpack/office/object"
+	"github.com/tqmailrules/tqmailrules/engine/unpack/office/reading"
 	"github.com/tqmailrules/tqmailrules/engine/unpack/office/remark"
 	"github.com/tqmailrules/tqmailrules/engine/unpack/office/vba"
 	"github.com/tqmailrules/tqmailrules/engine/unpack/office/zipped"
@@ -41,7 +39,7 @@ func Is(z *zipped.Archive) bool {
 
 // Read reads a package.
 func Read(ctx context.Context, t *task.Task, z *zipped.Archive) error {
-	d := &document{ctx: ctx, t: t, zip: z, rels: map[string][]*rel{}, byID: map[relKey]*rel{}, read: map[*zipped.Part]bool{}}
+	d := &document{Reading: reading.New(ctx, t), t: t, zip: z, rels: map[string][]*rel{}, byID: map[relKey]*rel{}}
 	d.readRels()
 	d.properties()
 	d.text()
@@ -49,22 +47,17 @@ func Read(ctx context.Context, t *task.Task, z *zipped.Archive) error {
 	d.macros()
 	d.members()
 	d.book.Tell(t)
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	return d.err
+	return d.Err()
 }
 
 // document is a package that is read.
 type document struct {
-	ctx  context.Context
+	*reading.Reading
 	t    *task.Task
 	zip  *zipped.Archive
 	book remark.Book
 	rels map[string][]*rel // by the name of their source, lower case
 	byID map[relKey]*rel
-	read map[*zipped.Part]bool
-	err  error // the first cap that ended a part
 }
 
 // relKey is what a part calls a relationship.
@@ -78,34 +71,14 @@ type rel struct {
 	told     bool // it became a link that shows something
 }
 
-// note keeps the first error; reading goes on.
-func (d *document) note(err error) {
-	switch {
-	case err == nil:
-	case errors.Is(err, markup.ErrDepth):
-		d.t.Cap(engine.DefectDepth, "%s", err)
-	case d.err == nil:
-		d.err = err
-	}
-}
-
 // scan reads the tokens of a part, once.
-func (d *document) scan(p *zipped.Part, visit func(s *markup.Scanner)) {
-	if p == nil || d.read[p] || d.ctx.Err() != nil {
-		return
+func (d *document) scan(p *zipped.Part, visit func(s *markup.Scanner)) { d.Scan(p, lies, visit) }
+
+func lies(s *markup.Scanner) string {
+	if s.Doctype {
+		return "a document type, which no office program writes"
 	}
-	d.read[p] = true
-	d.note(p.Read(func(r io.Reader) error {
-		s := markup.New(r)
-		for s.Next() {
-			visit(s)
-		}
-		if s.Doctype {
-			d.t.Fact("doctype", p.Name)
-			d.t.Defect(engine.DefectLying, "part %.200q declares a document type, which no office program writes", p.Name)
-		}
-		return s.Err()
-	}))
+	return ""
 }
 
 // readRels reads all parts that hold relationships (ECMA-376 part 2, 9.3).
@@ -278,12 +251,11 @@ func (d *document) referred(kinds ...string) map[*zipped.Part]bool {
 }
 
 func (d *document) readMacros(p *zipped.Part) {
-	if d.read[p] {
+	if !d.Take(p) {
 		return
 	}
-	d.read[p] = true
 	b, err := p.Bytes(maxObject)
-	d.note(err)
+	d.Note(err)
 	vba.ReadFile(d.t, &d.book, p.Name, b)
 }
 
@@ -292,7 +264,7 @@ func (d *document) members() {
 	objects := d.objects()
 	pictures, others := 0, 0
 	for _, p := range d.zip.Parts {
-		if d.read[p] || d.ctx.Err() != nil {
+		if !d.Open(p) {
 			continue
 		}
 		switch {
@@ -300,11 +272,11 @@ func (d *document) members() {
 			d.object(p)
 		case strings.Contains(strings.ToLower(p.Name), "/media/"):
 			if pictures++; isPicture(p.Ext()) && pictures <= maxPictures {
-				d.note(p.Add())
+				d.Add(p)
 			}
 		case !isFurniture(p.Ext()):
 			if others++; others <= maxOthers {
-				d.note(p.Add())
+				d.Add(p)
 			}
 		}
 	}
@@ -324,16 +296,12 @@ func (d *document) objects() map[*zipped.Part]bool {
 
 // object takes out a file, or what an OLE object holds.
 func (d *document) object(p *zipped.Part) {
-	d.read[p] = true
+	d.Take(p)
 	if strings.HasSuffix(p.Ext(), "x") || strings.HasSuffix(p.Ext(), "m") || p.Ext() == "pdf" {
-		d.note(p.Add())
+		d.Add(p)
 		return
 	}
-	b, err := p.Bytes(maxObject)
-	d.note(err)
-	if len(b) > 0 {
-		d.note(object.Read(d.t, &d.book, p.Name, strings.NewReader(string(b)), int64(len(b))))
-	}
+	d.Object(p, &d.book, maxObject)
 }
 
 func isPicture(ext string) bool {

@@ -73,11 +73,10 @@ func (d *document) binaryWorkbook(main *zipped.Part) {
 // records hands each record of a part to a function, once. A record that is
 // longer than maxRecord is given as far as that.
 func (d *document) records(p *zipped.Part, visit func(kind int, f *fields)) {
-	if p == nil || d.read[p] || p.Ext() != "bin" {
+	if p == nil || p.Ext() != "bin" || !d.Take(p) {
 		return
 	}
-	d.read[p] = true
-	d.note(p.Read(func(r io.Reader) error {
+	d.Note(p.Read(func(r io.Reader) error {
 		in := bufio.NewReaderSize(r, 64<<10)
 		buf := make([]byte, 0, 4096)
 		for {

@@ -92,7 +92,7 @@ func (b *book) readSheets(main *zipped.Part, read func(p *zipped.Part, name stri
 }
 
 func (b *book) one(p *zipped.Part, name string, read func(p *zipped.Part, name string)) {
-	if p == nil || b.d.read[p] {
+	if !b.d.Open(p) {
 		return
 	}
 	if strings.Contains(strings.ToLower(p.Name), "macrosheets/") {

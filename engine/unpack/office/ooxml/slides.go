@@ -25,7 +25,7 @@ func (d *document) presentation(main *zipped.Part) {
 		}
 	}
 	for _, p := range d.zip.Under("ppt/slides/") {
-		if p.Ext() == "xml" && !d.read[p] {
+		if p.Ext() == "xml" && d.Open(p) {
 			d.book.Add("unlisted_slides", p.Name)
 			n++
 			d.slide(p, n)
