@@ -1,0 +1,5 @@
+package threatqsim
+
+type fileWork struct{}
+type mailWork struct{}
+type plugin struct{}
