@@ -74,6 +74,7 @@ var Table = map[string]Package{
 	"engine/unpack/tnef":                {Project: []string{"engine/unpack/task"}},
 	"engine/unpack/sealed":              {Project: []string{"engine/unpack/task"}, Modules: []string{"github.com/smallstep/pkcs7", "github.com/ProtonMail/go-crypto"}},
 	"engine/unpack/task":                {},
+	"engine/unpack/task/tasktest":       {NoLeaf: true, Project: []string{"engine/unpack/task"}},
 	"engine/unpack/worker":              {Project: []string{"engine/unpack/task"}},
 	"engine/source/files":               {},
 	"engine/sink/sqlite":                {},
@@ -109,7 +110,7 @@ var Table = map[string]Package{
 var testModules = []string{"github.com/google/go-cmp", "github.com/rogpeppe/go-internal"}
 
 // Test files may import these packages of the project from anywhere.
-var testPackages = []string{"engine/enginetest", "engine/store/mem"}
+var testPackages = []string{"engine/enginetest", "engine/store/mem", "engine/unpack/task/tasktest"}
 
 // Violation is one import that the table does not allow.
 type Violation struct {

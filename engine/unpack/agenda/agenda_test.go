@@ -9,12 +9,8 @@ import (
 
 	"github.com/tqmailrules/tqmailrules/engine"
 	"github.com/tqmailrules/tqmailrules/engine/unpack/agenda"
-	"github.com/tqmailrules/tqmailrules/engine/unpack/task"
+	"github.com/tqmailrules/tqmailrules/engine/unpack/task/tasktest"
 )
-
-type memory struct{}
-
-func (memory) Create() task.Place { return &engine.Spool{} }
 
 type found struct {
 	Text    string
@@ -24,9 +20,7 @@ type found struct {
 }
 
 func read(t testing.TB, text string) found {
-	p := &engine.Part{Path: "2", FileType: "ics", Size: len(text), Content: engine.Bytes(text)}
-	k := task.New(p, engine.Limits{}, task.NewKeyring(nil), engine.Limits{}.WithDefaults().Budget(), memory{})
-	k.Finish(agenda.Read(t.Context(), k))
+	p, _ := tasktest.Read(t.Context(), "ics", []byte(text), agenda.Read)
 	f := found{Text: p.Text, Facts: p.Metadata}
 	for _, l := range p.Links {
 		f.Links = append(f.Links, l.HrefURL.URL)

@@ -22,7 +22,7 @@ import (
 	"github.com/tqmailrules/tqmailrules/engine"
 	"github.com/tqmailrules/tqmailrules/engine/enginetest"
 	"github.com/tqmailrules/tqmailrules/engine/unpack/picture"
-	"github.com/tqmailrules/tqmailrules/engine/unpack/task"
+	"github.com/tqmailrules/tqmailrules/engine/unpack/task/tasktest"
 )
 
 const payload = "https://login-verify.example/qr?u=ann%40corp.example&k=8f14e45f"
@@ -100,14 +100,8 @@ func asGIF(img image.Image) []byte {
 	return b.Bytes()
 }
 
-type memory struct{}
-
-func (memory) Create() task.Place { return &engine.Spool{} }
-
 func read(ctx context.Context, raw []byte) (*engine.Part, []engine.Defect) {
-	p := &engine.Part{Path: "2", FileType: "png", Size: len(raw), Content: engine.Bytes(raw)}
-	k := task.New(p, engine.Limits{}, task.NewKeyring(nil), engine.Limits{}.WithDefaults().Budget(), memory{})
-	return p, k.Finish(picture.Read(ctx, k))
+	return tasktest.Read(ctx, "png", raw, picture.Read)
 }
 
 func TestCodesAreRead(t *testing.T) {

@@ -29,6 +29,7 @@ import (
 	"github.com/tqmailrules/tqmailrules/engine/enginetest"
 	"github.com/tqmailrules/tqmailrules/engine/unpack/sealed"
 	"github.com/tqmailrules/tqmailrules/engine/unpack/task"
+	"github.com/tqmailrules/tqmailrules/engine/unpack/task/tasktest"
 )
 
 const mail = "Content-Type: text/plain\r\n\r\nsealed text https://x.example/\r\n"
@@ -48,7 +49,7 @@ func read(t *testing.T, r task.Reader, content []byte, passwords ...string) foun
 		keys = append(keys, engine.Candidate{Password: engine.LiteralPassword(p), Origin: engine.FromPrefix, Part: "body.text"})
 	}
 	p := &engine.Part{Path: "2", FileType: "x", Size: len(content), Content: engine.Bytes(content)}
-	k := task.New(p, engine.Limits{}, task.NewKeyring(keys), engine.Limits{}.WithDefaults().Budget(), memory{})
+	k := task.New(p, engine.Limits{}, task.NewKeyring(keys), engine.Limits{}.WithDefaults().Budget(), tasktest.Memory{})
 	defects := k.Finish(r(t.Context(), k))
 	f := found{OpenedBy: p.OpenedBy, Locked: p.Locked()}
 	for _, c := range p.Children {
@@ -60,10 +61,6 @@ func read(t *testing.T, r task.Reader, content []byte, passwords ...string) foun
 	}
 	return f
 }
-
-type memory struct{}
-
-func (memory) Create() task.Place { return &engine.Spool{} }
 
 // person makes a certificate and its key.
 func person(t testing.TB, name string) (*x509.Certificate, *rsa.PrivateKey, sealed.SMIMEKey) {
@@ -229,7 +226,7 @@ func FuzzSealed(f *testing.F) {
 	f.Fuzz(func(t *testing.T, b []byte) {
 		for _, r := range []func(context.Context, *task.Task) error{keys.CMS, keys.PGP} {
 			p := &engine.Part{Path: "1", Size: len(b), Content: engine.Bytes(b)}
-			k := task.New(p, engine.Limits{}, task.NewKeyring(nil), engine.Limits{}.WithDefaults().Budget(), memory{})
+			k := task.New(p, engine.Limits{}, task.NewKeyring(nil), engine.Limits{}.WithDefaults().Budget(), tasktest.Memory{})
 			k.Finish(r(t.Context(), k))
 		}
 	})

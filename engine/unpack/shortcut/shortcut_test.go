@@ -10,17 +10,11 @@ import (
 
 	"github.com/tqmailrules/tqmailrules/engine"
 	"github.com/tqmailrules/tqmailrules/engine/unpack/shortcut"
-	"github.com/tqmailrules/tqmailrules/engine/unpack/task"
+	"github.com/tqmailrules/tqmailrules/engine/unpack/task/tasktest"
 )
 
-type memory struct{}
-
-func (memory) Create() task.Place { return &engine.Spool{} }
-
 func read(t testing.TB, b []byte) (*engine.Part, []engine.Defect) {
-	p := &engine.Part{Path: "2", FileType: "lnk", Size: len(b), Content: engine.Bytes(b)}
-	k := task.New(p, engine.Limits{}, task.NewKeyring(nil), engine.Limits{}.WithDefaults().Budget(), memory{})
-	return p, k.Finish(shortcut.Read(t.Context(), k))
+	return tasktest.Read(t.Context(), "lnk", b, shortcut.Read)
 }
 
 func u16(n int) []byte { return binary.LittleEndian.AppendUint16(nil, uint16(n)) }

@@ -13,17 +13,11 @@ import (
 
 	"github.com/tqmailrules/tqmailrules/engine"
 	"github.com/tqmailrules/tqmailrules/engine/unpack/smuggled"
-	"github.com/tqmailrules/tqmailrules/engine/unpack/task"
+	"github.com/tqmailrules/tqmailrules/engine/unpack/task/tasktest"
 )
 
-type memory struct{}
-
-func (memory) Create() task.Place { return &engine.Spool{} }
-
 func read(t testing.TB, page string) []string {
-	p := &engine.Part{Path: "2", FileType: "html", Size: len(page), Content: engine.Bytes(page)}
-	k := task.New(p, engine.Limits{}, task.NewKeyring(nil), engine.Limits{}.WithDefaults().Budget(), memory{})
-	k.Finish(smuggled.Read(t.Context(), k))
+	p, _ := tasktest.Read(t.Context(), "html", []byte(page), smuggled.Read)
 	var got []string
 	for _, c := range p.Children {
 		b, _ := engine.ReadAll(c.Content, 1<<20)

@@ -13,11 +13,8 @@ import (
 
 	"github.com/tqmailrules/tqmailrules/engine"
 	"github.com/tqmailrules/tqmailrules/engine/unpack/task"
+	"github.com/tqmailrules/tqmailrules/engine/unpack/task/tasktest"
 )
-
-type memory struct{}
-
-func (memory) Create() task.Place { return &engine.Spool{} }
 
 type bench struct {
 	*task.Task
@@ -32,7 +29,7 @@ func newBench(limits engine.Limits, passwords ...string) bench {
 	}
 	part := &engine.Part{Path: "2", FileType: "zip", Content: engine.Bytes("content"), Size: 7}
 	budget := limits.WithDefaults().Budget()
-	return bench{task.New(part, limits, task.NewKeyring(keys), budget, memory{}), part, budget}
+	return bench{task.New(part, limits, task.NewKeyring(keys), budget, tasktest.Memory{}), part, budget}
 }
 
 func codes(defects []engine.Defect) []string {

@@ -15,13 +15,9 @@ import (
 
 	"github.com/tqmailrules/tqmailrules/engine"
 	"github.com/tqmailrules/tqmailrules/engine/enginetest"
-	"github.com/tqmailrules/tqmailrules/engine/unpack/task"
+	"github.com/tqmailrules/tqmailrules/engine/unpack/task/tasktest"
 	"github.com/tqmailrules/tqmailrules/engine/unpack/tnef"
 )
-
-type memory struct{}
-
-func (memory) Create() task.Place { return &engine.Spool{} }
 
 type found struct {
 	Members []string // type, name, content
@@ -31,9 +27,7 @@ type found struct {
 }
 
 func read(t testing.TB, b []byte) found {
-	p := &engine.Part{Path: "2", FileType: "tnef", Size: len(b), Content: engine.Bytes(b)}
-	k := task.New(p, engine.Limits{}, task.NewKeyring(nil), engine.Limits{}.WithDefaults().Budget(), memory{})
-	defects := k.Finish(tnef.Read(t.Context(), k))
+	p, defects := tasktest.Read(t.Context(), "tnef", b, tnef.Read)
 	f := found{Text: p.Text, Subject: p.Metadata["subject"]}
 	for _, c := range p.Children {
 		data, _ := engine.ReadAll(c.Content, 1<<20)

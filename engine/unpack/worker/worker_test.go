@@ -19,6 +19,7 @@ import (
 
 	"github.com/tqmailrules/tqmailrules/engine"
 	"github.com/tqmailrules/tqmailrules/engine/unpack/task"
+	"github.com/tqmailrules/tqmailrules/engine/unpack/task/tasktest"
 	"github.com/tqmailrules/tqmailrules/engine/unpack/worker"
 )
 
@@ -116,7 +117,7 @@ func TestWorkerGivesWhatTheUnpackerGives(t *testing.T) {
 		content := bytes.Repeat([]byte("abcdefghij"), size/10+1)[:size]
 		here, there := part(content), part(content)
 		budgetHere, budgetThere := engine.Limits{}.WithDefaults().Budget(), engine.Limits{}.WithDefaults().Budget()
-		defectsHere, _ := naughty{memory{}}.Unpack(t.Context(), here, keys, budgetHere)
+		defectsHere, _ := naughty{tasktest.Memory{}}.Unpack(t.Context(), here, keys, budgetHere)
 		defectsThere, err := pool.Unpack(t.Context(), there, keys, budgetThere)
 		if err != nil {
 			t.Fatal(err)
@@ -140,10 +141,6 @@ func TestWorkerGivesWhatTheUnpackerGives(t *testing.T) {
 		}
 	}
 }
-
-type memory struct{}
-
-func (memory) Create() task.Place { return &engine.Spool{} }
 
 // Whatever a reader does costs its attachment one defect; the next one is read.
 func TestABrokenReaderCostsOneAttachment(t *testing.T) {
