@@ -4,7 +4,10 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"maps"
 	"runtime"
+	"slices"
+	"sync/atomic"
 	"time"
 )
 
@@ -33,6 +36,10 @@ type Config struct {
 	Timeout     time.Duration // wall-clock net over one message; 5 minutes
 	CommitGroup int           // outcomes in one transaction at most; 32
 	Backlog     int           // committed batches that may wait for their sinks before intake pauses; 0 means any number
+	// Recheck makes a run go on until its context ends: how often parked mails
+	// are asked for while the source goes on, and how long to rest after trouble
+	// that outlasted Tries. 0: a run ends with its source.
+	Recheck time.Duration
 
 	// AtEnd is called once when the source has ended and everything read is
 	// committed, before parked mails are looked at for the last time.
@@ -45,7 +52,29 @@ type Config struct {
 
 // Engine moves mails from a source through rules into a store and from its
 // outbox into sinks. Use New; an Engine runs once at a time.
-type Engine struct{ cfg Config }
+type Engine struct {
+	cfg   Config
+	rules atomic.Pointer[Rules] // a mail is handled by those that were there when it began
+	now   atomic.Pointer[run]   // the run that goes on, or the last one
+}
+
+// SetRules changes the rules for the mails that are begun from now on. It may be
+// called while the engine runs.
+func (e *Engine) SetRules(r Rules) { e.rules.Store(&r) }
+
+// Progress is the summary of the run that goes on, as far as it has come.
+func (e *Engine) Progress() Summary {
+	r := e.now.Load()
+	if r == nil {
+		return newSummary()
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	s := r.sum
+	s.Delivered, s.Unshipped, s.Failed = maps.Clone(s.Delivered), maps.Clone(s.Unshipped), maps.Clone(s.Failed)
+	s.Errors = slices.Clone(s.Errors)
+	return s
+}
 
 // New checks the wiring and fills in defaults.
 func New(cfg Config) (*Engine, error) {
@@ -86,7 +115,9 @@ func newEngine(cfg Config) (*Engine, error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Engine{cfg}, nil
+	e := &Engine{cfg: cfg}
+	e.SetRules(cfg.Rules)
+	return e, nil
 }
 
 func orDefault(p *int, v int) {

@@ -177,7 +177,7 @@ func headerText(h *Headers) string {
 func (p *processing) keep(it *Item, view *View) {
 	kept := it.Indicators[:0:0]
 	for _, ind := range it.Indicators {
-		v := p.engine.cfg.Rules.Keep(view, ind)
+		v := p.rules.Keep(view, ind)
 		if v.Err != nil {
 			it.Defects = append(it.Defects, Defect{Code: DefectEvaluate, Part: v.Rule, Detail: v.Err.Error()})
 		}

@@ -24,7 +24,8 @@ func (e *Engine) Process(ctx context.Context, d Delivery) (*Outcome, error) {
 		return nil, err
 	}
 	msg.Defects = append(slices.Clone(d.Defects), msg.Defects...)
-	run := &processing{engine: e, ctx: ctx, delivery: d, defaults: e.cfg.Rules.Defaults(), state: State{}, budget: e.cfg.Limits.Budget()}
+	rules := *e.rules.Load()
+	run := &processing{engine: e, ctx: ctx, delivery: d, rules: rules, defaults: rules.Defaults(), state: State{}, budget: e.cfg.Limits.Budget()}
 	out := &Outcome{Origin: d.Origin, Message: msg, Raw: d.Raw}
 	root := run.item(msg, "")
 	if err := cmp.Or(ctx.Err(), run.incomplete); err != nil {
@@ -88,6 +89,7 @@ type processing struct {
 	engine   *Engine
 	ctx      context.Context // lives exactly as long as the call
 	delivery Delivery
+	rules    Rules
 	defaults Defaults
 	items    []*Item
 
@@ -132,7 +134,7 @@ func (p *processing) prepare(it *Item) {
 	msg := it.Message
 	msg.Mailbox.Type = p.defaults.MailboxType
 	it.attached = len(msg.Nested)
-	pairs := p.engine.cfg.Rules.Pairings(msg)
+	pairs := p.rules.Pairings(msg)
 	state, err := p.snapshot(p.ctx, pairs)
 	if err != nil {
 		p.incomplete = errors.Join(p.incomplete, err)
@@ -165,7 +167,7 @@ func (p *processing) evaluate(it *Item, view *View, phase Phase) {
 	if !it.Plan.Stopped {
 		view.Score, view.Tags = it.Decision.Score, it.Decision.Tags
 		it.Views[phase] = *view
-		plan := p.engine.cfg.Rules.Evaluate(phase, view)
+		plan := p.rules.Evaluate(phase, view)
 		it.Plan.Append(plan)
 		it.addErrors(plan.Results)
 	}

@@ -45,21 +45,22 @@ func total(m map[string]int) int {
 // run is the state of one Run call.
 type run struct {
 	*Engine
-	mu       sync.Mutex
-	sum      Summary
-	parked   map[string]bool // by Origin.Key: parked in this run
-	backlog  backlog
-	inFlight sync.WaitGroup  // mails begun and neither committed nor released
-	wake     []chan struct{} // one per sink, capacity 1: a token says that there may be work
-	noMore   chan struct{}   // closed when nothing will be committed any more
+	mu        sync.Mutex
+	sum       Summary
+	parked    map[string]bool // by Origin.Key: parked in this run
+	returning map[string]bool // by Origin.Key: given back by the store while the source goes on
+	backlog   backlog
+	inFlight  sync.WaitGroup  // mails begun and neither committed nor released
+	wake      []chan struct{} // one per sink, capacity 1: a token says that there may be work
+	noMore    chan struct{}   // closed when nothing will be committed any more
 }
 
 // Run works until the source ends or ctx does, then until the outbox is empty
 // or its sinks have failed too often. What was begun is committed or released.
 // The error is that of a source or store that failed for good, or ctx's.
 func (e *Engine) Run(ctx context.Context) (Summary, error) {
-	r := &run{Engine: e, noMore: make(chan struct{}), parked: map[string]bool{}}
-	r.sum = Summary{Delivered: map[string]int{}, Unshipped: map[string]int{}, Failed: map[string]int{}, Errors: []string{}}
+	r := &run{Engine: e, noMore: make(chan struct{}), parked: map[string]bool{}, returning: map[string]bool{}, sum: newSummary()}
+	e.now.Store(r)
 	var shippers sync.WaitGroup
 	for range e.cfg.Sinks {
 		r.wake = append(r.wake, make(chan struct{}, 1))
@@ -68,7 +69,7 @@ func (e *Engine) Run(ctx context.Context) (Summary, error) {
 	for i, sink := range e.cfg.Sinks {
 		shippers.Go(func() { r.ship(ctx, sink, r.wake[i]) })
 	}
-	err := r.intake(ctx, e.cfg.Source.Next)
+	err := r.intake(ctx, r.source(ctx))
 	if err == nil {
 		if e.cfg.AtEnd != nil {
 			e.cfg.AtEnd()
@@ -81,6 +82,18 @@ func (e *Engine) Run(ctx context.Context) (Summary, error) {
 		err = ctx.Err()
 	}
 	return r.sum, err
+}
+
+func newSummary() Summary {
+	return Summary{Delivered: map[string]int{}, Unshipped: map[string]int{}, Failed: map[string]int{}, Errors: []string{}}
+}
+
+// source is where mail comes from until the source ends.
+func (r *run) source(ctx context.Context) func(context.Context) (Delivery, error) {
+	if r.cfg.Recheck > 0 {
+		return r.untilEnd(r.steadyNext(ctx))
+	}
+	return r.cfg.Source.Next
 }
 
 // job is one mail on its way through a worker.
@@ -197,6 +210,7 @@ func (r *run) commitAll(ctx context.Context, order <-chan *job, stop func()) err
 		} else if failed = r.commit(ctx, group); failed != nil {
 			stop()
 		}
+		r.returned(group)
 		r.inFlight.Add(-len(group))
 		r.backlog.wait(ctx, r.cfg.Backlog)
 	}

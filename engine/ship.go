@@ -12,6 +12,9 @@ func (r *run) ship(ctx context.Context, sink Sink, wake <-chan struct{}) {
 	for last := false; ; {
 		more, err := r.shipSome(ctx, sink)
 		switch {
+		case r.goesOn(ctx, err):
+			r.rest(ctx, sink, err)
+			continue
 		case err != nil:
 			r.giveUp(sink, err)
 			return
@@ -87,6 +90,15 @@ func (r *run) setAside(ctx context.Context, sink Sink, b Batch, reason error) er
 	return nil
 }
 
+// rest waits before a sink that is unavailable is tried again. Until then mail is
+// taken in without it.
+func (r *run) rest(ctx context.Context, sink Sink, err error) {
+	r.note(fmt.Errorf("ship to %s: %w", sink.Name(), err))
+	r.backlog.leave()
+	r.cfg.Clock.Sleep(ctx, r.cfg.Recheck)
+	r.backlog.rejoin()
+}
+
 // giveUp counts what is left for the next run, once all is committed.
 func (r *run) giveUp(sink Sink, err error) {
 	r.backlog.leave()
@@ -105,10 +117,14 @@ type backlog struct {
 	mu      sync.Mutex
 	changed *sync.Cond
 	n       int
-	free    bool // a sink has left: waiting might never end
+	away    int // sinks that take nothing now: waiting for them might never end
 }
 
-func (b *backlog) open(sinks int) { b.changed, b.free = sync.NewCond(&b.mu), sinks == 0 }
+func (b *backlog) open(sinks int) {
+	if b.changed = sync.NewCond(&b.mu); sinks == 0 {
+		b.away = 1
+	}
+}
 
 func (b *backlog) add(n int) {
 	b.mu.Lock()
@@ -117,12 +133,18 @@ func (b *backlog) add(n int) {
 	b.changed.Broadcast()
 }
 
-// leave says that a sink takes nothing more in this run.
+// leave says that a sink takes nothing until it rejoins.
 func (b *backlog) leave() {
 	b.mu.Lock()
-	b.free = true
+	b.away++
 	b.mu.Unlock()
 	b.changed.Broadcast()
+}
+
+func (b *backlog) rejoin() {
+	b.mu.Lock()
+	b.away--
+	b.mu.Unlock()
 }
 
 // wait returns when at most limit batches wait, when a sink has left, or when
@@ -134,7 +156,7 @@ func (b *backlog) wait(ctx context.Context, limit int) {
 	defer context.AfterFunc(ctx, b.changed.Broadcast)()
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	for b.n > limit && !b.free && ctx.Err() == nil {
+	for b.n > limit && b.away == 0 && ctx.Err() == nil {
 		b.changed.Wait()
 	}
 }
