@@ -63,8 +63,7 @@ func dumped(n *node) Dumped {
 		HappenedAt: stamp(n.happened), Score: n.manual,
 	}
 	if n.text != "" {
-		sum := sha256.Sum256([]byte(n.text))
-		d.Raw = hex.EncodeToString(sum[:])
+		d.Raw = digest(n.text)
 	}
 	if n.file != nil {
 		d.Name, d.SHA256, d.Size, d.Locked = n.file.name, n.file.sha256, len(n.file.content), n.file.locked
@@ -99,6 +98,11 @@ func (n *node) natural() string {
 		parts = append(parts, n.file.sha256)
 	}
 	return strings.Join(parts, ": ")
+}
+
+func digest(text string) string {
+	sum := sha256.Sum256([]byte(text))
+	return hex.EncodeToString(sum[:])
 }
 
 func sorted[T any](list []T, show func(T) string) []string {

@@ -178,9 +178,9 @@ func (f *Fault) answer(s *Server) answer {
 	code, _ := f.What.status()
 	switch {
 	case f.What == HTML:
-		return page502(http.StatusBadGateway, "502 Bad Gateway")
+		return htmlPage(http.StatusBadGateway, "502 Bad Gateway")
 	case f.What == HTMLGood:
-		return page502(http.StatusOK, "Please log in")
+		return htmlPage(http.StatusOK, "Please log in")
 	case f.What == Errors:
 		return answer{code: http.StatusOK, body: object{"errors": []any{"Something went wrong.", []string{"Please try again."}}}}
 	}
@@ -194,7 +194,7 @@ func (f *Fault) answer(s *Server) answer {
 	return a
 }
 
-func page502(code int, title string) answer {
+func htmlPage(code int, title string) answer {
 	return answer{
 		code: code, raw: []byte("<html><head><title>" + title + "</title></head><body><center><h1>" + title + "</h1></center></body></html>\n"),
 		header: map[string]string{"Content-Type": "text/html"},

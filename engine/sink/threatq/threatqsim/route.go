@@ -22,6 +22,7 @@ type route struct {
 	class   class
 	open    bool // without a token
 	read    bool // changes nothing, whatever the method says
+	commit  bool // changes something, whatever the method says
 	do      func(*Server, *call) answer
 }
 
@@ -36,7 +37,7 @@ func (s *Server) Routes() []string {
 
 func (r *route) name() string { return r.method + " /api" + r.pattern }
 
-func (r *route) writes() bool { return r.method != http.MethodGet && !r.read }
+func (r *route) writes() bool { return r.commit || r.method != http.MethodGet && !r.read }
 
 // match finds the first route for a path. A path that is known under other
 // methods only gives none, as an unknown one does.

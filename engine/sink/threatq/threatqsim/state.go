@@ -76,6 +76,7 @@ type state struct {
 	sources     *list
 	tagNames    *list
 	attrNames   *list
+	connectors  []*connector
 	uploads     map[string]*upload  // by identifier, until all chunks are there
 	staged      map[string][]byte   // by file name, until the object is made
 	imports     map[int64]*fileWork // open sessions
@@ -85,6 +86,8 @@ type state struct {
 	nextPivot  func() int64
 	nextImport func() int64
 	nextStaged func() int64
+
+	nextConnector func() int64
 }
 
 // collection holds the objects of one kind.
@@ -179,6 +182,8 @@ func newState(rng *rand.Rand) *state {
 		nextPivot:   counter(rng),
 		nextImport:  counter(rng),
 		nextStaged:  counter(rng),
+
+		nextConnector: counter(rng),
 	}
 	for i, name := range tlpNames {
 		st.tlps.rows = append(st.tlps.rows, &row{id: int64(i + 1), name: name})

@@ -117,6 +117,8 @@ type call struct {
 	body   []byte
 	user   string // who is logged in: email or client id
 	now    time.Time
+
+	tooLarge bool // the body is cut
 }
 
 // answer is what is written back: body as JSON, or raw bytes.
@@ -127,23 +129,24 @@ type answer struct {
 	header map[string]string
 }
 
-// ServeHTTP implements http.Handler. Paths begin with /api or with /_sim.
+// ServeHTTP implements http.Handler. Paths begin with /api or with /_sim; all
+// others get a page that is not JSON, as from the server of the user interface.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, s.cfg.MaxBody))
 	var large *http.MaxBytesError
-	switch {
-	case errors.As(err, &large):
-		s.write(w, r, refuse(http.StatusRequestEntityTooLarge, "request entity too large"), nil)
-		return
-	case err != nil:
+	if err != nil && !errors.As(err, &large) {
 		return // the client is gone
 	}
 	if name, own := strings.CutPrefix(r.URL.Path, "/_sim/"); own {
 		s.write(w, r, s.control(r.Method, name, body), nil)
 		return
 	}
-	c := &call{ctx: r.Context(), method: r.Method, query: r.URL.Query(), header: r.Header, body: body, now: s.now()}
-	c.path, _ = strings.CutPrefix(strings.TrimSuffix(r.URL.Path, "/"), "/api")
+	api, below := strings.CutPrefix(strings.TrimSuffix(r.URL.Path, "/"), "/api")
+	if !below {
+		s.write(w, r, htmlPage(http.StatusNotFound, "404 Not Found"), nil)
+		return
+	}
+	c := &call{ctx: r.Context(), method: r.Method, path: api, query: r.URL.Query(), header: r.Header, body: body, tooLarge: large != nil, now: s.now()}
 	c.route, c.params = match(c.method, c.path)
 	a, hit := s.handle(c)
 	s.cfg.Log.Info("request", "method", c.method, "path", c.path, "code", a.code, "user", c.user)
@@ -170,6 +173,9 @@ func (s *Server) handle(c *call) (answer, *Fault) {
 }
 
 func (s *Server) do(c *call) answer {
+	if c.tooLarge {
+		return refuse(http.StatusRequestEntityTooLarge, http.StatusText(http.StatusRequestEntityTooLarge))
+	}
 	if c.route == nil {
 		return answer{code: http.StatusNotFound, body: object{"name": "Not Found", "message": "no route " + c.method + " " + c.path}}
 	}
