@@ -259,7 +259,7 @@ func (r *run) commit(ctx context.Context, group []*job) error {
 	if len(outcomes) > 0 {
 		if err := r.retry(ctx, func() error { return r.cfg.Store.Commit(ctx, outcomes) }); err != nil {
 			r.note(err)
-			r.release(ctx, slices.DeleteFunc(group, func(j *job) bool { return j.err != nil || j.repeated }))
+			r.release(ctx, slices.DeleteFunc(slices.Clone(group), func(j *job) bool { return j.err != nil || j.repeated }))
 			return fmt.Errorf("commit: %w", err)
 		}
 	}
