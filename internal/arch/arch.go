@@ -77,8 +77,12 @@ var Table = map[string]Package{
 	"engine/unpack/task/tasktest":       {NoLeaf: true, Project: []string{"engine/unpack/task"}},
 	"engine/unpack/worker":              {Project: []string{"engine/unpack/task"}},
 	"engine/source/files":               {},
+	"engine/source/imap":                {Project: []string{"engine/source/imap/imapsim", "engine/source/imap/imaptest"}, Modules: []string{"github.com/emersion/go-imap/v2", "github.com/emersion/go-sasl"}},
+	"engine/source/imap/imapsim":        {NoLeaf: true, Modules: []string{"github.com/emersion/go-imap/v2"}},
+	"engine/source/imap/imaptest":       {NoLeaf: true},
 	"engine/sink/sqlite":                {},
 	"engine/sink/jsonl":                 {},
+	"engine/sink/threatq":               {Project: []string{"engine/sink/threatq/threatqsim", "engine/sink/threatq/wire"}}, // the simulator in its tests
 	"engine/sink/threatq/threatqsim":    {Project: []string{"engine/sink/threatq/wire"}},
 	"engine/sink/threatq/wire":          {NoLeaf: true},
 	"engine/store/mem":                  {},

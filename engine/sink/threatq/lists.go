@@ -1,0 +1,141 @@
+package threatq
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/tqmailrules/tqmailrules/engine/sink/threatq/wire"
+)
+
+// lists are the types and statuses of the server, by name. Ids differ from one
+// platform to the next, so none is ever written in code.
+type lists struct {
+	indicatorTypes, statuses, eventTypes, fileTypes rows
+}
+
+// rows is one list, by lower-case name.
+type rows map[string]wire.Row
+
+func (r rows) find(name string) (wire.Row, bool) {
+	row, ok := r[strings.ToLower(strings.TrimSpace(name))]
+	return row, ok
+}
+
+// names lists them for people.
+func (r rows) names() string {
+	var all []string
+	for _, row := range r {
+		all = append(all, row.Name)
+	}
+	slices.Sort(all)
+	return strings.Join(all, ", ")
+}
+
+// nameOf is the name of an id, "" if there is none.
+func (r rows) nameOf(id wire.Int) string {
+	for _, row := range r {
+		if row.ID == id {
+			return row.Name
+		}
+	}
+	return ""
+}
+
+var listPaths = []struct{ path, what string }{
+	{"/indicator/types", "indicator types"},
+	{"/indicator/statuses", "indicator statuses"},
+	{"/event/types", "event types"},
+	{"/attachments/types", "file types"},
+}
+
+// resolve reads the lists once.
+func (s *Sink) resolve(ctx context.Context) error {
+	if s.list != nil {
+		return nil
+	}
+	var got [4]rows
+	for i, l := range listPaths {
+		err := s.persist(ctx, func(bool) (err error) {
+			got[i], err = s.readList(ctx, l.path)
+			return err
+		})
+		if err != nil {
+			return fmt.Errorf("read %s: %w", l.what, err)
+		}
+	}
+	s.list = &lists{got[0], got[1], got[2], got[3]}
+	return nil
+}
+
+// readList fails when the list is empty: so the platform answers those who may
+// not read it.
+func (s *Sink) readList(ctx context.Context, path string) (rows, error) {
+	all := rows{}
+	err := each(ctx, s.api, path, nil, func(r wire.Row) bool {
+		all[strings.ToLower(r.Name)] = r
+		return true
+	})
+	if isKind(err, forbidden) || err == nil && len(all) == 0 {
+		return nil, &fault{http.MethodGet + " " + path, closed, errors.New("the list is empty or closed: the ThreatQ user may not read it; ask for a role that can")}
+	}
+	return all, err
+}
+
+const (
+	pageSize = 500
+	maxPages = 40 // of one list that are read
+)
+
+// each calls f for every element of a list, page by page, until f returns false.
+// It moves on by what it got, and ends where nothing new comes.
+func each[T any](ctx context.Context, a *api, path string, query url.Values, f func(T) bool) error {
+	for page, offset := 0, 0; page < maxPages; page++ {
+		q := url.Values{}
+		for k, v := range query {
+			q[k] = v
+		}
+		if page > 0 {
+			q.Set("offset", strconv.Itoa(offset))
+		}
+		got, err := ask[T](ctx, a, http.MethodGet, path, q, nil)
+		if err != nil {
+			return err
+		}
+		for _, one := range got.Data {
+			if !f(one) {
+				return nil
+			}
+		}
+		offset += len(got.Data)
+		if len(got.Data) == 0 || offset >= got.Total {
+			return nil
+		}
+	}
+	return nil
+}
+
+// limited is a query for pages of the usual size.
+func limited(pairs ...string) url.Values {
+	q := url.Values{"limit": {strconv.Itoa(pageSize)}}
+	for i := 0; i+1 < len(pairs); i += 2 {
+		q.Set(pairs[i], pairs[i+1])
+	}
+	return q
+}
+
+// typeOf is the name of an indicator's type, however the answer says it.
+func (l *lists) typeOf(o *wire.Object) string {
+	if o.Type.Name != "" {
+		return o.Type.Name
+	}
+	if o.Type.ID != 0 {
+		return l.indicatorTypes.nameOf(o.Type.ID)
+	}
+	return l.indicatorTypes.nameOf(o.TypeID)
+}
