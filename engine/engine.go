@@ -23,6 +23,7 @@ type Config struct {
 	Sinks      []Sink
 	Clock      Clock // the system's
 	Limits     Limits
+	Flood      Flood // zero: senders may send any number
 	// Secrets are the passwords that rules refer to, by name.
 	Secrets map[string]string
 	// DomainOf takes the host of an indicator apart for rules; nil leaves

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 )
 
 // Process computes the outcome of one delivered mail. Nothing happens but
@@ -26,7 +27,10 @@ func (e *Engine) Process(ctx context.Context, d Delivery) (*Outcome, error) {
 	msg.Defects = append(slices.Clone(d.Defects), msg.Defects...)
 	rules := *e.rules.Load()
 	run := &processing{engine: e, ctx: ctx, delivery: d, rules: rules, defaults: rules.Defaults(), state: State{}, budget: e.cfg.Limits.Budget()}
-	out := &Outcome{Origin: d.Origin, Message: msg, Raw: d.Raw}
+	out := &Outcome{Origin: d.Origin, Message: msg, Raw: d.Raw, Sender: strings.ToLower(msg.Sender.Email.Email), Received: msg.Meta.Received, Receipt: Receipt{Origin: d.Origin}}
+	if parked, err := e.dam(ctx, out, d); parked || err != nil {
+		return out, err
+	}
 	root := run.item(msg, "")
 	if err := cmp.Or(ctx.Err(), run.incomplete); err != nil {
 		return nil, fmt.Errorf("%s: %w", d.Origin.Name, err)

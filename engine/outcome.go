@@ -6,6 +6,8 @@ import "time"
 // Commit nothing of it has happened; a dry run prints it.
 type Outcome struct {
 	Origin      Origin
+	Sender      string    // address, lower case; "" when the mail names none
+	Received    time.Time // Meta.Received
 	Disposition Disposition
 	Reason      string // in words: why it was skipped, parked or quarantined
 	Message     *Message

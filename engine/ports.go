@@ -199,6 +199,9 @@ type Ledger interface {
 	// Snapshot returns what was offered under the keys and has not expired, by
 	// time of receipt, then ID.
 	Snapshot(ctx context.Context, keys []Key) (State, error)
+	// Arrived counts the mails of a sender (Outcome.Sender) that are committed and
+	// were received from one time to another, both included.
+	Arrived(ctx context.Context, sender string, from, to time.Time) (int, error)
 	// Commit makes outcomes durable, all of them or none: ledger entries,
 	// outbox rows, parked mails, offers. A parked mail under one of whose keys
 	// there is an offer that joins it and that it has not tried (Park.Seen) is

@@ -42,6 +42,7 @@ func TestStore(t *testing.T, open func(t *testing.T) (s engine.Store, reopen fun
 		{"contents that mails share stay for the others", contentsAreShared},
 		{"identities come back byte by byte", identitiesAreExact},
 		{"a mail may be quarantined", mayBeQuarantined},
+		{"mails of a sender are counted by when they were received", arrivalsAreCounted},
 		{"parked mails come earliest deadline first", earliestFirst},
 		{"sinks do not see each other's batches", sinksAreApart},
 		{"methods may be called at the same time", methodsAreConcurrent},
@@ -583,4 +584,26 @@ func endedContextIsObeyed(t *testing.T, h *storeHarness) {
 		t.Errorf("error %v", err)
 	}
 	h.equal("pending", []string{}, h.pending("a"))
+}
+
+func arrivalsAreCounted(t *testing.T, h *storeHarness) {
+	at := func(minutes int) time.Time { return Epoch.Add(time.Duration(minutes) * time.Minute) }
+	for i, minute := range []int{0, 10, 10, 20} {
+		o := outcomeOf(fmt.Sprint(i))
+		o.Sender, o.Received = "a@x.example", at(minute)
+		h.commit(o)
+		h.commit(o) // counts once
+	}
+	other := outcomeOf("other")
+	other.Sender, other.Received = "b@x.example", at(10)
+	h.commit(other)
+	h.restart()
+	for _, tt := range []struct {
+		sender         string
+		from, to, want int
+	}{{"a@x.example", 0, 20, 4}, {"a@x.example", 1, 19, 2}, {"a@x.example", 10, 10, 2}, {"a@x.example", 21, 30, 0}, {"b@x.example", 0, 20, 1}, {"", 0, 20, 0}} {
+		n, err := h.s.Arrived(t.Context(), tt.sender, at(tt.from), at(tt.to))
+		h.must(err)
+		h.equal(fmt.Sprintf("mails of %q from %d to %d", tt.sender, tt.from, tt.to), tt.want, n)
+	}
 }

@@ -26,6 +26,7 @@ type Store struct {
 	queued map[string]bool           // sink and key of every batch ever accepted and not yet done
 	failed []FailedBatch
 	held   []Quarantine
+	came   map[string][]time.Time // per sender, of the mails that are committed
 }
 
 var _ engine.Store = (*Store)(nil)
@@ -68,6 +69,7 @@ func New() *Store {
 		offers: map[engine.Key][]engine.Offered{},
 		outbox: map[string][]engine.Batch{},
 		queued: map[string]bool{},
+		came:   map[string][]time.Time{},
 	}
 }
 
@@ -112,6 +114,18 @@ func (s *Store) Snapshot(_ context.Context, keys []engine.Key) (engine.State, er
 	return state, nil
 }
 
+// Arrived implements engine.Ledger.
+func (s *Store) Arrived(_ context.Context, sender string, from, to time.Time) (n int, _ error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, at := range s.came[sender] {
+		if !at.Before(from) && !at.After(to) {
+			n++
+		}
+	}
+	return n, nil
+}
+
 // Commit implements engine.Ledger.
 func (s *Store) Commit(_ context.Context, outcomes []*engine.Outcome) error {
 	s.mu.Lock()
@@ -134,6 +148,9 @@ func (s *Store) commit(o *engine.Outcome) {
 		return
 	}
 	delete(s.parked, id)
+	if !e.committed && o.Sender != "" {
+		s.came[o.Sender] = append(s.came[o.Sender], o.Received)
+	}
 	e.committed, e.receipt, e.attempts = true, o.Receipt.Route, 0
 	s.enqueue(o.Batches)
 	for _, offer := range o.Offers {

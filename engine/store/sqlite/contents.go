@@ -22,7 +22,9 @@ const inline = 256 << 10
 // unusedBlob is true of a row of blobs that nothing refers to.
 const unusedBlob = `NOT EXISTS (SELECT 1 FROM uses WHERE uses.blob = blobs.blob)
 	AND NOT EXISTS (SELECT 1 FROM parked WHERE parked.raw = blobs.blob)
-	AND NOT EXISTS (SELECT 1 FROM quarantine WHERE quarantine.raw = blobs.blob)`
+	AND NOT EXISTS (SELECT 1 FROM quarantine WHERE quarantine.raw = blobs.blob)
+	AND NOT EXISTS (SELECT 1 FROM shipped WHERE shipped.batch = blobs.blob)
+	AND NOT EXISTS (SELECT 1 FROM mails WHERE mails.raw = blobs.blob)`
 
 // kept is a content on its way into the database.
 type kept struct {

@@ -124,3 +124,43 @@ func TestADeskNeedsAStore(t *testing.T) {
 		t.Error("a desk without a store")
 	}
 }
+
+func TestWhatSinksNoteIsRecalled(t *testing.T) {
+	cfg := config(path(t))
+	s := open(t, cfg)
+	note := func(sink, kind, key, value string) {
+		if err := s.Note(t.Context(), sink, kind, key, value); err != nil {
+			t.Fatal(err)
+		}
+	}
+	note("tq", "event", "k", "7")
+	note("tq", "event", "k", "8")
+	note("other", "event", "k", "9")
+	closed(t, s)
+	s = open(t, cfg)
+	for _, tt := range []struct{ sink, kind, key, want string }{{"tq", "event", "k", "8"}, {"other", "event", "k", "9"}, {"tq", "file", "k", ""}, {"tq", "event", "x", ""}} {
+		got, ok, err := s.Recall(t.Context(), tt.sink, tt.kind, tt.key)
+		if err != nil || got != tt.want || ok != (tt.want != "") {
+			t.Errorf("%s %s %s: %q, %t, %v; want %q", tt.sink, tt.kind, tt.key, got, ok, err, tt.want)
+		}
+	}
+}
+
+func TestMailsAreSettledOnceTheyHaveAnOutcome(t *testing.T) {
+	s := open(t, config(path(t)))
+	done := shipping("done")
+	done.Receipt = engine.Receipt{Origin: done.Origin, Route: engine.Route{Seen: true, MoveTo: "Done"}}
+	begun := enginetest.Mail("begun", "", "").Origin
+	if _, err := s.Begin(t.Context(), begun, "r"); err != nil {
+		t.Fatal(err)
+	}
+	parked := waiting("parked", nil)
+	commit(t, s, done, parked)
+	got, err := s.Settled(t.Context(), []engine.Origin{begun, done.Origin, parked.Origin, enginetest.Mail("new", "", "").Origin})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]*engine.Receipt{nil, &done.Receipt, nil, nil}, got); diff != "" {
+		t.Error(diff)
+	}
+}

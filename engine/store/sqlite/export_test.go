@@ -2,7 +2,9 @@ package sqlite
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 	"testing"
 
 	"github.com/tqmailrules/tqmailrules/engine"
@@ -12,9 +14,26 @@ import (
 // has one more step.
 func OpenLater(ctx context.Context, cfg Config, step string) (*Store, error) {
 	before := steps
-	steps = append([]string{schema1}, step)
+	steps = append(slices.Clone(steps), step)
 	defer func() { steps = before }()
 	return Open(ctx, cfg)
+}
+
+// MakeAs makes a store as the version of the program did whose schema had so many
+// steps.
+func MakeAs(ctx context.Context, cfg Config, version int) (err error) {
+	before := steps
+	steps = before[:version]
+	defer func() { steps = before }()
+	s := newStore(cfg)
+	defer func() { err = errors.Join(err, s.Close()) }()
+	if s.seal, err = newSealer(cfg.Key); err != nil {
+		return err
+	}
+	if err := s.connectAll(ctx); err != nil {
+		return err
+	}
+	return s.checkKey()
 }
 
 // LimitPages makes the file as full as a disk can be; 0 makes room again.

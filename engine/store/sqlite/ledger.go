@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
+	"time"
 
 	"github.com/tqmailrules/tqmailrules/engine"
 )
@@ -89,7 +90,7 @@ func (s *Store) Release(ctx context.Context, origins []engine.Origin, run string
 // packed is an outcome whose contents are ready for a transaction.
 type packed struct {
 	*engine.Outcome
-	raw     *kept // of a mail that is parked or quarantined
+	raw     *kept // of a mail that is parked or quarantined, or kept
 	batches []packedBatch
 }
 
@@ -97,7 +98,7 @@ type packed struct {
 // nothing, the large ones among them stay in the folder until Open sweeps it.
 func (s *Store) pack(o *engine.Outcome) (p packed, err error) {
 	p.Outcome = o
-	if o.Raw != nil && (o.Park != nil || o.Disposition == engine.Quarantined) {
+	if o.Raw != nil && (s.cfg.Keep || o.Park != nil || o.Disposition == engine.Quarantined) {
 		k, err := s.keep(o.Raw)
 		if err != nil {
 			return p, err
@@ -162,15 +163,63 @@ func (s *Store) commit(t *tx, p packed, now string) {
 	t.exec(`UPDATE ledger SET name = ?, received = ?, digest = ?, attempts = 0, committed_at = ?, disposition = ?, reason = ?, route = ? WHERE mail = ?`,
 		p.Origin.Name, stamp(p.Origin.Received), p.Origin.Digest, now, string(p.Disposition), p.Reason, string(route), e.mail)
 	t.enqueue(e.mail, p.batches, now)
+	t.remember(e, p, now)
 	for _, of := range p.Offers {
 		s.offer(t, p.Origin, of)
 	}
 	if p.Park != nil {
 		t.park(e.mail, p, now)
 	}
+	if s.cfg.Keep && p.raw != nil && p.Park == nil && p.Disposition != engine.Quarantined {
+		t.exec("INSERT INTO mails (mail, raw, kept_at) VALUES (?, ?, ?) ON CONFLICT DO NOTHING", e.mail, t.rawOf(p), now)
+	}
 	if p.Disposition == engine.Quarantined {
 		t.exec("INSERT INTO quarantine (mail, at, reason, stack, raw) VALUES (?, ?, ?, ?, ?)", e.mail, now, p.Reason, p.Stack, t.rawOf(p))
 	}
+}
+
+// remember notes whose mail it was, and which rules matched it.
+func (t *tx) remember(e entry, p packed, now string) {
+	if p.Sender != "" && !e.committed {
+		t.exec("INSERT INTO arrivals (sender, received, mail) VALUES (?, ?, ?) ON CONFLICT DO NOTHING", p.Sender, stamp(p.Received), e.mail)
+	}
+	for _, it := range p.Items {
+		for _, r := range it.Plan.Results {
+			if r.Result == engine.Match && !r.Shadow {
+				t.exec("INSERT INTO matched (rule, mail) VALUES (?, ?) ON CONFLICT DO NOTHING", r.Rule, e.mail)
+			}
+		}
+	}
+}
+
+// Arrived implements engine.Ledger.
+func (s *Store) Arrived(ctx context.Context, sender string, from, to time.Time) (n int, err error) {
+	err = s.look(ctx, func(t *tx) {
+		t.get("SELECT count(*) FROM arrivals WHERE sender = ? AND received BETWEEN ? AND ?", []any{sender, stamp(from), stamp(to)}, &n)
+	})
+	return n, err
+}
+
+// Settled looks mails up that a source is about to hand over: the receipt of one
+// that has an outcome and does not wait, nil of any other.
+func (s *Store) Settled(ctx context.Context, origins []engine.Origin) (all []*engine.Receipt, err error) {
+	all = make([]*engine.Receipt, len(origins))
+	err = s.look(ctx, func(t *tx) {
+		for i, o := range origins {
+			e := t.entry(o)
+			if !e.committed || e.parked {
+				continue
+			}
+			all[i] = &engine.Receipt{Origin: o}
+			if err := json.Unmarshal([]byte(e.route), &all[i].Route); err != nil {
+				t.fail(err)
+			}
+		}
+	})
+	if err != nil {
+		return nil, fmt.Errorf("look mails up: %w", err)
+	}
+	return all, nil
 }
 
 // rawOf is the row of the raw mail, or NULL.

@@ -152,6 +152,8 @@ func (s *Store) Done(ctx context.Context, sink string, keys []string) error {
 			done = append(done, t.ids("SELECT seq FROM outbox WHERE sink = ? AND key = ? AND refused IS NULL", sink, key)...)
 		}
 		t.loose = t.ids("SELECT blob FROM uses WHERE seq IN (SELECT value FROM json_each(?))", list(done))
+		t.exec(`INSERT INTO shipped (sink, key, mail, at, batch) SELECT sink, key, mail, ?, blob FROM outbox JOIN uses USING (seq)
+			WHERE seq IN (SELECT value FROM json_each(?)) AND kind = 'batch' ORDER BY seq`, stamp(s.cfg.Now()), list(done))
 		t.exec("DELETE FROM outbox WHERE seq IN (SELECT value FROM json_each(?))", list(done))
 	})
 	if err != nil {

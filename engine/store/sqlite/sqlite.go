@@ -53,6 +53,7 @@ type Config struct {
 	Key   Key              // seals secrets; not all zero
 	Now   func() time.Time // tells when offers expire
 	Busy  time.Duration    // how long to wait for a stranger who writes; 5 s when 0
+	Keep  bool             // raw mails, to be handled again by other rules
 }
 
 // Store implements engine.Store. It is safe for concurrent use; one process at
