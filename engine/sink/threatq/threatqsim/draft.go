@@ -1,6 +1,7 @@
 package threatqsim
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -34,12 +35,24 @@ func decode(c *call, v any) (answer, bool) {
 	return answer{}, true
 }
 
+// decodeList reads a list, or one object as a list of one, also an empty one.
+func decodeList[T any](c *call) (list []T, a answer, ok bool) {
+	if bytes.HasPrefix(bytes.TrimSpace(c.body), []byte("{")) {
+		list = make([]T, 1)
+		a, ok = decode(c, &list[0])
+		return list, a, ok
+	}
+	a, ok = decode(c, &list)
+	return list, a, ok
+}
+
 // draft is an object of a request whose references have been found.
 type draft struct {
 	in          wire.Object
 	key         string
 	typ, status *row   // nil: not said
 	freeType    string // to be made
+	file        *file
 	peers       []*node
 	made        []wire.Object // indicators to be made and linked
 }

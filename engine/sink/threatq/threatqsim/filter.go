@@ -37,13 +37,3 @@ func like(pattern, value []rune) bool {
 	}
 	return p == len(pattern)
 }
-
-// matchesAny takes a filter apart at its commas.
-func matchesAny(filter, value string) bool {
-	for _, one := range strings.Split(filter, ",") {
-		if one != "" && matches(one, value) {
-			return true
-		}
-	}
-	return false
-}

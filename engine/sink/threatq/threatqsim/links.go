@@ -13,8 +13,8 @@ func (s *Server) postLinks(c *call) answer {
 	if n == nil {
 		return missing(s.collection(c).kind.singular)
 	}
-	var list wire.List[wire.Object]
-	if a, ok := decode(c, &list); !ok {
+	list, a, ok := decodeList[wire.Object](c)
+	if !ok {
 		return a
 	}
 	peers, p := s.peersByID(c, list)

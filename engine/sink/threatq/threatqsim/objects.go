@@ -4,13 +4,14 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
+	"strings"
 
 	"github.com/tqmailrules/tqmailrules/engine/sink/threatq/wire"
 )
 
-// collection is the one that the path names.
+// collection is the one that the path begins with; nil when there is none.
 func (s *Server) collection(c *call) *collection {
-	return s.state.collections[c.params["coll"]]
+	return s.state.collections[strings.Split(c.path, "/")[1]]
 }
 
 // node is the object that the path names; nil when it is not there.
@@ -27,18 +28,11 @@ func (s *Server) consume(c *call) answer {
 	if c.params["coll"] == "attachments" {
 		return missing("route") // a file comes by upload
 	}
-	nodes, _, a, ok := s.putAll(c, s.collectionFor(c))
+	nodes, _, a, ok := s.putAll(c, s.collection(c))
 	if !ok {
 		return a
 	}
 	return data(http.StatusCreated, each(nodes, func(n *node) any { return render(n, nil) }))
-}
-
-func (s *Server) collectionFor(c *call) *collection {
-	if coll := s.collection(c); coll != nil {
-		return coll
-	}
-	return s.state.collections["indicators"]
 }
 
 // postIndicators makes indicators and says of each whether it was there before.
@@ -61,8 +55,8 @@ func (s *Server) postIndicators(c *call) answer {
 
 // putAll puts what the body lists. What was derived follows at the end.
 func (s *Server) putAll(c *call, coll *collection) (nodes []*node, existed []bool, a answer, ok bool) {
-	var list wire.List[wire.Object]
-	if a, ok := decode(c, &list); !ok {
+	list, a, ok := decodeList[wire.Object](c)
+	if !ok {
 		return nil, nil, a, false
 	}
 	p := problems{}
@@ -92,7 +86,7 @@ func (s *Server) again(coll *collection, d *draft) *node {
 	if !s.cfg.UpsertEvents || coll.kind.name != "events" {
 		return nil
 	}
-	for _, n := range coll.byKey[coll.identity(nil, d.key)] {
+	for _, n := range coll.index["title"][strings.ToLower(d.key)] {
 		if n.typ == d.typ {
 			return n
 		}
@@ -155,13 +149,15 @@ func (s *Server) putObject(c *call) answer {
 	if d.freeType != "" {
 		typ = s.collection(c).types.named(d.freeType)
 	}
-	s.collection(c).rekey(n, typ, key)
+	s.collection(c).index.forget(n)
+	n.typ, n.key = typ, key
 	if n.file != nil && in.MalwareLocked != nil {
 		n.file.locked = bool(*in.MalwareLocked)
 	}
 	if n.file != nil && in.Name != "" {
 		n.file.name = in.Name
 	}
+	s.collection(c).index.add(n)
 	s.change(c, n, d)
 	return data(http.StatusOK, render(n, expanded))
 }

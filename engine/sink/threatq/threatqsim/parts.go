@@ -16,8 +16,8 @@ func postParts[T any](s *Server, c *call, check func(in T, at string, p problems
 	if n == nil {
 		return missing(s.collection(c).kind.singular)
 	}
-	var list wire.List[T]
-	if a, ok := decode(c, &list); !ok {
+	list, a, ok := decodeList[T](c)
+	if !ok {
 		return a
 	}
 	p := problems{}

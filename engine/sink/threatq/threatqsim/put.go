@@ -23,7 +23,7 @@ func (s *Server) put(c *call, coll *collection, d *draft, normal bool) (n *node,
 	}
 	existed = n != nil
 	if !existed {
-		n = &node{key: d.key, typ: d.typ, created: c.now, updated: c.now}
+		n = &node{key: d.key, typ: d.typ, file: d.file, created: c.now, updated: c.now}
 		if coll.kind.name == "indicators" || coll.kind.name == "signatures" {
 			n.status = coll.statuses.byName("Review")
 		}
@@ -38,6 +38,9 @@ func (s *Server) put(c *call, coll *collection, d *draft, normal bool) (n *node,
 
 // change adds what a draft brings, and sets what it says.
 func (s *Server) change(c *call, n *node, d *draft) {
+	index := s.state.collections[n.kind.name].index
+	index.forget(n)
+	defer index.add(n)
 	if d.status != nil {
 		n.status = d.status
 	}

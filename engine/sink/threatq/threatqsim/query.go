@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/base64"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"strconv"
@@ -15,12 +16,16 @@ import (
 // maxNesting of conditions inside each other.
 const maxNesting = 20
 
-// getObjects lists a collection by the filters of the query string. A comma
-// separates alternatives in all of them but value, where it is a comma.
+// filters are the fields that a list can be narrowed by. What else a query
+// string holds is ignored.
+var filters = []string{"id", "value", "name", "title", "hash", "type_id", "status_id", "happened_at", "created_at", "updated_at"}
+
+// getObjects lists a collection by the filters of the query string.
 func (s *Server) getObjects(c *call) answer {
+	wanted := s.filtersOf(c)
 	var found []*node
-	for _, n := range s.collection(c).all() {
-		if n.passes(c) {
+	for _, n := range s.collection(c).filtered(wanted) {
+		if n.passes(wanted) {
 			found = append(found, n)
 		}
 	}
@@ -31,16 +36,27 @@ func (s *Server) getObjects(c *call) answer {
 	return s.listed(c, found, w)
 }
 
-// filters are the fields that a list can be narrowed by.
-var filters = []string{"id", "value", "name", "title", "hash", "type_id", "status_id", "happened_at", "created_at", "updated_at"}
-
-func (n *node) passes(c *call) bool {
+// filtersOf takes filters apart at their commas, which separate alternatives in
+// all but value.
+func (s *Server) filtersOf(c *call) map[string][]string {
+	wanted := map[string][]string{}
 	for _, field := range filters {
-		want, said := c.query[field]
-		if !said || want[0] == "" {
-			continue
+		text := c.query.Get(field)
+		switch {
+		case text == "" || field == "happened_at" && s.cfg.NoTimeFilter:
+		case field == "value":
+			wanted[field] = []string{text}
+		default:
+			wanted[field] = strings.Split(text, ",")
 		}
-		if field == "value" && !matches(want[0], n.key) || field != "value" && !matchesAny(want[0], n.column(field)) {
+	}
+	return wanted
+}
+
+func (n *node) passes(wanted map[string][]string) bool {
+	for field, wants := range wanted {
+		value := n.column(field)
+		if !slices.ContainsFunc(wants, func(want string) bool { return want != "" && matches(want, value) }) {
 			return false
 		}
 	}
@@ -66,11 +82,11 @@ func (n *node) columns(field string) (values []string, known bool) {
 	case "type_name", "type":
 		return []string{n.typ.text()}, true
 	case "type_id":
-		return []string{fmt.Sprint(n.typ.number())}, true
+		return n.typ.idText(), true
 	case "status_name", "status":
 		return []string{n.status.text()}, true
 	case "status_id":
-		return []string{fmt.Sprint(n.status.number())}, true
+		return n.status.idText(), true
 	case "description":
 		return []string{n.description}, true
 	case "class", "hash", "file_size":
@@ -85,6 +101,13 @@ func (n *node) columns(field string) (values []string, known bool) {
 		return sorted(n.tags, (*row).text), true
 	}
 	return n.times(field)
+}
+
+func (r *row) idText() []string {
+	if r == nil {
+		return nil
+	}
+	return []string{strconv.FormatInt(r.id, 10)}
 }
 
 func (n *node) keys(field string) []string {
@@ -139,20 +162,39 @@ func (s *Server) query(c *call) answer {
 	if a, ok := decode(c, &in); !ok {
 		return a
 	}
+	if err := sound(in); err != nil {
+		return refuse(http.StatusBadRequest, err.Error())
+	}
+	coll := s.collection(c)
+	nodes, narrow := coll.candidates(in.Criteria)
+	if !narrow {
+		nodes = coll.all()
+	}
 	var found []*node
-	for _, n := range s.collectionFor(c).all() {
-		yes, err := n.holds(in.Criteria, 0)
-		if yes && err == nil {
-			yes, err = n.holds(in.Filters, 0)
-		}
-		if err != nil {
-			return refuse(http.StatusBadRequest, err.Error())
-		}
-		if yes {
+	for _, n := range nodes {
+		yes, _ := n.holds(in.Criteria, 0) // sound
+		also, _ := n.holds(in.Filters, 0)
+		if yes && also {
 			found = append(found, n)
 		}
 	}
-	return s.listed(c, found, expanded)
+	w := readWith(c.query)
+	if w.breaks() {
+		return refuse(http.StatusInternalServerError, "Internal Server Error")
+	}
+	maps.Copy(w, expanded)
+	return s.listed(c, found, w)
+}
+
+// sound tries the conditions on an object that does not exist, so that wrong
+// ones are refused by an empty collection, too.
+func sound(in wire.Query) error {
+	probe := &node{kind: kinds["events"]}
+	_, err := probe.holds(in.Criteria, 0)
+	if err == nil {
+		_, err = probe.holds(in.Filters, 0)
+	}
+	return err
 }
 
 // holds tells whether all conditions of an object are true of a node.
@@ -230,18 +272,17 @@ func anyValue(values []string, want any, op string) (bool, error) {
 	case nil:
 		return len(values) == 0 || values[0] == "", nil
 	}
-	for _, v := range values {
-		if yes, err := compare(v, fmt.Sprint(want), op); yes || err != nil {
-			return yes, err
-		}
-	}
-	return false, nil
+	return slices.ContainsFunc(values, func(v string) bool { return compare(v, fmt.Sprint(want), op) }), nil
 }
 
 func byOperators(values []string, operators map[string]any) (bool, error) {
 	holds := true
 	for op, want := range operators {
-		yes, err := anyValue(values, want, strings.TrimPrefix(op, "+"))
+		op = strings.TrimPrefix(op, "+")
+		if !slices.Contains(operatorNames, op) {
+			return false, fmt.Errorf("unknown operator %q in the criteria", op)
+		}
+		yes, err := anyValue(values, want, op)
 		if err != nil {
 			return false, err
 		}
@@ -250,23 +291,23 @@ func byOperators(values []string, operators map[string]any) (bool, error) {
 	return holds, nil
 }
 
-func compare(value, want, op string) (bool, error) {
+var operatorNames = []string{"is", "contains", "gt", "gte", "lt", "lte"}
+
+func compare(value, want, op string) bool {
 	order := ordered(value, want)
 	switch op {
-	case "is":
-		return strings.EqualFold(value, want), nil
 	case "contains":
-		return strings.Contains(strings.ToLower(value), strings.ToLower(want)), nil
+		return strings.Contains(strings.ToLower(value), strings.ToLower(want))
 	case "gt":
-		return order > 0, nil
+		return order > 0
 	case "gte":
-		return order >= 0, nil
+		return order >= 0
 	case "lt":
-		return order < 0, nil
+		return order < 0
 	case "lte":
-		return order <= 0, nil
+		return order <= 0
 	}
-	return false, fmt.Errorf("unknown operator %q in the criteria", op)
+	return strings.EqualFold(value, want)
 }
 
 // ordered compares as numbers where both are, else as text.
@@ -301,14 +342,15 @@ func (s *Server) listed(c *call, found []*node, w with) answer {
 	return answer{code: http.StatusOK, body: body}
 }
 
-func sortBy(found []*node, keys string) (answer, bool) {
-	for _, key := range strings.Split(keys, ",") {
-		if _, known := (&node{kind: kinds["events"]}).columns(strings.TrimPrefix(key, "-")); !known && key != "" {
+func sortBy(found []*node, text string) (answer, bool) {
+	keys := strings.FieldsFunc(text, func(r rune) bool { return r == ',' })
+	for _, key := range keys {
+		if _, known := (&node{kind: kinds["events"]}).columns(strings.TrimPrefix(key, "-")); !known {
 			return refuse(http.StatusBadRequest, "unknown field in sort: "+key), false
 		}
 	}
 	slices.SortStableFunc(found, func(a, b *node) int {
-		for _, key := range strings.Split(keys, ",") {
+		for _, key := range keys {
 			field, down := strings.CutPrefix(key, "-")
 			order := ordered(a.column(field), b.column(field))
 			if down {

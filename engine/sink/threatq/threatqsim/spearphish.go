@@ -249,8 +249,8 @@ func (s *Server) makeFiles(c *call, w *mailWork, event *node) []*node {
 	var all []*node
 	for _, f := range w.files {
 		in := wire.Object{Name: f.name, Sources: w.in.Sources, MalwareLocked: &locked}
-		n, _, _ := s.put(c, coll, &draft{in: in, key: f.name, typ: coll.types.byName("Spearphish Attachment"), peers: []*node{event}}, false)
-		n.file = newFile(in, f.content)
+		d := &draft{in: in, key: f.name, typ: coll.types.byName("Spearphish Attachment"), peers: []*node{event}, file: newFile(in, f.content)}
+		n, _, _ := s.put(c, coll, d, false)
 		all = append(all, n)
 	}
 	return all

@@ -96,14 +96,8 @@ type collection struct {
 	types    *list
 	statuses *list
 	objects  map[int64]*node
-	byKey    map[identity][]*node
+	index    index
 	next     func() int64
-}
-
-// identity is what makes two objects one, where the platform says so.
-type identity struct {
-	typ int64 // of indicators and signatures
-	key string
 }
 
 // node is an object of a collection.
@@ -190,7 +184,7 @@ func newState(rng *rand.Rand) *state {
 	}
 	for _, name := range kindNames() {
 		k := kinds[name]
-		c := &collection{kind: k, objects: map[int64]*node{}, byKey: map[identity][]*node{}, next: counter(rng)}
+		c := &collection{kind: k, objects: map[int64]*node{}, index: index{}, next: counter(rng)}
 		c.types = newList(rng, k.types...)
 		c.statuses = newList(rng, k.statuses...)
 		for _, r := range c.types.rows {
@@ -204,18 +198,12 @@ func newState(rng *rand.Rand) *state {
 // find looks an object up by what identifies it; the first one, where there may
 // be several.
 func (c *collection) find(typ *row, key string) *node {
-	if found := c.byKey[c.identity(typ, key)]; len(found) > 0 {
-		return found[0]
+	for _, n := range c.index[c.kind.key][strings.ToLower(key)] {
+		if !c.kind.typed || n.typ == typ {
+			return n
+		}
 	}
 	return nil
-}
-
-func (c *collection) identity(typ *row, key string) identity {
-	id := identity{key: strings.ToLower(key)}
-	if c.kind.typed && typ != nil {
-		id.typ = typ.id
-	}
-	return id
 }
 
 func (c *collection) add(n *node) {
@@ -223,29 +211,12 @@ func (c *collection) add(n *node) {
 	n.kind = c.kind
 	n.links = map[*node]*pivot{}
 	c.objects[n.id] = n
-	id := c.identity(n.typ, n.key)
-	c.byKey[id] = append(c.byKey[id], n)
-}
-
-// rekey moves a node whose type or key changes.
-func (c *collection) rekey(n *node, typ *row, key string) {
-	c.forget(n)
-	n.typ, n.key = typ, key
-	id := c.identity(typ, key)
-	c.byKey[id] = append(c.byKey[id], n)
-}
-
-func (c *collection) forget(n *node) {
-	id := c.identity(n.typ, n.key)
-	c.byKey[id] = slices.DeleteFunc(c.byKey[id], func(o *node) bool { return o == n })
-	if len(c.byKey[id]) == 0 {
-		delete(c.byKey, id)
-	}
+	c.index.add(n)
 }
 
 // remove takes an object away with its links.
 func (c *collection) remove(n *node) {
-	c.forget(n)
+	c.index.forget(n)
 	delete(c.objects, n.id)
 	for peer := range n.links {
 		delete(peer.links, n)

@@ -200,8 +200,8 @@ func (s *Server) newAttachment(c *call, in wire.Object, content []byte, p proble
 		return p.answer()
 	}
 	delete(s.state.staged, in.Name)
+	d.file = newFile(in, content)
 	n, _, _ := s.put(c, coll, d, false)
-	n.file = newFile(in, content)
 	return data(http.StatusCreated, render(n, expanded))
 }
 
