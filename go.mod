@@ -20,6 +20,9 @@ require (
 )
 
 require (
+	github.com/emersion/go-imap/v2 v2.0.0-beta.8
+	github.com/emersion/go-message v0.18.2 // indirect
+	github.com/emersion/go-sasl v0.0.0-20241020182733-b788ff22d5a6
 	github.com/hhrutter/tiff v1.0.6 // indirect
 	github.com/richardlehane/msoleps v1.0.3 // indirect
 	golang.org/x/image v0.47.0 // indirect

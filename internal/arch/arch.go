@@ -79,7 +79,7 @@ var Table = map[string]Package{
 	"engine/source/files":               {},
 	"engine/source/imap":                {Project: []string{"engine/source/imap/imapsim", "engine/source/imap/imaptest"}, Modules: []string{"github.com/emersion/go-imap/v2", "github.com/emersion/go-sasl"}},
 	"engine/source/imap/imapsim":        {NoLeaf: true, Modules: []string{"github.com/emersion/go-imap/v2"}},
-	"engine/source/imap/imaptest":       {NoLeaf: true},
+	"engine/source/imap/imaptest":       {NoLeaf: true, Project: []string{"engine/enginetest"}},
 	"engine/sink/sqlite":                {},
 	"engine/sink/jsonl":                 {},
 	"engine/sink/threatq":               {Project: []string{"engine/sink/threatq/threatqsim", "engine/sink/threatq/wire"}}, // the simulator in its tests

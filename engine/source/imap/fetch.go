@@ -1,0 +1,267 @@
+package imap
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"time"
+
+	goimap "github.com/emersion/go-imap/v2"
+	"github.com/emersion/go-imap/v2/imapclient"
+
+	"github.com/tqmailrules/tqmailrules/engine"
+)
+
+const (
+	maxTries = 3       // at a single mail, before it is set aside
+	maxDrain = 1 << 20 // bytes beyond the cap that are read to save the connection
+)
+
+// errOver ends a connection on which more of a mail would come than is wanted.
+var errOver = errors.New("the rest of a mail above the cap is not read")
+
+// fetched is a body that came whole, or up to the cap.
+type fetched struct {
+	uid    goimap.UID
+	raw    engine.Blob
+	digest string
+}
+
+// fetch asks for the bodies of the next batch. What came is ready, whatever
+// happened then; what did not come is tried again, in smaller pieces if nothing
+// came at all.
+func (s *Source) fetch(ctx context.Context, p *pass) error {
+	b := p.batches[0]
+	f := b.mails[0].folder
+	c, err := s.reading(ctx, f)
+	if errors.Is(err, errEpoch) {
+		p.again(f)
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	got, err := s.bodies(ctx, c, b)
+	s.receive(b, got)
+	switch {
+	case len(b.mails) == 0:
+		p.batches = p.batches[1:]
+		return nil
+	case err == nil:
+		return s.absent(ctx, c, p, b)
+	case len(got) > 0 && context.Cause(ctx) == nil:
+		return nil // progress: what is left is asked for again
+	}
+	return s.fruitless(ctx, c, p, b, err)
+}
+
+// receive makes deliveries of bodies and takes them out of the batch.
+func (s *Source) receive(b *batch, got []fetched) {
+	if len(got) == 0 {
+		return
+	}
+	s.failures = 0
+	for _, g := range got {
+		i := slices.IndexFunc(b.mails, func(m mail) bool { return m.uid == g.uid })
+		if i < 0 {
+			continue
+		}
+		o := s.origin(b.mails[i])
+		o.Digest = g.digest
+		s.give(b.mails[i], engine.Delivery{Raw: g.raw, Origin: o})
+		b.mails = slices.Delete(b.mails, i, i+1)
+	}
+	b.tries = 0
+}
+
+func (s *Source) give(m mail, d engine.Delivery) {
+	s.ready = append(s.ready, d)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	m.folder.given[m.uid] = s.cfg.Clock.Now()
+}
+
+// fruitless decides what becomes of a batch of which nothing came. Where the
+// answer cannot be read, or the server refuses, halves find the mail that is to
+// blame, and that is delivered as a defect. Where the connection broke, the
+// first mail is tried alone, and set aside when that happens again and again.
+func (s *Source) fruitless(ctx context.Context, c *session, p *pass, b *batch, err error) error {
+	var no *goimap.Error
+	refused := errors.As(err, &no) && !passing(no)
+	switch n := len(b.mails); {
+	case context.Cause(ctx) != nil:
+		return context.Cause(ctx)
+	case (refused || errors.Is(err, errGarbled)) && n > 1:
+		p.split(n / 2)
+		return nil
+	case refused || errors.Is(err, errGarbled):
+		s.unreadable(b.mails[0], c.no(err))
+		p.batches = p.batches[1:]
+		return nil
+	case errors.Is(err, errLost) && n > 1:
+		p.split(1)
+	case errors.Is(err, errLost):
+		s.stumble(p, b)
+	}
+	return fmt.Errorf("read %s: %w", s.origin(b.mails[0]).Name, c.no(err))
+}
+
+// split makes two batches of the first.
+func (p *pass) split(at int) {
+	b := p.batches[0]
+	p.batches = append([]*batch{{mails: b.mails[:at:at]}, {mails: b.mails[at:]}}, p.batches[1:]...)
+}
+
+// stumble counts what a single mail has cost, and puts it behind the others
+// when that is too much.
+func (s *Source) stumble(p *pass, b *batch) {
+	b.tries++
+	switch {
+	case p.last:
+		p.batches = append(p.batches[1:], b)
+	case b.tries >= maxTries:
+		p.batches, p.hurt = p.batches[1:], append(p.hurt, b)
+		s.cfg.Log.Error("the connection breaks at a mail again and again: it is left for later", "mail", s.origin(b.mails[0]).Name)
+	}
+}
+
+// unreadable delivers a mail whose bytes the server does not give.
+func (s *Source) unreadable(m mail, err error) {
+	o := s.origin(m)
+	s.cfg.Log.Error("mail cannot be read", "mail", o.Name, "err", err)
+	detail := "the mail cannot be read from its mailbox: " + err.Error()
+	s.give(m, engine.Delivery{Raw: engine.Empty, Origin: o, Defects: []engine.Defect{{Code: engine.DefectEntry, Part: o.Name, Detail: detail}}})
+}
+
+// absent looks after mails that were asked for and did not come, though the
+// command succeeded: those that are gone are left out, others are asked for one
+// by one, and not for ever.
+func (s *Source) absent(ctx context.Context, c *session, p *pass, b *batch) error {
+	left, err := c.search(ctx, &goimap.SearchCriteria{UID: []goimap.UIDSet{b.set()}})
+	if err != nil {
+		return fmt.Errorf("read %s: %w", s.origin(b.mails[0]).Name, err)
+	}
+	p.batches = p.batches[1:]
+	var alone []*batch
+	for _, m := range b.mails {
+		switch {
+		case !left.Contains(m.uid):
+			s.gone(m)
+		case len(b.mails) == 1 && b.tries+1 >= maxTries:
+			s.unreadable(m, errors.New("the server has no bytes of it"))
+		default:
+			alone = append(alone, &batch{[]mail{m}, b.tries + 1})
+		}
+	}
+	p.batches = append(alone, p.batches...)
+	return nil
+}
+
+func (s *Source) gone(m mail) {
+	s.cfg.Log.Info("mail disappeared before it was read", "mail", s.origin(m).Name)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(m.folder.open, m.uid)
+}
+
+// bodies fetches what it can of a batch.
+func (s *Source) bodies(ctx context.Context, c *session, b *batch) (got []fetched, err error) {
+	limit := s.cfg.Limits.Message
+	section := &goimap.FetchItemBodySection{Peek: true}
+	if len(b.mails) == 1 && b.mails[0].size > limit {
+		section.Partial = &goimap.SectionPartial{Offset: 0, Size: limit + 1}
+	}
+	var local error
+	err = c.do(ctx, s.price(b), func() error {
+		cmd := c.client.Fetch(b.set(), &goimap.FetchOptions{UID: true, BodySection: []*goimap.FetchItemBodySection{section}})
+		for msg := cmd.Next(); msg != nil && local == nil; msg = cmd.Next() {
+			var g fetched
+			if g, local = s.body(c, msg); g.raw != nil {
+				got = append(got, g)
+			}
+		}
+		return cmd.Close()
+	})
+	if local != nil {
+		return got, temporary("%s", local)
+	}
+	return got, err
+}
+
+// price is what a batch may cost. Servers round sizes; a mail alone may be as
+// large as the cap.
+func (s *Source) price(b *batch) cost {
+	var size int64
+	for _, m := range b.mails {
+		size += min(m.size, s.cfg.Limits.Message)
+	}
+	may := cost{bytes: 2*size + int64(len(b.mails))*(256<<10) + 1<<20, bodies: true}
+	if len(b.mails) == 1 {
+		may.bytes = s.cfg.Limits.Message + 2*maxDrain
+	}
+	may.time = talk.time + time.Duration(size/(16<<10))*time.Second
+	return may
+}
+
+// body spools one mail. raw is nil when it did not come whole. An error is one
+// of the spool.
+func (s *Source) body(c *session, msg *imapclient.FetchMessageData) (fetched, error) {
+	var g fetched
+	for item := msg.Next(); item != nil; item = msg.Next() {
+		switch item := item.(type) {
+		case imapclient.FetchItemDataUID:
+			g.uid = item.UID
+		case imapclient.FetchItemDataBodySection:
+			if item.Literal == nil || g.raw != nil {
+				continue // NIL: the server has no bytes
+			}
+			var err error
+			if g.raw, g.digest, err = s.spool(c, item.Literal); err != nil {
+				c.wire.end(err)
+				return fetched{}, err
+			}
+		}
+	}
+	return g, nil
+}
+
+// spool copies a literal up to one byte beyond the cap, as parsers want it. When
+// there is much more, the connection is ended instead of reading it.
+//
+// QUIRK: a literal that the connection cuts short reads like one that is over;
+// only its length tells.
+func (s *Source) spool(c *session, lit goimap.LiteralReader) (engine.Blob, string, error) {
+	spool := engine.Spool{Dir: s.cfg.TempDir, Threshold: s.cfg.Limits.Leaf}
+	hash := sha256.New()
+	want := min(lit.Size(), s.cfg.Limits.Message+1)
+	if s.buf == nil {
+		s.buf = make([]byte, 64<<10)
+	}
+	into := &failing{w: io.MultiWriter(&spool, hash)}
+	n, _ := io.CopyBuffer(into, io.LimitReader(lit, want), s.buf)
+	switch {
+	case into.err != nil:
+		return nil, "", into.err
+	case n < want:
+		return nil, "", nil
+	case lit.Size()-want > maxDrain:
+		c.wire.end(errOver)
+	}
+	return spool.Blob(), hex.EncodeToString(hash.Sum(nil)), nil
+}
+
+// failing remembers the error of a writer, to tell it from the reader's.
+type failing struct {
+	w   io.Writer
+	err error
+}
+
+func (f *failing) Write(p []byte) (int, error) {
+	n, err := f.w.Write(p)
+	f.err = err
+	return n, err
+}
