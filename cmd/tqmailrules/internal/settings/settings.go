@@ -33,6 +33,8 @@ type Config struct {
 	Sinks      []Sink
 	Store      Store
 	Files      Files
+	Watch      Watch
+	Flood      Flood
 	Limits     engine.Limits
 	Workers    int // 0 means the number of processors
 	Attempts   int // 0 means engine.Config's
@@ -68,15 +70,18 @@ type Mailbox struct {
 // Source is one place that mail comes from.
 type Source struct {
 	Name  string
-	Kind  string // files
+	Kind  string // files, imap
 	Paths []string
+	IMAP  *IMAP // of kind imap
 }
 
 // Sink is one place that findings go to.
 type Sink struct {
 	Name string
-	Kind string // sqlite, jsonl
-	Path string
+	Kind string // sqlite, jsonl, stix, threatq
+	Path string // "" for threatq
+
+	ThreatQ *ThreatQ // of kind threatq
 }
 
 // Secret refers to a value outside the file; exactly one field is set.
@@ -86,6 +91,10 @@ type Secret struct{ Env, File string }
 type Store struct {
 	Path string // "" means that nothing does
 	Key  Secret // neither field set: the file beside it, Path + ".key"
+
+	Keep    time.Duration // of raw mails, to be handled again by other rules; 0: not at all
+	History time.Duration // of what was shipped, and of runs; 0: for ever
+	Quota   int64         // bytes on disk at which a run takes in nothing more; 0: none
 }
 
 // Files is where contents of files are kept.
@@ -103,11 +112,11 @@ type Log struct {
 
 // kinds lists what a source and a sink can be, and whether this build has it.
 var (
-	sourceKinds = map[string]bool{"files": true, "imap": false, "ews": false}
-	sinkKinds   = map[string]bool{"sqlite": true, "jsonl": true, "threatq": false, "stix": false}
+	sourceKinds = map[string]bool{"files": true, "imap": true, "ews": false}
+	sinkKinds   = map[string]bool{"sqlite": true, "jsonl": true, "threatq": true, "stix": true}
 )
 
-var topKeys = []string{"instance", "mailbox", "sources", "rules", "extractors", "cache", "secrets", "keys", "sinks", "store", "files", "limits", "log"}
+var topKeys = []string{"instance", "mailbox", "sources", "rules", "extractors", "cache", "secrets", "keys", "sinks", "store", "files", "watch", "flood", "limits", "log"}
 
 // Parse reads the configuration in data, which came from the file name.
 func Parse(name string, data []byte) (*Config, yamlfile.Diagnostics) {
@@ -153,6 +162,8 @@ func (r *reader) config(n *yamlfile.Node) *Config {
 	cfg.Sinks = r.sinks(f.Get("sinks"))
 	cfg.Store = r.store(f.Get("store"))
 	cfg.Files = r.files(f.Get("files"))
+	cfg.Watch = r.watch(f.Get("watch"))
+	cfg.Flood = r.flood(f.Get("flood"))
 	r.limits(f.Get("limits"), cfg)
 	r.log(f.Get("log"), &cfg.Log)
 	return cfg
@@ -217,7 +228,11 @@ func (r *reader) sources(n *yamlfile.Node) (all []Source) {
 		if kind == "" {
 			continue
 		}
-		f, ok := r.Fields(v, "source "+kind, []string{"name", "path", "paths"})
+		keys := []string{"name", "path", "paths"}
+		if kind == "imap" {
+			keys = imapKeys
+		}
+		f, ok := r.Fields(v, "source "+kind, keys)
 		if !ok {
 			continue
 		}
@@ -225,8 +240,9 @@ func (r *reader) sources(n *yamlfile.Node) (all []Source) {
 		if n := f.Get("name"); n != nil {
 			s.Name, _ = r.Filled(n, "name")
 		}
-		s.Paths = append(r.paths(f.Get("path"), "path"), r.paths(f.Get("paths"), "paths")...)
-		if len(s.Paths) == 0 {
+		if kind == "imap" {
+			s.IMAP = r.imap(f)
+		} else if s.Paths = append(r.paths(f.Get("path"), "path"), r.paths(f.Get("paths"), "paths")...); len(s.Paths) == 0 {
 			r.Need(f, "source files", "path")
 		}
 		if slices.ContainsFunc(all, func(o Source) bool { return o.Name == s.Name }) {
@@ -244,7 +260,11 @@ func (r *reader) sinks(n *yamlfile.Node) (all []Sink) {
 		if kind == "" {
 			continue
 		}
-		f, ok := r.Fields(v, "sink "+kind, []string{"name", "path"})
+		keys := []string{"name", "path"}
+		if kind == "threatq" {
+			keys = threatqKeys
+		}
+		f, ok := r.Fields(v, "sink "+kind, keys)
 		if !ok {
 			continue
 		}
@@ -252,9 +272,13 @@ func (r *reader) sinks(n *yamlfile.Node) (all []Sink) {
 		if n := f.Get("name"); n != nil {
 			s.Name, _ = r.Filled(n, "name")
 		}
-		r.Need(f, "sink "+kind, "path")
-		if p, ok := r.Filled(f.Get("path"), "path"); ok {
-			s.Path = r.path(p)
+		if kind == "threatq" {
+			s.ThreatQ = r.threatq(f)
+		} else {
+			r.Need(f, "sink "+kind, "path")
+			if p, ok := r.Filled(f.Get("path"), "path"); ok {
+				s.Path = r.path(p)
+			}
 		}
 		if slices.ContainsFunc(all, func(o Sink) bool { return o.Name == s.Name }) {
 			r.Add(it.Errorf("two sinks are named %s; give one a name of its own", s.Name))
@@ -365,7 +389,7 @@ func (r *reader) file(f yamlfile.Fields, key string) string {
 }
 
 func (r *reader) store(n *yamlfile.Node) (out Store) {
-	f, ok := r.Fields(n, "store", []string{"path", "key"})
+	f, ok := r.Fields(n, "store", []string{"history", "keep", "key", "path", "quota"})
 	if !ok {
 		return out
 	}
@@ -375,6 +399,15 @@ func (r *reader) store(n *yamlfile.Node) (out Store) {
 	}
 	if n := f.Get("key"); n != nil {
 		out.Key = r.secret(n, "store.key")
+	}
+	if n := f.Get("keep"); n != nil {
+		out.Keep = r.span(n, "store.keep")
+	}
+	if n := f.Get("history"); n != nil {
+		out.History = r.span(n, "store.history")
+	}
+	if n := f.Get("quota"); n != nil {
+		out.Quota, _ = r.size(n, "store.quota")
 	}
 	return out
 }
@@ -387,8 +420,12 @@ func (r *reader) files(n *yamlfile.Node) (out Files) {
 	if p, ok := r.Filled(f.Get("dir"), "files.dir"); ok {
 		out.Dir = r.path(p)
 	}
-	r.notBuilt(f.Get("retention"), "files.retention")
-	r.notBuilt(f.Get("quota"), "files.quota")
+	if n := f.Get("retention"); n != nil {
+		out.Retention = r.span(n, "files.retention")
+	}
+	if n := f.Get("quota"); n != nil {
+		out.Quota, _ = r.size(n, "files.quota")
+	}
 	return out
 }
 

@@ -3,6 +3,7 @@ package settings_test
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
@@ -43,9 +44,10 @@ func TestConfigurationIsRead(t *testing.T) {
 		},
 		Rules:   []string{"conf/rules/*.yaml"},
 		Secrets: map[string]settings.Secret{"from_env": {Env: "PW"}, "from_file": {File: "conf/secrets/pw"}},
-		Sinks:   []settings.Sink{{"sqlite", "sqlite", "conf/results.db"}, {"lines", "jsonl", "conf/out.jsonl"}},
+		Sinks:   []settings.Sink{{Name: "sqlite", Kind: "sqlite", Path: "conf/results.db"}, {Name: "lines", Kind: "jsonl", Path: "conf/out.jsonl"}},
 		Store:   settings.Store{Path: "conf/state.db", Key: settings.Secret{File: "conf/secrets/store"}},
 		Files:   settings.Files{Dir: "conf/files"},
+		Watch:   settings.Watch{Poll: time.Minute, Idle: true},
 		Limits:  engine.Limits{Message: 64 << 20, Depth: 10},
 		Workers: 2,
 		Log:     settings.Log{To: "stdout", Verbosity: 3},
@@ -70,7 +72,7 @@ func TestEveryMistakeIsToldAtItsPlace(t *testing.T) {
 		{"size without unit name", base("limits: { message: 5 parsecs }"), `"5 parsecs" is no size`},
 		{"overflowing size", base("limits: { message: 99999999999TiB }"), "is no size"},
 		{"verbosity", base("log: { verbosity: 9 }"), "log.verbosity"},
-		{"part of another build", base("files: { dir: f, quota: 20GiB }"), "files.quota: not part of this build"},
+		{"part of another build", "sources: [ { ews: { host: x } } ]\nrules: [ r.yaml ]\nsinks: [ { jsonl: { path: o } } ]", "a source ews: not part of this build"},
 		{"store without a path", base("store: { key: { env: K } }"), "path"},
 		{"key in the file", base("store: { path: state.db, key: hunter2 }"), "store.key is written into the configuration"},
 		{"key of two kinds", base("store: { path: state.db, key: { env: K, file: k } }"), "needs either env or file"},
