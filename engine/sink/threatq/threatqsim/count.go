@@ -1,10 +1,13 @@
 package threatqsim
 
-import "maps"
+import (
+	"maps"
+	"strings"
+)
 
 // Counts is how many requests came, whatever became of them.
 type Counts struct {
-	Routes map[string]int // by "METHOD /api/pattern"; "unknown" for what fits none
+	Routes map[string]int // "POST /api/events/{id}/indicators" and the like; "unknown" for what fits none
 	Total  int
 	Login  int // for tokens
 	Lookup int // of types, statuses and settings
@@ -14,7 +17,8 @@ type Counts struct {
 func (n *Counts) add(c *call) {
 	name, cl := "unknown", other
 	if c.route != nil {
-		name, cl = c.route.name(), c.route.class
+		name = strings.NewReplacer("{coll}", c.params["coll"], "{with}", c.params["with"]).Replace(c.route.name())
+		cl = c.route.class
 	}
 	n.Routes[name]++
 	n.Total++

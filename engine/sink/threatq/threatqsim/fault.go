@@ -17,21 +17,21 @@ import (
 type What string
 
 const (
-	Slow       What = "slow"         // the answer comes after Delay, or when the client has gone
-	Truncated  What = "truncated"    // done, and half of the answer's body comes before the connection is cut
-	Cut        What = "cut"          // done, and the connection is cut without an answer
-	CutBefore  What = "cut-before"   // not done, and cut without an answer
-	HTML       What = "html"         // not done, and a proxy's page with status 502
-	HTMLGood   What = "html-200"     // not done, and a login page with status 200
-	Errors     What = "errors"       // not done, and errors with status 200
-	Shuffled   What = "shuffled"     // done, and the list of the answer in another order
-	NoRefresh  What = "no-refresh"   // done, and the token without its refresh_token
-	EmptyLists What = "empty-lists"  // {} for lists of types and statuses, all else as ever
-	Twice      What = "twice"        // done twice, as by a proxy that repeats, and answered once
-	Backwards  What = "wrong-length" // done, and an answer that promises more than comes
+	Slow        What = "slow"         // the answer comes after Delay, or when the client has gone
+	Truncated   What = "truncated"    // done, and half of the answer's body comes before the connection is cut
+	Cut         What = "cut"          // done, and the connection is cut without an answer
+	CutBefore   What = "cut-before"   // not done, and cut without an answer
+	HTML        What = "html"         // not done, and a proxy's page with status 502
+	HTMLGood    What = "html-200"     // not done, and a login page with status 200
+	Errors      What = "errors"       // not done, and errors with status 200
+	Shuffled    What = "shuffled"     // done, and the list of the answer in another order
+	NoRefresh   What = "no-refresh"   // done, and the token without its refresh_token
+	EmptyLists  What = "empty-lists"  // {} for lists of types and statuses, all else as ever
+	Twice       What = "twice"        // done twice, as by a proxy that repeats, and answered once
+	WrongLength What = "wrong-length" // done, and an answer that promises more than comes
 )
 
-var allKinds = []What{Slow, Truncated, Cut, CutBefore, HTML, HTMLGood, Errors, Shuffled, NoRefresh, EmptyLists, Twice, Backwards}
+var allKinds = []What{Slow, Truncated, Cut, CutBefore, HTML, HTMLGood, Errors, Shuffled, NoRefresh, EmptyLists, Twice, WrongLength}
 
 // Fault is a script: of the requests that fit, it lets After pass and strikes
 // the next Times.
@@ -234,12 +234,12 @@ func (f *Fault) deliver(w http.ResponseWriter, r *http.Request, code int, raw []
 	case Truncated:
 		w.Header().Set("Content-Length", strconv.Itoa(len(raw)))
 		raw = raw[:len(raw)/2]
-	case Backwards:
+	case WrongLength:
 		w.Header().Set("Content-Length", strconv.Itoa(len(raw)+10))
 	}
 	w.WriteHeader(code)
 	_, _ = w.Write(raw)
-	if f.What == Truncated || f.What == Backwards {
+	if f.What == Truncated || f.What == WrongLength {
 		_ = http.NewResponseController(w).Flush()
 		panic(http.ErrAbortHandler)
 	}

@@ -282,6 +282,9 @@ func byOperators(values []string, operators map[string]any) (bool, error) {
 		if !slices.Contains(operatorNames, op) {
 			return false, fmt.Errorf("unknown operator %q in the criteria", op)
 		}
+		if _, isObject := want.(map[string]any); isObject {
+			return false, fmt.Errorf("%s wants a value", op)
+		}
 		yes, err := anyValue(values, want, op)
 		if err != nil {
 			return false, err
