@@ -95,6 +95,8 @@ var Table = map[string]Package{
 	"internal/blobdir":                  {NoLeaf: true},
 	"internal/cms":                      {NoLeaf: true},
 	"internal/charset":                  {NoLeaf: true, Modules: []string{"golang.org/x/text", "github.com/gogs/chardet"}},
+	"internal/dial":                     {NoLeaf: true},
+	"internal/oauth":                    {Modules: []string{"golang.org/x/oauth2"}},
 	"internal/filetype":                 {NoLeaf: true},
 	"internal/fold":                     {NoLeaf: true},
 	"internal/htmlpath":                 {NoLeaf: true, Modules: []string{"golang.org/x/net/html"}}, // the one exception: htmltext is a pass, htmlpath a tree
