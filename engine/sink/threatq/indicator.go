@@ -235,6 +235,9 @@ func (p *shipment) indicatorRequest(ctx context.Context, n *indicatorPlan, have 
 		}
 		return want, nil
 	}
+	// In the server's words, so that it has nothing to normalise: what it takes off
+	// a value becomes an attribute, each time.
+	want.Value, want.Type, want.TypeID, want.Class = have.Value, wire.Named(p.list.typeOf(have)), 0, ""
 	if p.cfg.StatusPolicy == KeepStatus {
 		want.Status, want.StatusID = wire.Ref{}, 0
 	}

@@ -1,0 +1,91 @@
+package threatq_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/tqmailrules/tqmailrules/engine/sink/threatq/threatqsim"
+	"github.com/tqmailrules/tqmailrules/engine/sink/threatq/wire"
+)
+
+// dump is the graph at the server.
+func (p *place) dump(t testing.TB) []threatqsim.Dumped {
+	t.Helper()
+	return decode[[]threatqsim.Dumped](t, p.sim.Dump())
+}
+
+func decode[T any](t testing.TB, raw []byte) T {
+	t.Helper()
+	var v T
+	if err := json.Unmarshal(raw, &v); err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
+
+// find is the one object with a key.
+func (p *place) find(t testing.TB, kind, key string) threatqsim.Dumped {
+	t.Helper()
+	var found []threatqsim.Dumped
+	for _, d := range p.dump(t) {
+		if d.Kind == kind && d.Key == key {
+			found = append(found, d)
+		}
+	}
+	if len(found) != 1 {
+		t.Fatalf("%d %s are %q:\n%s", len(found), kind, key, p.sim.Dump())
+	}
+	return found[0]
+}
+
+func (p *place) count(t testing.TB, kind string) int {
+	t.Helper()
+	n := 0
+	for _, d := range p.dump(t) {
+		if d.Kind == kind {
+			n++
+		}
+	}
+	return n
+}
+
+// has tells whether an attribute stands on an object.
+func has(d threatqsim.Dumped, attribute string) bool {
+	for _, a := range d.Attributes {
+		if strings.HasPrefix(a, attribute) {
+			return true
+		}
+	}
+	return false
+}
+
+// post is what another user of the platform does.
+func (p *place) post(t testing.TB, path, body string) []byte {
+	t.Helper()
+	raw := p.send(t, "", "/token?grant_type=password&client_id=client", `{"email":"`+user+`","password":"`+password+`"}`)
+	return p.send(t, decode[wire.Token](t, raw).AccessToken, path, body)
+}
+
+func (p *place) send(t testing.TB, token, path, body string) []byte {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, p.url+"/api"+path, bytes.NewReader([]byte(body)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Authorization", "Bearer "+token)
+	req.Header.Set("Content-Type", "application/json")
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	raw, err := io.ReadAll(res.Body)
+	if err != nil || res.StatusCode >= 300 {
+		t.Fatalf("POST %s: %d %s %v", path, res.StatusCode, raw, err)
+	}
+	return raw
+}
