@@ -3,6 +3,7 @@ package threatqsim
 import (
 	"encoding/json"
 	"net/http"
+	"time"
 
 	"github.com/tqmailrules/tqmailrules/engine/sink/threatq/wire"
 )
@@ -31,32 +32,51 @@ func (s *Server) control(method, name string, body []byte) answer {
 	return answer{code: http.StatusNotFound, body: object{"name": "Not Found", "message": "no route " + method + " /_sim/" + name}}
 }
 
-func (s *Server) scripts() []Fault {
+// script is a Fault whose delay reads as people write it.
+type script struct {
+	Fault
+	Delay string `json:"delay,omitempty"`
+}
+
+func (s *Server) scripts() []script {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	all := []Fault{}
+	all := []script{}
 	for _, f := range s.faults.scripts {
-		all = append(all, *f)
+		shown := script{Fault: *f}
+		if f.Delay > 0 {
+			shown.Delay = f.Delay.String()
+		}
+		all = append(all, shown)
 	}
 	return all
 }
 
 // postFaults takes one script or a list. All of them are in force, or none.
 func (s *Server) postFaults(body []byte) answer {
-	var list wire.List[Fault]
+	var list wire.List[script]
 	if err := json.Unmarshal(body, &list); err != nil {
 		return refuse(http.StatusBadRequest, err.Error())
 	}
 	for i := range list {
-		list[i].Struck = 0
-		if err := list[i].check(); err != nil {
+		if err := list[i].read(); err != nil {
 			return refuse(http.StatusBadRequest, err.Error())
 		}
 	}
-	for _, f := range list {
-		_ = s.Fault(f) // was checked
+	for i := range list {
+		_ = s.Fault(list[i].Fault) // was checked
 	}
 	return answer{code: http.StatusCreated, body: s.scripts()}
+}
+
+func (f *script) read() (err error) {
+	f.Struck = 0
+	if f.Delay != "" {
+		if f.Fault.Delay, err = time.ParseDuration(f.Delay); err != nil {
+			return err
+		}
+	}
+	return f.check()
 }
 
 func (s *Server) postChaos(body []byte) answer {

@@ -60,6 +60,7 @@ type draft struct {
 // check finds out what an object of a request means. It changes nothing. creates
 // tells that what is required must be there.
 func (s *Server) check(c *collection, in wire.Object, at string, creates bool, p problems) *draft {
+	in = s.known(c.kind, in)
 	d := &draft{in: in, key: keyOf(c.kind, in)}
 	if creates && d.key == "" {
 		p.add(at+c.kind.key, "The %s field is required.", c.kind.key)
@@ -202,18 +203,13 @@ func (s *Server) checkSource(src wire.Source, at string, p problems) {
 
 // checkPeers finds the objects that a draft is to be linked to.
 func (s *Server) checkPeers(d *draft, at string, p problems) {
-	type relation struct {
+	for _, r := range []struct {
 		kind string
 		in   wire.List[wire.Object]
-	}
-	relations := []relation{
-		{"events", d.in.Events}, {"adversaries", d.in.Adversaries}, {"signatures", d.in.Signatures},
-		{"malware", d.in.Malware}, {"campaign", d.in.Campaign}, {"indicators", d.in.Indicators},
-	}
-	if s.cfg.InlineAttachments {
-		relations = append(relations, relation{"attachments", d.in.Attachments})
-	}
-	for _, r := range relations {
+	}{
+		{"events", d.in.Events}, {"adversaries", d.in.Adversaries}, {"signatures", d.in.Signatures}, {"malware", d.in.Malware},
+		{"campaign", d.in.Campaign}, {"indicators", d.in.Indicators}, {"attachments", d.in.Attachments},
+	} {
 		for i, peer := range r.in {
 			s.checkPeer(d, r.kind, peer, fmt.Sprintf("%s%s.%d.", at, r.kind, i), p)
 		}

@@ -45,7 +45,7 @@ type Fault struct {
 	Times      int           `json:"times,omitempty"` // 0 means once, below 0 always
 	What       What          `json:"what"`
 	RetryAfter int           `json:"retry_after,omitempty"` // seconds, with a status; 0: no such field
-	Delay      time.Duration `json:"delay,omitempty"`       // of slow, in nanoseconds; 0 means a second
+	Delay      time.Duration `json:"-"`                     // of slow; 0 means a second
 	Struck     int           `json:"struck"`                // how often it has, in answers
 
 	seen int
@@ -72,9 +72,14 @@ func (s *Server) Fault(f Fault) error {
 	return nil
 }
 
+// usual are the kinds of Chaos when none are named: what a network and a busy
+// server do, and nothing that takes time.
+var usual = []What{"401", "429", "500", "503", "500-after", "503-after", Truncated, Cut, CutBefore, HTML, Shuffled}
+
 // Chaos strikes a request with the probability rate, with a fault of one of the
-// kinds; of none, when there are none to choose from. The sequence is that of the
-// seed. Scripts come first.
+// kinds. Without kinds it takes those that are usual: 401, 429, 500 and 503, the
+// last two after the work, too, truncated, cut, cut-before, html and shuffled.
+// The sequence is that of the seed. Scripts come first.
 func (s *Server) Chaos(seed uint64, rate float64, kinds ...What) error {
 	for _, k := range kinds {
 		if err := (&Fault{What: k}).check(); err != nil {
@@ -83,6 +88,9 @@ func (s *Server) Chaos(seed uint64, rate float64, kinds ...What) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if len(kinds) == 0 {
+		kinds = usual
+	}
 	s.faults.dice, s.faults.rate, s.faults.kinds = rand.New(rand.NewPCG(seed, 0xc4a05)), rate, slices.Clone(kinds)
 	return nil
 }
@@ -142,7 +150,7 @@ func (f *faults) next(c *call) *Fault {
 			return script
 		}
 	}
-	if f.dice == nil || len(f.kinds) == 0 || f.dice.Float64() >= f.rate {
+	if f.dice == nil || f.dice.Float64() >= f.rate {
 		return nil
 	}
 	f.struck++

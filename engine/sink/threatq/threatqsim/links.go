@@ -53,7 +53,7 @@ func (s *Server) getLinks(c *call) answer {
 	if n == nil {
 		return missing(s.collection(c).kind.singular)
 	}
-	w := readWith(c.query)
+	w := s.readWith(c.query)
 	if w.breaks() {
 		return refuse(http.StatusInternalServerError, "Internal Server Error")
 	}

@@ -115,7 +115,7 @@ func (s *Server) getObject(c *call) answer {
 	if n == nil {
 		return missing(s.collection(c).kind.singular)
 	}
-	w := readWith(c.query)
+	w := s.readWith(c.query)
 	if w.breaks() {
 		return refuse(http.StatusInternalServerError, "Internal Server Error")
 	}

@@ -1,6 +1,7 @@
 package threatqsim
 
 import (
+	"bytes"
 	"cmp"
 	"encoding/base64"
 	"fmt"
@@ -29,7 +30,7 @@ func (s *Server) getObjects(c *call) answer {
 			found = append(found, n)
 		}
 	}
-	w := readWith(c.query)
+	w := s.readWith(c.query)
 	if w.breaks() {
 		return refuse(http.StatusInternalServerError, "Internal Server Error")
 	}
@@ -43,7 +44,7 @@ func (s *Server) filtersOf(c *call) map[string][]string {
 	for _, field := range filters {
 		text := c.query.Get(field)
 		switch {
-		case text == "" || field == "happened_at" && s.cfg.NoTimeFilter:
+		case text == "" || field == "happened_at" && !s.has(TimeFilter):
 		case field == "value":
 			wanted[field] = []string{text}
 		default:
@@ -162,10 +163,16 @@ func (s *Server) query(c *call) answer {
 	if a, ok := decode(c, &in); !ok {
 		return a
 	}
+	coll := s.collection(c)
 	if err := sound(in); err != nil {
 		return refuse(http.StatusBadRequest, err.Error())
 	}
-	coll := s.collection(c)
+	if !s.has(TimeQuery) && bytes.Contains(c.body, []byte(`"happened_at"`)) {
+		return refuse(http.StatusBadRequest, `unknown field "happened_at" in the criteria`)
+	}
+	if coll.kind.name == "attachments" && !s.has(FileQuery) {
+		return missing("route")
+	}
 	nodes, narrow := coll.candidates(in.Criteria)
 	if !narrow {
 		nodes = coll.all()
@@ -178,9 +185,12 @@ func (s *Server) query(c *call) answer {
 			found = append(found, n)
 		}
 	}
-	w := readWith(c.query)
+	w := s.readWith(c.query)
 	if w.breaks() {
 		return refuse(http.StatusInternalServerError, "Internal Server Error")
+	}
+	if !s.has(QueryWith) {
+		w = with{}
 	}
 	maps.Copy(w, expanded)
 	return s.listed(c, found, w)

@@ -15,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/tqmailrules/tqmailrules/engine/enginetest"
+	"github.com/tqmailrules/tqmailrules/engine/sink/threatq/threatqsim"
 	"github.com/tqmailrules/tqmailrules/engine/sink/threatq/wire"
 )
 
@@ -523,5 +524,48 @@ func TestSearchesOverAllKinds(t *testing.T) {
 		if diff := cmp.Diff([]string{"Needle", `"needle.txt" needle.txt`, "needle event"}, values); diff != "" {
 			t.Errorf("(-want +got):\n%s", diff)
 		}
+	}
+}
+
+// TestServersWithout asks servers for what they have not.
+func TestServersWithout(t *testing.T) {
+	at := "2026-01-02 03:04:05"
+	ask := func(c *client) string {
+		related := c.event("related")
+		event := c.one("POST", "/api/events", object{"title": "e", "type": "Spearphish", "happened_at": "2026-02-02 02:02:02", "tags": []string{"t"}, "events": []object{{"id": related.ID}}, "attributes": object{"name": "n", "value": "v"}})
+		kind, body := form(map[string]string{"name": "f", "type": "PDF", "tags": `["t"]`, "attributes": `[{"name":"n","value":"v"}]`}, []byte("f"))
+		code, raw := c.send("POST", "/api/attachments", kind, body)
+		file := c.read(code, raw)[0]
+		c.one("POST", "/api/indicators/consume", object{"value": "a", "type": "String", "events": []object{{"id": event.ID}}})
+		spear, _ := c.do("POST", fmt.Sprintf("/api/events/%d/spearphish", event.ID), object{"value": "x"})
+		full := c.one("GET", fmt.Sprintf("/api/events/%d?with=tags,events,indicators,attributes", event.ID), nil)
+		fileFull := c.one("GET", fmt.Sprintf("/api/attachments/%d?with=tags,attributes", file.ID), nil)
+		byTime := c.ask("GET", "/api/events?happened_at="+url.QueryEscape(at), nil)
+		query, _ := c.do("POST", "/api/events/query", object{"criteria": object{"happened_at": at}})
+		files, raw := c.do("POST", "/api/attachments/query?with=attributes", object{"criteria": object{"hash": file.Hash}})
+		return fmt.Sprintf("event %d tags %d events %d indicators, file %d tags %d attributes, spearphish %d, by time %d, query %d, files %d with %v",
+			len(full.Tags), len(full.Events), len(full.Indicators), len(fileFull.Tags), len(fileFull.Attributes), spear, len(byTime), query, files, strings.Contains(string(raw), `"attributes"`))
+	}
+	all := "event 1 tags 1 events 1 indicators, file 1 tags 1 attributes, spearphish 201, by time 1, query 200, files 200 with true"
+	tests := map[threatqsim.Feature]*strings.Replacer{
+		"none":                  strings.NewReplacer(),
+		threatqsim.EventTags:    strings.NewReplacer("event 1 tags", "event 0 tags"),
+		threatqsim.EventLinks:   strings.NewReplacer("1 events", "0 events"),
+		threatqsim.FileParts:    strings.NewReplacer("file 1 tags 1 attributes", "file 0 tags 0 attributes"),
+		threatqsim.ConsumeLinks: strings.NewReplacer("1 indicators", "0 indicators"),
+		threatqsim.Spearphish:   strings.NewReplacer("spearphish 201", "spearphish 404"),
+		threatqsim.TimeFilter:   strings.NewReplacer("by time 1", "by time 2"),
+		threatqsim.TimeQuery:    strings.NewReplacer("query 200", "query 400"),
+		threatqsim.FileQuery:    strings.NewReplacer("files 200 with true", "files 404 with false"),
+		threatqsim.QueryWith:    strings.NewReplacer("with true", "with false"),
+	}
+	for _, f := range append(threatqsim.Features, "none") {
+		t.Run(string(f), func(t *testing.T) {
+			cfg := importing()
+			cfg.Without = []threatqsim.Feature{f}
+			if got, want := ask(connect(t, cfg)), tests[f].Replace(all); got != want {
+				t.Errorf("got  %s\nwant %s", got, want)
+			}
+		})
 	}
 }

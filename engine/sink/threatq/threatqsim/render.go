@@ -11,13 +11,14 @@ import (
 // with is what a request asked to see of objects beside their own fields.
 type with map[string]bool
 
-func readWith(q url.Values) with {
+func (s *Server) readWith(q url.Values) with {
 	w := with{}
 	for _, name := range strings.Split(q.Get("with"), ",") {
 		if name = strings.TrimSpace(name); name != "" {
 			w[name] = true
 		}
 	}
+	w["spearphish"] = w["spearphish"] && s.has(Spearphish)
 	return w
 }
 

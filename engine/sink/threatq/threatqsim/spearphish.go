@@ -125,8 +125,8 @@ func (w *mailWork) render() object {
 }
 
 // renderFor leaves out what with did not ask for.
-func (w *mailWork) renderFor(c *call) answer {
-	o, asked := w.render(), readWith(c.query)
+func (s *Server) renderWork(c *call, w *mailWork) answer {
+	o, asked := w.render(), s.readWith(c.query)
 	for _, name := range []string{"events", "attachments", "indicators"} {
 		if !asked[name] {
 			delete(o, name)
@@ -137,7 +137,7 @@ func (w *mailWork) renderFor(c *call) answer {
 
 func (s *Server) getSpearphishImport(c *call) answer {
 	if w := s.state.spears[c.number("impid")]; w != nil {
-		return w.renderFor(c)
+		return s.renderWork(c, w)
 	}
 	return missing("import")
 }
@@ -159,7 +159,7 @@ func (s *Server) putSpearphishImport(c *call) answer {
 		return p.answer()
 	}
 	w.options = in
-	return w.renderFor(c)
+	return s.renderWork(c, w)
 }
 
 func (s *Server) checkGlobals(g *wire.Globals, p problems) *draft {
@@ -284,7 +284,7 @@ func (s *Server) putFound(c *call, found []Indicator, in wire.Object, status *ro
 // postSpearphish gives an event of type Spearphish the mail that it is about.
 func (s *Server) postSpearphish(c *call) answer {
 	n := s.state.collections["events"].objects[c.number("id")]
-	if n == nil {
+	if n == nil || !s.has(Spearphish) {
 		return missing("event")
 	}
 	var in said
@@ -312,7 +312,7 @@ func (s *Server) postSpearphish(c *call) answer {
 
 func (s *Server) getSpearphish(c *call) answer {
 	n := s.state.collections["events"].objects[c.number("id")]
-	if n == nil || n.text == "" {
+	if n == nil || n.text == "" || !s.has(Spearphish) {
 		return missing("spearphish")
 	}
 	return data(http.StatusOK, n.renderSpearphish())

@@ -47,8 +47,9 @@ type Config struct {
 	DeriveFQDN        bool // a URL that is normalised brings its host as an indicator of its own
 	OneShot           bool // POST /attachments takes a multipart upload
 	InlineAttachments bool // consume links the attachments of an indicator; else they are ignored
-	NoTimeFilter      bool // GET /events does not know the filter happened_at, and gives all events
 	UpsertEvents      bool // events/consume finds events of the same title and type again
+
+	Without []Feature // that this server has not
 
 	// Parser reads the mail of a spearphish import; nil: 501.
 	Parser engine.Parser
