@@ -65,7 +65,7 @@ func (a *app) demo(ctx context.Context, dir string) exit {
 	}
 	defer l.close()
 	fmt.Fprintf(a.out, "$ tqmailrules run -c %s\n", config)
-	sum, _, err := a.work(ctx, l)
+	sum, _, err := a.work(ctx, l, false)
 	if err != nil {
 		return a.fail(err)
 	}

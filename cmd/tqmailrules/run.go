@@ -12,13 +12,16 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/tqmailrules/tqmailrules/cmd/tqmailrules/internal/settings"
 	"github.com/tqmailrules/tqmailrules/cmd/tqmailrules/internal/ui"
 	"github.com/tqmailrules/tqmailrules/engine"
 	"github.com/tqmailrules/tqmailrules/engine/sink/jsonl"
 	"github.com/tqmailrules/tqmailrules/engine/sink/sqlite"
+	"github.com/tqmailrules/tqmailrules/engine/sink/threatq"
 	"github.com/tqmailrules/tqmailrules/engine/source/files"
+	"github.com/tqmailrules/tqmailrules/engine/source/imap"
 )
 
 var runCommand = command{
@@ -26,25 +29,32 @@ var runCommand = command{
 	args:    "-c CONFIG [flags]",
 	summary: "read the sources of a configuration and ship what its rules decide",
 	long: `
-Reads every mail of the configured sources once, and ships events, files and
-indicators to the configured sinks. A mail that was shipped before has no second
-effect: every sink recognises it.
+Reads the configured sources once, and ships events, files and indicators to the
+configured sinks. A mail that was shipped before has no second effect: every sink
+recognises it.
+
+With --watch the run goes on: it waits for more mail, tries again what was not to
+be had, and ends when it is told to (SIGTERM), with what was begun completed.
+SIGHUP loads the rules anew; rules with errors are told, and the old ones stay.
+watch.listen in the configuration serves /metrics and /healthz.
 
 examples:
   tqmailrules run -c phish.yaml
-  tqmailrules run -c phish.yaml --json`,
+  tqmailrules run -c phish.yaml --json
+  tqmailrules run -c phish.yaml --watch`,
 	flags: func(fs *flag.FlagSet) func(context.Context, *app, []string) exit {
 		r := &runner{}
 		fs.StringVar(&r.rc.config, "c", "", "`configuration` file")
 		r.rc.debugFlags(fs)
 		fs.BoolVar(&r.json, "json", false, "write the summary as JSON")
+		fs.BoolVar(&r.watch, "watch", false, "go on until told to end")
 		return r.run
 	},
 }
 
 type runner struct {
-	rc   rulesAndConfig
-	json bool
+	rc          rulesAndConfig
+	json, watch bool
 }
 
 func (r *runner) run(ctx context.Context, a *app, args []string) exit {
@@ -56,7 +66,10 @@ func (r *runner) run(ctx context.Context, a *app, args []string) exit {
 		return code
 	}
 	defer l.close()
-	sum, quarantined, err := a.work(ctx, l)
+	sum, quarantined, err := a.work(ctx, l, r.watch)
+	if r.watch && ctx.Err() != nil {
+		err = nil // it was told to end
+	}
 	if err != nil {
 		a.fail(err)
 	}
@@ -77,60 +90,116 @@ func (r *runner) run(ctx context.Context, a *app, args []string) exit {
 // held is a mail that was quarantined, in words.
 type held struct{ name, reason string }
 
-// work wires the engine and runs it to the end of the sources.
-func (a *app) work(ctx context.Context, l *loaded) (sum engine.Summary, quarantined []held, err error) {
-	cfg := l.cfg
-	secrets, err := a.secrets(cfg)
+// maxHeld bounds what a run that goes on remembers of them; the store has them
+// all.
+const maxHeld = 1000
+
+// work wires the engine and runs it to the end of the sources or, when it goes on,
+// of ctx.
+func (a *app) work(ctx context.Context, l *loaded, goOn bool) (sum engine.Summary, quarantined []held, err error) {
+	w, err := a.wire(ctx, l, goOn)
+	defer func() { err = errors.Join(err, w.close()) }()
 	if err != nil {
 		return sum, nil, err
+	}
+	watching, stop := context.WithCancel(ctx)
+	var aside sync.WaitGroup
+	defer aside.Wait()
+	defer stop()
+	aside.Go(func() { l.finders.watch(watching, w.log) })
+	if goOn {
+		aside.Go(func() { w.reload(watching) })
+		if err := w.serve(watching, &aside); err != nil {
+			return sum, nil, err
+		}
+	}
+	return w.run(ctx)
+}
+
+// wired is an engine with its ends.
+type wired struct {
+	*engine.Engine
+	app         *app
+	l           *loaded
+	log         *slog.Logger
+	store       *store
+	name        string // of the run
+	started     time.Time
+	quarantined []held
+	closers     []func() error // in the order of opening
+}
+
+// wire opens what a run needs. What is returned is to be closed, also with an
+// error.
+func (a *app) wire(ctx context.Context, l *loaded, goOn bool) (w *wired, err error) {
+	cfg := l.cfg
+	started := a.now().UTC()
+	w = &wired{app: a, l: l, started: started, name: cfg.Instance + " " + started.Format("20060102T150405.000000000")}
+	secrets, err := a.secrets(cfg)
+	if err != nil {
+		return w, err
 	}
 	log, closeLog, err := a.logger(cfg.Log, secrets)
 	if err != nil {
-		return sum, nil, err
+		return w, err
 	}
-	defer closeLog()
-	sources, err := a.sources(cfg)
+	w.log, w.closers = log, append(w.closers, closeLog)
+	warnOfInsecure(cfg, log)
+	if w.store, err = a.store(ctx, cfg, log); err != nil { // before the sinks, which it keeps other processes from
+		return w, err
+	}
+	w.closers = append(w.closers, w.store.Close)
+	sinks, err := a.sinks(ctx, cfg, w.store, log)
+	w.closers = append(w.closers, func() error { return closeSinks(sinks) })
 	if err != nil {
-		return sum, nil, err
+		return w, err
 	}
-	remembers, err := a.store(ctx, cfg, log) // before the sinks, which it keeps other processes from
+	src, err := a.sources(cfg, mailboxUse{watch: cfg.Watch, goOn: goOn, memory: w.store.mailboxes(), log: log})
 	if err != nil {
-		return sum, nil, err
+		return w, err
 	}
-	defer func() { err = errors.Join(err, remembers.Close()) }()
-	sinks, err := a.sinks(cfg)
-	defer func() { err = errors.Join(err, closeSinks(sinks)) }()
-	if err != nil {
-		return sum, nil, err
-	}
+	w.closers = append(w.closers, src.Close)
 	progress := ui.NewProgress(a.err, a.now())
-	defer progress.Clear()
-	watching, stop := context.WithCancel(ctx)
-	var watcher sync.WaitGroup
-	defer watcher.Wait()
-	defer stop()
-	watcher.Go(func() { l.finders.watch(watching, log) })
-	e, err := engine.New(engine.Config{
-		Source: &progressed{Source: &sequence{sources: sources}, app: a, p: progress},
+	w.closers = append(w.closers, func() error { progress.Clear(); return nil })
+	recheck := time.Duration(0)
+	if goOn {
+		recheck = cfg.Watch.Poll
+	}
+	w.Engine, err = engine.New(engine.Config{
+		Source: &progressed{Source: src, app: a, p: progress},
 		Parser: parserFor(cfg), Rules: l.set, Extractors: l.finders.guarded(log), Unpacker: l.opener, Secrets: secrets, Limits: cfg.Limits, DomainOf: domainOf,
-		Store: remembers.Store, Sinks: sinks, Workers: workersOr(cfg.Workers), Attempts: cfg.Attempts, Backlog: 256,
-		Run: cfg.Instance + " " + a.now().UTC().Format("20060102T150405.000000000"), Log: log,
-		Observe: func(o *engine.Outcome) {
-			log.Info("mail", "name", o.Origin.Name, "disposition", o.Disposition, "items", len(o.Items), "defects", len(o.Defects))
-			if o.Disposition == engine.Quarantined {
-				quarantined = append(quarantined, held{o.Origin.Name, o.Reason})
-			}
-		},
+		Store: w.store.Store, Sinks: sinks, Workers: workersOr(cfg.Workers), Attempts: cfg.Attempts, Backlog: 256, Recheck: recheck,
+		Flood: engine.Flood(cfg.Flood), Run: w.name, Log: log, Observe: w.observe,
 	})
-	if err != nil {
-		return sum, nil, err
+	return w, err
+}
+
+func (w *wired) close() (err error) {
+	for i := len(w.closers) - 1; i >= 0; i-- {
+		err = errors.Join(err, w.closers[i]())
 	}
-	sum, err = e.Run(ctx)
-	refused, refusedErr := remembers.refused()
+	return err
+}
+
+func (w *wired) observe(o *engine.Outcome) {
+	w.log.Info("mail", "name", o.Origin.Name, "disposition", o.Disposition, "items", len(o.Items), "defects", len(o.Defects))
+	if o.Disposition == engine.Quarantined && len(w.quarantined) < maxHeld {
+		w.quarantined = append(w.quarantined, held{o.Origin.Name, o.Reason})
+	}
+}
+
+// run runs the engine, and remembers that it did.
+func (w *wired) run(ctx context.Context) (engine.Summary, []held, error) {
+	if err := w.store.began(ctx, w.name); err != nil {
+		return engine.Summary{}, nil, err
+	}
+	sum, err := w.Run(ctx)
+	err = errors.Join(err, w.store.ended(context.WithoutCancel(ctx), w.name, sum, err))
+	refused, refusedErr := w.store.refused()
 	for _, f := range refused {
-		log.Error("refused", "sink", f.sink, "batch", f.batch, "err", f.reason)
+		w.log.Error("refused", "sink", f.sink, "batch", f.batch, "err", f.reason)
 	}
-	return sum, quarantined, errors.Join(err, refusedErr)
+	return sum, w.quarantined, errors.Join(err, refusedErr)
 }
 
 // secrets looks up what the configuration refers to.
@@ -198,20 +267,37 @@ func (a *app) logger(l settings.Log, secrets map[string]string) (*slog.Logger, f
 	return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: level, ReplaceAttr: hide})), closeLog, nil
 }
 
-func (a *app) sources(cfg *settings.Config) (all []engine.Source, err error) {
+// sources opens the sources of a configuration as one.
+func (a *app) sources(cfg *settings.Config, use mailboxUse) (*sources, error) {
+	all := &sources{together: use.goOn}
 	for _, s := range cfg.Sources {
-		src, err := files.Open(files.Config{Name: s.Name, Paths: s.Paths, Stdin: a.in, Limits: cfg.Limits})
+		src, err := a.source(s, cfg, use)
 		if err != nil {
-			return nil, err
+			return nil, errors.Join(fmt.Errorf("source %s: %w", s.Name, err), all.Close())
 		}
-		all = append(all, src)
+		all.all = append(all.all, namedSource{s.Name, src})
 	}
 	return all, nil
 }
 
-func (a *app) sinks(cfg *settings.Config) (all []engine.Sink, err error) {
+func (a *app) source(s settings.Source, cfg *settings.Config, use mailboxUse) (engine.Source, error) {
+	if s.Kind == "imap" {
+		mailbox, err := a.imapConfig(s, cfg.Limits, use)
+		if err != nil {
+			return nil, err
+		}
+		return imap.New(mailbox)
+	}
+	corpus := files.Config{Name: s.Name, Paths: s.Paths, Stdin: a.in, Limits: cfg.Limits}
+	if use.goOn {
+		return newFolders(corpus, use.watch.Poll)
+	}
+	return files.Open(corpus)
+}
+
+func (a *app) sinks(ctx context.Context, cfg *settings.Config, memory *store, log *slog.Logger) (all []engine.Sink, err error) {
 	for _, s := range cfg.Sinks {
-		sink, err := a.sink(s, cfg)
+		sink, err := a.sink(ctx, s, cfg, memory, log)
 		if err != nil {
 			return all, fmt.Errorf("sink %s: %w", s.Name, err)
 		}
@@ -220,7 +306,14 @@ func (a *app) sinks(cfg *settings.Config) (all []engine.Sink, err error) {
 	return all, nil
 }
 
-func (a *app) sink(s settings.Sink, cfg *settings.Config) (engine.Sink, error) {
+func (a *app) sink(ctx context.Context, s settings.Sink, cfg *settings.Config, memory *store, log *slog.Logger) (engine.Sink, error) {
+	if s.Kind == "threatq" {
+		platform, err := a.threatqConfig(s, memory.notes(), log)
+		if err != nil {
+			return nil, err
+		}
+		return threatq.Open(ctx, platform)
+	}
 	if err := os.MkdirAll(filepath.Dir(s.Path), 0o700); err != nil {
 		return nil, err
 	}
@@ -235,35 +328,6 @@ func closeSinks(sinks []engine.Sink) (err error) {
 		if closeErr := s.Close(); closeErr != nil {
 			err = errors.Join(err, fmt.Errorf("sink %s: %w", s.Name(), closeErr))
 		}
-	}
-	return err
-}
-
-// sequence reads several sources one after another.
-type sequence struct {
-	sources []engine.Source
-	at      int
-}
-
-// Next implements engine.Source.
-func (s *sequence) Next(ctx context.Context) (engine.Delivery, error) {
-	for s.at < len(s.sources) {
-		d, err := s.sources[s.at].Next(ctx)
-		if err != io.EOF {
-			return d, err
-		}
-		s.at++
-	}
-	return engine.Delivery{}, io.EOF
-}
-
-// Ack implements engine.Source. Files need no acknowledgement.
-func (s *sequence) Ack(context.Context, []engine.Receipt) error { return nil }
-
-// Close implements engine.Source.
-func (s *sequence) Close() (err error) {
-	for _, src := range s.sources {
-		err = errors.Join(err, src.Close())
 	}
 	return err
 }

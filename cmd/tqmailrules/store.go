@@ -11,6 +11,7 @@ import (
 
 	"github.com/tqmailrules/tqmailrules/cmd/tqmailrules/internal/settings"
 	"github.com/tqmailrules/tqmailrules/engine"
+	"github.com/tqmailrules/tqmailrules/engine/sink/threatq"
 	"github.com/tqmailrules/tqmailrules/engine/store/mem"
 	"github.com/tqmailrules/tqmailrules/engine/store/sqlite"
 )
@@ -22,6 +23,37 @@ type deadLetter struct{ sink, batch, reason string }
 type store struct {
 	engine.Store
 	refused func() ([]deadLetter, error) // in this run
+	durable *sqlite.Store                // nil: it forgets
+}
+
+// mailboxes is what is known of mailboxes; nil when nothing is.
+func (s *store) mailboxes() mailboxMemory {
+	if s.durable == nil {
+		return nil
+	}
+	return s.durable
+}
+
+// notes are what sinks remember; nil when nothing does.
+func (s *store) notes() threatq.Memory {
+	if s.durable == nil {
+		return nil
+	}
+	return s.durable
+}
+
+func (s *store) began(ctx context.Context, run string) error {
+	if s.durable == nil {
+		return nil
+	}
+	return s.durable.Began(ctx, run)
+}
+
+func (s *store) ended(ctx context.Context, run string, sum engine.Summary, trouble error) error {
+	if s.durable == nil {
+		return nil
+	}
+	return s.durable.Ended(ctx, run, sum, trouble)
 }
 
 // store opens the store of a configuration. Without one a run remembers nothing
@@ -29,7 +61,7 @@ type store struct {
 func (a *app) store(ctx context.Context, cfg *settings.Config, log *slog.Logger) (*store, error) {
 	if cfg.Store.Path == "" {
 		s := mem.New()
-		return &store{s, func() (all []deadLetter, err error) {
+		return &store{Store: s, refused: func() (all []deadLetter, err error) {
 			for _, f := range s.Failed() {
 				all = append(all, deadLetter{f.Sink, f.Batch.Key, f.Reason})
 			}
@@ -44,14 +76,14 @@ func (a *app) store(ctx context.Context, cfg *settings.Config, log *slog.Logger)
 		return nil, err
 	}
 	began := a.now()
-	s, err := sqlite.Open(ctx, sqlite.Config{Path: cfg.Store.Path, Key: key, Now: a.now})
+	s, err := sqlite.Open(ctx, sqlite.Config{Path: cfg.Store.Path, Key: key, Now: a.now, Keep: cfg.Store.Keep > 0})
 	if err != nil {
 		return nil, err
 	}
 	if err := warnOfLeftBatches(ctx, s, cfg.Sinks, log); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
-	return &store{s, func() (all []deadLetter, err error) {
+	return &store{Store: s, durable: s, refused: func() (all []deadLetter, err error) {
 		failed, err := s.Failed(ctx, began)
 		for _, f := range failed {
 			all = append(all, deadLetter{f.Sink, f.Batch.Key, f.Reason})

@@ -1,0 +1,6 @@
+package main
+
+import "os"
+
+// reloadSignals are none: a run is ended and begun anew.
+var reloadSignals []os.Signal
