@@ -41,7 +41,7 @@ func TestFewRequests(t *testing.T) {
 			}
 			s := p.open(t, tt.change)
 			batch := func(id string) engine.Batch {
-				b := mail(id, tt.indicators, tt.files)
+				b := mailBatch(id, tt.indicators, tt.files)
 				b.Origin.Received = b.Origin.Received.AddDate(0, 0, 1)
 				if tt.spear {
 					return spearphish(b)

@@ -16,7 +16,7 @@ import (
 
 // rich is a batch with everything that a batch can hold.
 func rich() engine.Batch {
-	b := spearphish(mail("rich", 12, 3))
+	b := spearphish(mailBatch("rich", 12, 3))
 	e := engine.Ref{Kind: "event", Key: b.Events[0].Key}
 	b.Events[0].Tags, b.Events[0].Score = []string{"lure", "macro"}, 60
 	b.Files[0].Attributes = []engine.AttributeRecord{{Name: "Path", Value: "a.zip/b.docx"}}
@@ -118,7 +118,7 @@ func TestChaos(t *testing.T) {
 	if os.Getenv("TQ_SOAK") != "" {
 		rounds = 200
 	}
-	batches := []engine.Batch{rich(), mail("a", 40, 2), spearphish(mail("b", 5, 1)), mail("c", 0, 0)}
+	batches := []engine.Batch{rich(), mailBatch("a", 40, 2), spearphish(mailBatch("b", 5, 1)), mailBatch("c", 0, 0)}
 	for name, sim := range servers {
 		cfg := simConfig()
 		sim(&cfg)

@@ -26,7 +26,7 @@ type eventObject struct {
 func (p *shipment) shipEvents(ctx context.Context) error {
 	for _, e := range p.events {
 		ship := p.shipEvent
-		if p.cfg.ParseServer != nil && e.raw != "" && p.cfg.ParseServer(*e.rec) {
+		if p.imports(e) {
 			ship = p.importEvent
 		}
 		if err := p.persist(ctx, func(again bool) error { return ship(ctx, e, again) }); err != nil {
@@ -197,7 +197,13 @@ func (p *shipment) makeEvent(ctx context.Context, e *eventPlan) (*eventObject, e
 	case isKind(err, refused) && p.dropTLP(err):
 		e.want.Sources = p.sources(e.rec.Source, e.rec.TLP)
 		return p.makeEvent(ctx, e)
-	case isKind(err, refused) && len(tries) > 0 && p.unsure(tries):
+	case isKind(err, refused) && len(tries) > 0:
+		if gone := p.checkRemembered(ctx); gone != nil {
+			return nil, gone
+		}
+		if !p.unsure(tries) {
+			return nil, err
+		}
 		for _, f := range tries {
 			p.learn(f, false)
 		}

@@ -12,6 +12,11 @@ import (
 	"github.com/tqmailrules/tqmailrules/engine/sink/threatq/wire"
 )
 
+// imports tells whether the server is to parse the source of an event.
+func (p *shipment) imports(e *eventPlan) bool {
+	return p.cfg.ParseServer != nil && e.raw != "" && p.cfg.ParseServer(*e.rec)
+}
+
 // importEvent has the server parse the source of a spearphish itself, in the five
 // calls of its importer: stage, set, look, correct, commit. What the parser finds
 // is its own matter; our files and indicators are tied to the event besides.

@@ -3,6 +3,7 @@ package threatq_test
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"strings"
@@ -88,4 +89,39 @@ func (p *place) send(t testing.TB, token, path, body string) []byte {
 		t.Fatalf("POST %s: %d %s %v", path, res.StatusCode, raw, err)
 	}
 	return raw
+}
+
+// deleteAll deletes what a collection holds, as an analyst may.
+func (p *place) deleteAll(t testing.TB, collection string) {
+	t.Helper()
+	raw := p.post(t, "/"+collection+"/query?limit=1000", `{"criteria":{},"filters":{}}`)
+	token := decode[wire.Token](t, p.send(t, "", "/token?grant_type=password&client_id=client", `{"email":"`+user+`","password":"`+password+`"}`)).AccessToken
+	page := decode[struct{ Data []wire.Object }](t, raw)
+	for _, o := range page.Data {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodDelete, fmt.Sprintf("%s/api/%s/%d", p.url, collection, o.ID), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Authorization", "Bearer "+token)
+		res, err := http.DefaultClient.Do(req)
+		if err != nil || res.StatusCode != http.StatusNoContent {
+			t.Fatalf("DELETE: %v %v", res, err)
+		}
+		res.Body.Close()
+	}
+}
+
+func readAll(t testing.TB, r *http.Request) string {
+	t.Helper()
+	raw, err := io.ReadAll(r.Body)
+	if err != nil {
+		t.Error(err)
+	}
+	return string(raw)
+}
+
+func withBody(r *http.Request, body string) *http.Request {
+	r = r.Clone(r.Context())
+	r.Body, r.ContentLength = io.NopCloser(strings.NewReader(body)), int64(len(body))
+	return r
 }

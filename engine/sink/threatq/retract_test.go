@@ -17,7 +17,7 @@ func TestRetractLeavesWhatWasThere(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			cfg := simConfig()
 			sim(&cfg)
-			first, second := mail("a", 10, 1), rich()
+			first, second := mailBatch("a", 10, 1), rich()
 			second.Indicators, second.Relations = second.Indicators[:12], withoutObjects(second.Relations) // adversaries stay, by contract
 			second.Objects = nil
 			p := newPlace(t, cfg)
@@ -61,12 +61,11 @@ func withoutObjects(all []engine.Relation) []engine.Relation {
 	return kept
 }
 
-
 func TestRetractSparesWhatOthersReferTo(t *testing.T) {
 	p := newPlace(t, simConfig())
 	s := p.open(t, func(c *threatq.Config) { c.Retracted = "Expired" })
 	shared, white := indicator("FQDN", "shared.example"), indicator("FQDN", "known.example")
-	a, b := mail("a", 1, 1), mail("b", 1, 1)
+	a, b := mailBatch("a", 1, 1), mailBatch("b", 1, 1)
 	add := func(m *engine.Batch, n engine.IndicatorRecord) {
 		m.Indicators = append(m.Indicators, n)
 		m.Relations = append(m.Relations, engine.Relation{From: engine.Ref{Kind: "event", Key: m.Events[0].Key}, To: engine.Ref{Kind: "indicator", Key: n.Key}})
@@ -134,7 +133,7 @@ func TestRetractKeepsWhatTheRulesStillShip(t *testing.T) {
 func TestRetractTakesBackOneOfTwoMailsOfAnEvent(t *testing.T) {
 	p := newPlace(t, simConfig())
 	s := p.open(t)
-	a, b := mail("a", 3, 1), mail("a", 3, 1)
+	a, b := mailBatch("a", 3, 1), mailBatch("a", 3, 1)
 	b.Key, b.Events[0].SeenIn = "batch-other", "imap other INBOX 9"
 	p.ship(t, s, a)
 	want := string(p.sim.Dump())

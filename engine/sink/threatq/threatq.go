@@ -36,6 +36,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/tqmailrules/tqmailrules/engine"
@@ -260,7 +261,11 @@ func (s *Sink) shipAll(ctx context.Context, b *engine.Batch, digest string, doub
 	if err != nil {
 		return err
 	}
-	for _, step := range []func(context.Context) error{p.shipFiles, p.shipEvents, p.shipIndicators, p.shipObjects, p.relate, p.confess} {
+	steps := []func(context.Context) error{p.shipFiles, p.shipEvents, p.shipIndicators, p.shipObjects, p.relate, p.confess}
+	if slices.ContainsFunc(p.events, p.imports) {
+		steps[0], steps[1] = p.shipEvents, p.shipFiles // the server brings files itself, which are found then
+	}
+	for _, step := range steps {
 		if err := step(ctx); err != nil {
 			return err
 		}

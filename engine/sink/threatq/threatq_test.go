@@ -127,8 +127,8 @@ func TestSink(t *testing.T) {
 	}
 }
 
-// mail is a batch of one event with indicators and files, as the engine makes it.
-func mail(id string, indicators, files int) engine.Batch {
+// mailBatch is a batch of one event with indicators and files, as the engine makes it.
+func mailBatch(id string, indicators, files int) engine.Batch {
 	e := engine.EventRecord{
 		Key: "key-" + id, Type: "Incident", Title: "Re: invoice, 100% off", HappenedAt: enginetest.Epoch, Description: "see attached",
 		Source: "Phishing Mailbox", TLP: "AMBER", SeenIn: "imap box INBOX " + id,
