@@ -207,8 +207,13 @@ func (s *Server) checkPeers(d *draft, at string, p problems) {
 		kind string
 		in   wire.List[wire.Object]
 	}{
-		{"events", d.in.Events}, {"adversaries", d.in.Adversaries}, {"signatures", d.in.Signatures}, {"malware", d.in.Malware},
-		{"campaign", d.in.Campaign}, {"indicators", d.in.Indicators}, {"attachments", d.in.Attachments},
+		{"events", d.in.Events},
+		{"adversaries", d.in.Adversaries},
+		{"signatures", d.in.Signatures},
+		{"malware", d.in.Malware},
+		{"campaign", d.in.Campaign},
+		{"indicators", d.in.Indicators},
+		{"attachments", d.in.Attachments},
 	} {
 		for i, peer := range r.in {
 			s.checkPeer(d, r.kind, peer, fmt.Sprintf("%s%s.%d.", at, r.kind, i), p)

@@ -31,7 +31,8 @@ const (
 	WrongLength What = "wrong-length" // done, and an answer that promises more than comes
 )
 
-var allKinds = []What{Slow, Truncated, Cut, CutBefore, HTML, HTMLGood, Errors, Shuffled, NoRefresh, EmptyLists, Twice, WrongLength}
+// Kinds are all of them but the statuses.
+var Kinds = []What{Slow, Truncated, Cut, CutBefore, HTML, HTMLGood, Errors, Shuffled, NoRefresh, EmptyLists, Twice, WrongLength}
 
 // Fault is a script: of the requests that fit, it lets After pass and strikes
 // the next Times.
@@ -110,8 +111,8 @@ func (s *Server) Struck() int {
 }
 
 func (f *Fault) check() error {
-	if code, _ := f.What.status(); code == 0 && !slices.Contains(allKinds, f.What) {
-		return fmt.Errorf("unknown fault %q: a status from 400 to 599, with -after or without, or one of %v", f.What, allKinds)
+	if code, _ := f.What.status(); code == 0 && !slices.Contains(Kinds, f.What) {
+		return fmt.Errorf("unknown fault %q: a status from 400 to 599, with -after or without, or one of %v", f.What, Kinds)
 	}
 	if _, err := path.Match(f.Path, "/"); err != nil {
 		return fmt.Errorf("fault: path %q: %w", f.Path, err)

@@ -21,11 +21,25 @@ func TestFaults(t *testing.T) {
 		body string // that is in it
 		done bool
 	}{
-		{"401", 401, "access_denied", false}, {"429", 429, "Too Many", false}, {"500", 500, "errors", false}, {"503", 503, "", false}, {"504", 504, "", false},
-		{"500-after", 500, "errors", true}, {"503-after", 503, "errors", true}, {"429-after", 429, "errors", true},
-		{threatqsim.HTML, 502, "<html>", false}, {threatqsim.HTMLGood, 200, "<html>", false}, {threatqsim.Errors, 200, `"errors"`, false},
-		{threatqsim.Cut, 0, "", true}, {threatqsim.CutBefore, 0, "", false}, {threatqsim.Truncated, -1, `{"data`, true}, {threatqsim.WrongLength, -1, "a.example", true},
-		{threatqsim.Slow, 201, "a.example", true}, {threatqsim.Shuffled, 201, "a.example", true}, {threatqsim.NoRefresh, 201, "a.example", true}, {threatqsim.EmptyLists, 201, "a.example", true},
+		{"401", 401, "access_denied", false},
+		{"429", 429, "Too Many", false},
+		{"500", 500, "errors", false},
+		{"503", 503, "", false},
+		{"504", 504, "", false},
+		{"500-after", 500, "errors", true},
+		{"503-after", 503, "errors", true},
+		{"429-after", 429, "errors", true},
+		{threatqsim.HTML, 502, "<html>", false},
+		{threatqsim.HTMLGood, 200, "<html>", false},
+		{threatqsim.Errors, 200, `"errors"`, false},
+		{threatqsim.Cut, 0, "", true},
+		{threatqsim.CutBefore, 0, "", false},
+		{threatqsim.Truncated, -1, `{"data`, true},
+		{threatqsim.WrongLength, -1, "a.example", true},
+		{threatqsim.Slow, 201, "a.example", true},
+		{threatqsim.Shuffled, 201, "a.example", true},
+		{threatqsim.NoRefresh, 201, "a.example", true},
+		{threatqsim.EmptyLists, 201, "a.example", true},
 		{threatqsim.Twice, 201, "a.example", true},
 	}
 	for _, tt := range tests {

@@ -88,8 +88,11 @@ func TestCommaIsPartOfAValue(t *testing.T) {
 func TestQueries(t *testing.T) {
 	c := connect(t, config())
 	c.ask("POST", "/api/indicators", []object{
-		{"value": "a.example", "type": "FQDN", "status": "Active"}, {"value": "b.example", "type": "FQDN", "status": "Review"},
-		{"value": "a.example", "type": "String"}, {"value": "50%", "type": "String"}, {"value": "50x", "type": "String"},
+		{"value": "a.example", "type": "FQDN", "status": "Active"},
+		{"value": "b.example", "type": "FQDN", "status": "Review"},
+		{"value": "a.example", "type": "String"},
+		{"value": "50%", "type": "String"},
+		{"value": "50x", "type": "String"},
 	})
 	id := c.ask("GET", "/api/indicators?value=b.example", nil)[0].ID
 	c.ask("PUT", fmt.Sprintf("/api/indicator/%d/scores", id), object{"manual_score": 9})
@@ -300,8 +303,12 @@ func TestWhoSaysWhetherToNormalise(t *testing.T) {
 		said      any
 		normalise bool
 	}{
-		{"nobody", false, "", nil, false}, {"the server", true, "", nil, true}, {"the query", false, "?normalize=Y", nil, true},
-		{"the query against the server", true, "?normalize=N", nil, false}, {"the object against both", true, "?normalize=Y", "N", false}, {"the object alone", false, "", true, true},
+		{"nobody", false, "", nil, false},
+		{"the server", true, "", nil, true},
+		{"the query", false, "?normalize=Y", nil, true},
+		{"the query against the server", true, "?normalize=N", nil, false},
+		{"the object against both", true, "?normalize=Y", "N", false},
+		{"the object alone", false, "", true, true},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

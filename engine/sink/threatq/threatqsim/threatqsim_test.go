@@ -171,9 +171,11 @@ func TestOneConsumeMakesAttributesTagsCommentsAndLinks(t *testing.T) {
 	c := connect(t, config())
 	event := c.event("phish")
 	got := c.ask("POST", "/api/indicators/consume", []object{
-		{"value": "a.example", "type": "FQDN", "status": object{"name": "Active"}, "attributes": []object{{"name": "Port", "value": "25"}},
+		{
+			"value": "a.example", "type": "FQDN", "status": object{"name": "Active"}, "attributes": []object{{"name": "Port", "value": "25"}},
 			"sources": []object{{"name": "soc", "tlp": object{"name": "AMBER"}}}, "tags": []string{"phish"}, "comments": []object{{"value": "seen"}},
-			"events": []object{{"id": event.ID}}},
+			"events": []object{{"id": event.ID}},
+		},
 		{"value": "192.0.2.1", "type_id": c.id("/indicator/types", "IP Address"), "status_id": c.id("/indicator/statuses", "Review")},
 	})
 	if len(got) != 2 || got[0].Value != "a.example" || got[1].ID == 0 {
