@@ -46,6 +46,9 @@ func (s *Source) fetch(ctx context.Context, p *pass) error {
 		return err
 	}
 	got, err := s.bodies(ctx, c, b)
+	if errors.Is(err, errGarbled) {
+		got = b.trusted(got)
+	}
 	s.receive(b, got)
 	switch {
 	case len(b.mails) == 0:
@@ -57,6 +60,20 @@ func (s *Source) fetch(ctx context.Context, p *pass) error {
 		return nil // progress: what is left is asked for again
 	}
 	return s.fruitless(ctx, c, p, b, err)
+}
+
+// trusted leaves out the body before a place that cannot be read, unless it has
+// the size that it should have: its literal may have been announced too small.
+func (b *batch) trusted(got []fetched) []fetched {
+	if len(got) == 0 {
+		return nil
+	}
+	last := got[len(got)-1]
+	i := slices.IndexFunc(b.mails, func(m mail) bool { return m.uid == last.uid })
+	if i >= 0 && b.mails[i].size == last.raw.Size() {
+		return got
+	}
+	return got[:len(got)-1]
 }
 
 // receive makes deliveries of bodies and takes them out of the batch.
@@ -175,9 +192,13 @@ func (s *Source) bodies(ctx context.Context, c *session, b *batch) (got []fetche
 	if len(b.mails) == 1 && b.mails[0].size > limit {
 		section.Partial = &goimap.SectionPartial{Offset: 0, Size: limit + 1}
 	}
+	which, err := c.numbers(ctx, b)
+	if err != nil {
+		return nil, err
+	}
 	var local error
 	err = c.do(ctx, s.price(b), func() error {
-		cmd := c.client.Fetch(b.set(), &goimap.FetchOptions{UID: true, BodySection: []*goimap.FetchItemBodySection{section}})
+		cmd := c.client.Fetch(which, &goimap.FetchOptions{UID: true, BodySection: []*goimap.FetchItemBodySection{section}})
 		for msg := cmd.Next(); msg != nil && local == nil; msg = cmd.Next() {
 			var g fetched
 			if g, local = s.body(c, msg); g.raw != nil {
@@ -186,10 +207,29 @@ func (s *Source) bodies(ctx context.Context, c *session, b *batch) (got []fetche
 		}
 		return cmd.Close()
 	})
-	if local != nil {
+	switch {
+	case errors.Is(err, errStuck):
+		return nil, err
+	case local != nil:
 		return got, temporary("%s", local)
 	}
 	return got, err
+}
+
+// numbers is how a batch is asked for: by UID, or, when that brought nothing,
+// by its number.
+//
+// QUIRK: the library drops a body that comes before the UID in an answer to UID
+// FETCH. Servers may send them in that order (RFC 3501 7.4.2).
+func (c *session) numbers(ctx context.Context, b *batch) (goimap.NumSet, error) {
+	if b.tries == 0 || len(b.mails) != 1 {
+		return b.set(), nil
+	}
+	now, err := c.details(ctx, b.mails[0].folder, b.set())
+	if err != nil || len(now) != 1 {
+		return b.set(), err
+	}
+	return goimap.SeqSetNum(now[0].number), nil
 }
 
 // price is what a batch may cost. Servers round sizes; a mail alone may be as
@@ -203,7 +243,7 @@ func (s *Source) price(b *batch) cost {
 	if len(b.mails) == 1 {
 		may.bytes = s.cfg.Limits.Message + 2*maxDrain
 	}
-	may.time = talk.time + time.Duration(size/(16<<10))*time.Second
+	may.time = time.Duration(size/(16<<10)) * time.Second
 	return may
 }
 

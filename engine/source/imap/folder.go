@@ -55,6 +55,7 @@ func (f *folder) reached() goimap.UID {
 type mail struct {
 	folder   *folder
 	uid      goimap.UID
+	number   uint32 // in the session that told it, for the moment
 	flags    []goimap.Flag
 	size     int64 // as the server says
 	received time.Time
@@ -246,13 +247,16 @@ func (c *session) details(ctx context.Context, f *folder, set goimap.UIDSet) ([]
 		for msg := cmd.Next(); msg != nil; msg = cmd.Next() {
 			buf, err := msg.Collect()
 			if err == nil && buf.UID != 0 {
-				mails = append(mails, mail{f, buf.UID, buf.Flags, max(buf.RFC822Size, 0), buf.InternalDate})
+				mails = append(mails, mail{f, buf.UID, buf.SeqNum, buf.Flags, max(buf.RFC822Size, 0), buf.InternalDate})
 			}
 		}
 		return cmd.Close()
 	})
+	if err != nil {
+		return nil, err
+	}
 	slices.SortFunc(mails, func(a, b mail) int { return int(int64(a.uid) - int64(b.uid)) })
-	return mails, err
+	return mails, nil
 }
 
 // savedMark is a folder in the value of a cursor.

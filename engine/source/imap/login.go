@@ -2,6 +2,7 @@ package imap
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"net"
 	"strconv"
@@ -68,9 +69,8 @@ func (c *session) bearer(ctx context.Context, cfg *Config) (sasl.Client, error) 
 	return sasl.NewOAuthBearerClient(&sasl.OAuthBearerOptions{Username: cfg.User, Token: token, Host: host, Port: number}), nil
 }
 
-// xoauth2 is the mechanism of Google and Microsoft, which has no RFC. After a
-// refusal the server explains in a challenge, which is answered by an empty
-// line, and then says NO.
+// xoauth2 is the mechanism of Google and Microsoft, which has no RFC. A challenge
+// is a refusal, explained.
 type xoauth2 struct{ user, token string }
 
 func (x xoauth2) proof() string {
@@ -79,4 +79,10 @@ func (x xoauth2) proof() string {
 
 func (x xoauth2) Start() (string, []byte, error) { return "XOAUTH2", []byte(x.proof()), nil }
 
-func (x xoauth2) Next([]byte) ([]byte, error) { return []byte{}, nil }
+func (x xoauth2) Next(challenge []byte) ([]byte, error) {
+	var why sasl.OAuthBearerError
+	if json.Unmarshal(challenge, &why) != nil {
+		why.Status = string(challenge)
+	}
+	return nil, &why
+}

@@ -18,6 +18,9 @@ import (
 
 var errEOF = io.EOF
 
+// grace is how long a command may take to see that its connection has ended.
+const grace = 500 * time.Millisecond
+
 // session is one connection on which somebody is logged in. It is for one
 // goroutine; leave may be called from another.
 type session struct {
@@ -44,11 +47,11 @@ type selection struct {
 type cost struct {
 	bytes  int64
 	bodies bool
-	time   time.Duration // in all; besides, silence ends it
+	time   time.Duration // in all, beyond five times what silence may take
 }
 
 // talk is the cost of everything but bodies.
-var talk = cost{bytes: maxTalk, time: 5 * time.Minute}
+var talk = cost{bytes: maxTalk}
 
 // do runs a command and waits for its end. When ctx ends, when nothing comes
 // for a while, or when it takes longer than it may, the connection is closed,
@@ -60,7 +63,7 @@ func (c *session) do(ctx context.Context, may cost, f func() error) error {
 	}
 	c.wire.allow(may.bytes, may.bodies)
 	release := c.watch(ctx, may.time)
-	err := f()
+	err := c.patiently(f)
 	release()
 	if err == nil {
 		return nil
@@ -78,11 +81,32 @@ func (c *session) do(ctx context.Context, may cost, f func() error) error {
 	return err
 }
 
+// patiently runs f until its end, or until a moment after that of the connection.
+//
+// QUIRK: where a server ends a command before it has been sent to its end, the
+// library waits for a continuation for ever. What f was about to set must not be
+// used after an error.
+func (c *session) patiently(f func() error) error {
+	result := make(chan error, 1) // one, whether or not somebody waits for it
+	go func() { result <- f() }()
+	select {
+	case err := <-result:
+		return err
+	case <-c.client.Closed():
+	}
+	select {
+	case err := <-result:
+		return err
+	case <-time.After(grace):
+		return errStuck
+	}
+}
+
 // watch closes the connection when it is time; the function that it returns
 // ends that.
 func (c *session) watch(ctx context.Context, all time.Duration) func() {
 	stop := context.AfterFunc(ctx, func() { c.wire.end(context.Cause(ctx)) })
-	over := time.Now().Add(all)
+	over := time.Now().Add(5*c.timeout + all)
 	done := make(chan struct{})
 	watcher := make(chan struct{})
 	go func() {

@@ -10,7 +10,9 @@ import (
 	"io"
 	"net"
 	"os"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"unicode"
@@ -29,6 +31,7 @@ var (
 	errGarbled = errors.New("answer cannot be read") // by the library, or past a limit
 	errLost    = errors.New("connection lost")
 	errSilent  = errors.New("silent")
+	errStuck   = errors.New("the server ended a command that it had not yet read")
 	errEpoch   = errors.New("other UIDVALIDITY")
 )
 
@@ -52,23 +55,28 @@ func final(format string, args ...any) error {
 }
 
 // secrets takes what nobody must read out of what a server says.
-type secrets []string
+type secrets []*regexp.Regexp
 
-// add hides s, and s as SASL carries it.
+// add hides values: as they are, as SASL carries them, as they are quoted, and
+// in any case of letters, since the library shouts.
 func (s *secrets) add(values ...string) {
 	for _, v := range values {
-		if v != "" {
-			*s = append(*s, v, base64.StdEncoding.EncodeToString([]byte(v)))
+		if v == "" {
+			continue
+		}
+		quoted := strconv.Quote(v)
+		for _, form := range []string{base64.StdEncoding.EncodeToString([]byte(v)), quoted[1 : len(quoted)-1], v} {
+			*s = append(*s, regexp.MustCompile("(?i)"+regexp.QuoteMeta(form)))
 		}
 	}
-	slices.SortStableFunc(*s, func(a, b string) int { return len(b) - len(a) })
+	slices.SortStableFunc(*s, func(a, b *regexp.Regexp) int { return len(b.String()) - len(a.String()) })
 }
 
 // clean makes words of a server fit to be shown: one line, without secrets, at
 // most 200 letters.
 func (s secrets) clean(text string) string {
 	for _, v := range s {
-		text = strings.ReplaceAll(text, v, "[hidden]")
+		text = v.ReplaceAllLiteralString(text, "[hidden]")
 	}
 	text = strings.Map(func(r rune) rune {
 		if !unicode.IsPrint(r) {
@@ -85,6 +93,8 @@ func (s secrets) clean(text string) string {
 // broken says why a session that worked does so no more.
 func (c *session) broken(err error) error {
 	switch cause := c.wire.why(); {
+	case errors.Is(err, errStuck):
+		return &trouble{err.Error(), []error{errStuck, errLost, engine.ErrTemporary}}
 	case cause == nil, errors.Is(cause, errLine), errors.Is(cause, errLiteral), errors.Is(cause, errFlood):
 		if cause != nil {
 			err = cause
