@@ -375,17 +375,16 @@ func TestWhatIsTooMuchIsCut(t *testing.T) {
 			s := &tt.s
 			began := time.Now()
 			src := open(t, s.start(t))
-			good, _, err := read(t, src)
-			if took := time.Since(began); took > 30*time.Second {
-				t.Errorf("took %s", took)
-			}
-			switch {
-			case tt.want == "" && tt.name == "a mail without end":
+			if tt.want == "" {
+				good, _, err := read(t, src)
 				if err != nil || !slices.Equal(good, []string{"INBOX/1", "INBOX/2", "INBOX/3"}) {
 					t.Errorf("came %q: %v", good, err)
 				}
-			case err == nil || !strings.Contains(err.Error(), tt.want):
+			} else if _, err := src.Next(t.Context()); err == nil || !strings.Contains(err.Error(), tt.want) {
 				t.Errorf("got %v, want %q", err, tt.want)
+			}
+			if took := time.Since(began); took > 5*time.Second {
+				t.Errorf("took %s", took)
 			}
 		})
 	}
@@ -537,7 +536,7 @@ func TestTroubleIsToldInWords(t *testing.T) {
 
 func TestALoginThatIsRefusedInAHurryEnds(t *testing.T) {
 	s := &scripted{caps: "IMAP4rev1 AUTH=PLAIN", say: instead("AUTHENTICATE", "+ \r\n%T NO no\r\n")}
-	for range 20 {
+	for range 3 {
 		began := time.Now()
 		if _, err := open(t, s.start(t)).Next(t.Context()); err == nil || time.Since(began) > 3*time.Second {
 			t.Fatalf("after %s: %v", time.Since(began), err)

@@ -96,8 +96,10 @@ func (c *session) broken(err error) error {
 	case errors.Is(err, errStuck):
 		return &trouble{err.Error(), []error{errStuck, errLost, engine.ErrTemporary}}
 	case cause == nil, errors.Is(cause, errLine), errors.Is(cause, errLiteral), errors.Is(cause, errFlood):
-		if cause != nil {
+		if told := c.client.Close(); cause != nil {
 			err = cause
+		} else if told != nil && !errors.Is(told, net.ErrClosed) {
+			err = told // the reader's error: that of the command may be a consequence
 		}
 		return &trouble{"the server's answer cannot be read: " + c.secrets.clean(plainest(err)), []error{errGarbled, engine.ErrTemporary}}
 	case errors.Is(cause, errSilent):
