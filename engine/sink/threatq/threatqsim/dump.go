@@ -8,6 +8,8 @@ import (
 	"encoding/json"
 	"slices"
 	"strings"
+
+	"github.com/tqmailrules/tqmailrules/engine/sink/threatq/wire"
 )
 
 // Dumped is an object without ids and without the simulator's times.
@@ -29,7 +31,7 @@ type Dumped struct {
 	Sources     []string `json:"sources,omitempty"`    // "name (TLP)"
 	Tags        []string `json:"tags,omitempty"`
 	Comments    []string `json:"comments,omitempty"`
-	Related     []string `json:"related,omitempty"` // "kind: type: key", files with their SHA-256
+	Related     []string `json:"related,omitempty"` // "kind: type: key", files with their SHA-256, events with their time
 }
 
 // Dump is the object graph as canonical JSON: equal graphs have equal dumps,
@@ -94,8 +96,11 @@ func (n *node) natural() string {
 		parts = append(parts, n.typ.name)
 	}
 	parts = append(parts, n.key)
-	if n.file != nil {
+	switch n.kind.name {
+	case "attachments":
 		parts = append(parts, n.file.sha256)
+	case "events":
+		parts = append(parts, n.happened.Format(wire.TimeLayout))
 	}
 	return strings.Join(parts, ": ")
 }

@@ -290,7 +290,7 @@ func TestDumpKnowsNoIdsOrderOrTime(t *testing.T) {
 		t.Fatalf("%v\n%s", err, dumps[0])
 	}
 	file := all[0]
-	if file.Kind != "attachments" || !file.Locked || file.SHA256 != "252f10c83610ebca1a059c0bae8255eba2f95be4d1d7bcfa89d7248a82d9f111" || len(file.Related) != 1 || file.Related[0] != "events: Incident: e" {
+	if file.Kind != "attachments" || !file.Locked || file.SHA256 != "252f10c83610ebca1a059c0bae8255eba2f95be4d1d7bcfa89d7248a82d9f111" || len(file.Related) != 1 || file.Related[0] != "events: Incident: e: 2026-01-02 03:04:05" {
 		t.Errorf("%+v", file)
 	}
 }

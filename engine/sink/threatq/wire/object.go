@@ -96,10 +96,14 @@ type Score struct {
 	Manual    *Int `json:"manual_score"`
 }
 
-// UnmarshalJSON reads 7, "7", and {"generated_score":…,"manual_score":…}.
+// UnmarshalJSON reads 7, "7", {"generated_score":…,"manual_score":…} and [].
 func (s *Score) UnmarshalJSON(b []byte) error {
 	*s = Score{}
-	if first(b) != '{' {
+	switch first(b) {
+	case '[':
+		return emptyList(b)
+	case '{':
+	default:
 		return s.Generated.UnmarshalJSON(b)
 	}
 	type plain Score

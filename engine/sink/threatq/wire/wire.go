@@ -16,6 +16,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -66,10 +67,13 @@ type Ref struct {
 // Named is a reference by name.
 func Named(name string) Ref { return Ref{Name: name} }
 
-// UnmarshalJSON reads "name", 12, {"id":…}, {"name":…} and null.
+// UnmarshalJSON reads "name", 12, {"id":…}, {"name":…} and null; [] as null, for
+// so PHP writes an object without fields.
 func (r *Ref) UnmarshalJSON(b []byte) error {
 	*r = Ref{}
 	switch first(b) {
+	case '[':
+		return emptyList(b)
 	case '"':
 		return json.Unmarshal(b, &r.Name)
 	case '{':
@@ -174,7 +178,9 @@ func (t *Tag) UnmarshalJSON(b []byte) error {
 // MarshalJSON implements json.Marshaler.
 func (t Tag) MarshalJSON() ([]byte, error) { return Ref(t).MarshalJSON() }
 
-// List is one or many: an object reads as a list of one, null and {} as none.
+// List is one or many: an object reads as a list of one, null and {} as none. An
+// object whose keys are numbers is how PHP writes a list with gaps: it reads as
+// that list, in the order of the text.
 type List[T any] []T
 
 // UnmarshalJSON implements json.Unmarshaler.
@@ -186,12 +192,42 @@ func (l *List[T]) UnmarshalJSON(b []byte) error {
 	case string(b) == "null" || emptyObject(b):
 		return nil
 	}
+	if gapped.Match(b) {
+		return l.readGapped(b)
+	}
 	var one T
 	if err := json.Unmarshal(b, &one); err != nil {
 		return err
 	}
 	*l = List[T]{one}
 	return nil
+}
+
+// gapped is the beginning of an object whose first key is a number.
+var gapped = regexp.MustCompile(`^\{\s*"\d+"\s*:`)
+
+func (l *List[T]) readGapped(b []byte) error {
+	d := json.NewDecoder(bytes.NewReader(b))
+	_, _ = d.Token() // the brace, which stands there
+	for d.More() {
+		if _, err := d.Token(); err != nil {
+			return err
+		}
+		var one T
+		if err := d.Decode(&one); err != nil {
+			return err
+		}
+		*l = append(*l, one)
+	}
+	return nil
+}
+
+// emptyList is an error unless b is [].
+func emptyList(b []byte) error {
+	if len(bytes.TrimSpace(b[1:])) == 1 {
+		return nil
+	}
+	return fmt.Errorf("%s is a list", clip(string(b), 40))
 }
 
 func emptyObject(b []byte) bool {

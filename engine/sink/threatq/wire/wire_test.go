@@ -27,6 +27,8 @@ func TestOneThingIsReadInAllItsForms(t *testing.T) {
 		{"switch as number", `{"malware_locked":1}`, wire.Object{MalwareLocked: &yes}},
 		{"tags as strings and objects", `{"tags":["a",{"id":2,"name":"b"}]}`, wire.Object{Tags: wire.List[wire.Tag]{{Name: "a"}, {ID: 2, Name: "b"}}}},
 		{"one for many", `{"events":{"id":9}}`, wire.Object{Events: wire.List[wire.Object]{{ID: 9}}}},
+		{"list with gaps", `{"events":{"0":{"id":9},"7":{"id":3}}}`, wire.Object{Events: wire.List[wire.Object]{{ID: 9}, {ID: 3}}}},
+		{"empty list for an empty object", `{"type":[],"status":[ ],"score":[]}`, wire.Object{Score: &wire.Score{}}},
 		{"empty object for none", `{"events":{ }}`, wire.Object{}},
 		{"score as number", `{"score":7}`, wire.Object{Score: &wire.Score{Generated: 7}}},
 		{"score as object", `{"score":{"generated_score":"1","manual_score":7}}`, wire.Object{Score: &wire.Score{Generated: 1, Manual: &seven}}},
@@ -76,6 +78,7 @@ func TestPagesOfEveryShape(t *testing.T) {
 	}{
 		{"many", `{"total":"9","limit":1,"offset":0,"data":[{"id":3,"name":"FQDN"}],"nextCursorMark":"x"}`, wire.Page[wire.Row]{Data: []wire.Row{row}, Said: true, Total: 9, Limit: 1, Cursor: "x"}},
 		{"one", `{"data":{"id":3,"name":"FQDN"}}`, wire.Page[wire.Row]{Data: []wire.Row{row}, Said: true}},
+		{"many with gaps", `{"data":{"4":{"id":3,"name":"FQDN"},"9":{"id":4}}}`, wire.Page[wire.Row]{Data: []wire.Row{row, {ID: 4}}, Said: true}},
 		{"without envelope", `[{"id":3,"name":"FQDN"}]`, wire.Page[wire.Row]{Data: []wire.Row{row}, Said: true}},
 		{"none", `{"data":[]}`, wire.Page[wire.Row]{Data: []wire.Row{}, Said: true}},
 		{"no permission", `{}`, wire.Page[wire.Row]{}},
