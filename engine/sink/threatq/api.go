@@ -51,6 +51,7 @@ type call struct {
 	contentType string
 	auth        string // of token requests; "" means the bearer
 	open        bool   // goes without a token
+	mutates     bool   // a GET that has an effect
 	// into takes the body of a good answer as it comes; nil: it is read whole.
 	into func(r io.Reader) error
 }
@@ -212,6 +213,11 @@ func (a *api) request(ctx context.Context, c *call, auth string) (*http.Request,
 	req, err := http.NewRequestWithContext(ctx, c.method, address, nil)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", c.name(), err)
+	}
+	if c.mutates {
+		// The transport repeats a GET when a kept connection breaks; one whose body
+		// it cannot have anew it does not.
+		req.Body = io.NopCloser(strings.NewReader(""))
 	}
 	if c.body != nil {
 		if req.Body, err = c.body(); err != nil {

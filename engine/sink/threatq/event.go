@@ -25,11 +25,13 @@ type eventObject struct {
 // shipEvents makes sure of the events and of what stands on them.
 func (p *shipment) shipEvents(ctx context.Context) error {
 	for _, e := range p.events {
-		ship := p.shipEvent
-		if p.imports(e) {
-			ship = p.importEvent
+		ship := func(again bool) error {
+			if p.imports(e) {
+				return p.importEvent(ctx, e, again)
+			}
+			return p.shipEvent(ctx, e, again)
 		}
-		if err := p.persist(ctx, func(again bool) error { return ship(ctx, e, again) }); err != nil {
+		if err := p.persist(ctx, ship); err != nil {
 			return fmt.Errorf("event %s: %w", e.rec.Key, err)
 		}
 	}

@@ -2,6 +2,7 @@ package threatq
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -129,6 +130,10 @@ func garbledKind(status int) kind {
 
 // networkKind classifies what kept an answer from coming at all.
 func networkKind(err error) kind {
+	var untrusted *tls.CertificateVerificationError
+	if errors.As(err, &untrusted) {
+		return closed
+	}
 	var late net.Error
 	if errors.Is(err, context.DeadlineExceeded) || errors.As(err, &late) && late.Timeout() {
 		return slow

@@ -7,16 +7,16 @@ package threatq
 type feature string
 
 const (
-	eventTags    feature = "event.tags"        // and tags
-	eventFiles   feature = "event.files"       // and links to files
-	fileParts    feature = "file.parts"        // uploading keeps attributes and tags
-	consumeFiles feature = "consume.files"     // consume links indicators to files
-	attachQuery  feature = "attachment.query"  // POST /attachments/query knows hashes
-	listByTime   feature = "list.happened_at"  // GET /events knows happened_at
-	queryByTime  feature = "query.happened_at" // POST /events/query does
-	listByTitle  feature = "list.title"        // GET /events knows title
-	withSpear    feature = "with.spearphish"   // events show their raw mail
-	withParts    feature = "query.attributes"  // POST /indicators/query shows attributes
+	eventTags      feature = "event.tags"        // and tags
+	eventFiles     feature = "event.files"       // and links to files
+	fileParts      feature = "file.parts"        // uploading keeps attributes and tags
+	consumeFiles   feature = "consume.files"     // consume links indicators to files
+	attachQuery    feature = "attachment.query"  // POST /attachments/query knows hashes
+	listByTime     feature = "list.happened_at"  // GET /events knows happened_at
+	queryByTime    feature = "query.happened_at" // POST /events/query does
+	listByTitle    feature = "list.title"        // GET /events knows title
+	withSpear      feature = "with.spearphish"   // events show their raw mail
+	indicatorQuery feature = "indicator.query"   // POST /indicators/query is there
 )
 
 // knowing is what is known of a feature.

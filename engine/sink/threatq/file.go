@@ -313,7 +313,10 @@ func (p *shipment) uploadInSteps(ctx context.Context, f *filePlan, want wire.Obj
 	_, _ = rand.Read(id[:]) // never fails
 	fields := [][2]string{
 		{"resumableIdentifier", hex.EncodeToString(id[:]) + "-" + strings.ReplaceAll(want.Name, ".", "")},
-		{"resumableRelativePath", want.Name}, {"resumableFilename", want.Name}, {"resumableTotalChunks", "1"}, {"resumableChunkNumber", "1"},
+		{"resumableRelativePath", want.Name},
+		{"resumableFilename", want.Name},
+		{"resumableTotalChunks", "1"},
+		{"resumableChunkNumber", "1"},
 	}
 	c := call{method: http.MethodPost, path: "/attachments/upload"}
 	if err := c.setForm(fields, "blob", f); err != nil {
@@ -322,7 +325,12 @@ func (p *shipment) uploadInSteps(ctx context.Context, f *filePlan, want wire.Obj
 	if _, err := perform[wire.Object](ctx, p.api, &c); err != nil {
 		return wire.Object{}, err
 	}
-	return made(ask[wire.Object](ctx, p.api, http.MethodPost, "/attachments", nil, want))
+	got, err := made(ask[wire.Object](ctx, p.api, http.MethodPost, "/attachments", nil, want))
+	if isKind(err, refused) {
+		// Perhaps somebody else took what was staged under this name: worth one more try.
+		err = &fault{"POST /attachments", doubted, cause(err)}
+	}
+	return got, err
 }
 
 func (p *shipment) uploadAtOnce(ctx context.Context, f *filePlan, want wire.Object) (wire.Object, error) {

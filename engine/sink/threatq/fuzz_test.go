@@ -58,17 +58,19 @@ func FuzzAnswers(f *testing.F) {
 	} {
 		f.Add(seed)
 	}
+	var h *hostile // one at a time
+	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		status, body := h.answer(r.URL.Path)
+		w.WriteHeader(status)
+		_, _ = io.WriteString(w, body)
+	}))
+	f.Cleanup(web.Close)
+	line := &http.Transport{}
 	f.Fuzz(func(t *testing.T, text string) {
-		h := &hostile{answers: strings.Split(text, "\n")}
-		web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			_, _ = io.Copy(io.Discard, r.Body)
-			status, body := h.answer(r.URL.Path)
-			w.WriteHeader(status)
-			_, _ = io.WriteString(w, body)
-		}))
-		defer web.Close()
+		h = &hostile{answers: strings.Split(text, "\n")}
 		p := &place{url: web.URL, memory: notes{}}
-		s := p.open(t, func(c *threatq.Config) { c.Tries = 2 })
+		s := p.open(t, func(c *threatq.Config) { c.Tries, c.Transport = 2, line })
 		b := spearphish(mailBatch("a", 3, 1))
 		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 		defer cancel()

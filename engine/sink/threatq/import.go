@@ -9,12 +9,13 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/tqmailrules/tqmailrules/engine"
 	"github.com/tqmailrules/tqmailrules/engine/sink/threatq/wire"
 )
 
 // imports tells whether the server is to parse the source of an event.
 func (p *shipment) imports(e *eventPlan) bool {
-	return p.cfg.ParseServer != nil && e.raw != "" && p.cfg.ParseServer(*e.rec)
+	return !e.refusedParse && p.cfg.ParseServer != nil && e.raw != "" && p.cfg.ParseServer(*e.rec)
 }
 
 // importEvent has the server parse the source of a spearphish itself, in the five
@@ -25,15 +26,18 @@ func (p *shipment) imports(e *eventPlan) bool {
 // whose commit was not answered is found as any other, and a commit is repeated
 // only where the session is still open and no event has the key.
 func (p *shipment) importEvent(ctx context.Context, e *eventPlan, again bool) error {
-	room := p.cfg.DescriptionCap - len(keyLine(e.rec.Key)) - 2
-	text, _ := tidy(e.want.Description, room)
-	e.want.Description = strings.TrimSuffix(text, "\n\n"+keyLine(e.rec.Key)) + "\n\n" + keyLine(e.rec.Key)
 	have, err := p.findEvent(ctx, e, again)
 	if err != nil {
 		return err
 	}
 	if have == nil {
-		if have, err = p.runImport(ctx, e); err != nil {
+		have, err = p.runImport(ctx, e)
+		if isKind(err, refused, unsupported, tooLarge, doubted) {
+			p.refuse(engine.Ref{Kind: "parsing by the server", Key: e.rec.Message.SHA256}, cause(err).Error())
+			e.refusedParse = true
+			return p.shipEvent(ctx, e, true)
+		}
+		if err != nil {
 			return err
 		}
 	}
@@ -41,6 +45,17 @@ func (p *shipment) importEvent(ctx context.Context, e *eventPlan, again bool) er
 		Value string `json:"value"`
 	}{e.raw} // the importer has put it there
 	return p.completeEvent(ctx, e, have)
+}
+
+// keyed is an event as the importer gets it: with our key at the end of the
+// description.
+func (p *shipment) keyed(e *eventPlan) wire.Object {
+	end := "\n\n" + keyLine(e.rec.Key)
+	text, _ := tidy(e.want.Description, p.cfg.DescriptionCap-len(end))
+	return wire.Object{
+		Type: e.want.Type, TypeID: e.want.TypeID, Title: e.want.Title, Description: strings.TrimSpace(text + end),
+		HappenedAt: e.want.HappenedAt, Text: e.raw, Sources: e.want.Sources,
+	}
 }
 
 // runImport stages the mail, or goes on with a session that is still open, and
@@ -51,11 +66,11 @@ func (p *shipment) runImport(ctx context.Context, e *eventPlan) (*eventObject, e
 		return nil, err
 	}
 	path := "/events/import/" + strconv.FormatInt(session, 10)
-	correct := wire.Object{Title: e.want.Title, HappenedAt: e.want.HappenedAt, Description: e.want.Description}
+	correct := wire.Object{Title: e.want.Title, HappenedAt: e.want.HappenedAt, Description: p.keyed(e).Description}
 	if _, err := ask[wire.Object](ctx, p.api, http.MethodPut, fmt.Sprintf("%s/events/%d", path, staged), nil, correct); err != nil {
 		return nil, err
 	}
-	got, err := ask[wire.Session](ctx, p.api, http.MethodGet, path+"/commit", nil, nil)
+	got, err := perform[wire.Session](ctx, p.api, &call{method: http.MethodGet, path: path + "/commit", mutates: true})
 	if err != nil {
 		return nil, notMissing(err)
 	}
@@ -82,11 +97,7 @@ func (p *shipment) openSession(ctx context.Context, e *eventPlan) (session, stag
 			return session, staged, err
 		}
 	}
-	want := wire.Object{
-		Type: e.want.Type, TypeID: e.want.TypeID, Title: e.want.Title, Description: e.want.Description,
-		HappenedAt: e.want.HappenedAt, Text: e.raw, Sources: e.want.Sources,
-	}
-	got, err := made(ask[wire.Object](ctx, p.api, http.MethodPost, "/events/import", nil, want))
+	got, err := made(ask[wire.Object](ctx, p.api, http.MethodPost, "/events/import", nil, p.keyed(e)))
 	if err != nil {
 		return 0, 0, notMissing(err)
 	}

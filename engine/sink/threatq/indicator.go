@@ -64,8 +64,7 @@ func (p *shipment) bulkShip(ctx context.Context, list []*indicatorPlan) error {
 	case isKind(err, refused) && p.dropInline(list):
 		return p.bulkShip(ctx, list)
 	case len(list) == 1 && isKind(err, refused, tooLarge, doubted):
-		p.refuseIndicator(list[0], cause(err).Error())
-		return nil
+		return p.refuseIndicator(list[0], err)
 	case len(list) == 1 || !isKind(err, refused, tooLarge, doubted, slow):
 		return err
 	}
@@ -103,11 +102,19 @@ func (p *shipment) patiently(ctx context.Context, step func() error) error {
 	return err
 }
 
+// maxRefused is how many indicators of a batch may be refused one by one: beyond,
+// something is wrong that is not the indicators'.
+const maxRefused = 100
+
 // refuseIndicator leaves out an indicator that the server does not take.
-func (p *shipment) refuseIndicator(n *indicatorPlan, reason string) {
-	for _, ref := range n.refs {
-		p.refuse(ref, reason)
+func (p *shipment) refuseIndicator(n *indicatorPlan, err error) error {
+	if len(p.refused) >= maxRefused {
+		return fmt.Errorf("%d indicators were refused, and one more: %w", len(p.refused), err)
 	}
+	for _, ref := range n.refs {
+		p.refuse(ref, cause(err).Error())
+	}
+	return nil
 }
 
 // retlp writes the TLPs anew, when the server turned out to be older.
@@ -162,6 +169,9 @@ func (p *shipment) findIndicators(ctx context.Context, list []*indicatorPlan) (i
 		have.add(p.list, o)
 		return true
 	}
+	if !p.maybe(indicatorQuery) {
+		return have, p.listIndicators(ctx, list, keep)
+	}
 	values := p.values(list)
 	for len(values) > 0 {
 		n := min(len(values), maxConditions)
@@ -169,12 +179,27 @@ func (p *shipment) findIndicators(ctx context.Context, list []*indicatorPlan) (i
 		for _, v := range values[:n] {
 			either = append(either, object{"value": object{"is": v}})
 		}
-		if err := p.query(ctx, "/indicators/query", object{"+or": either}, "attributes", keep); err != nil {
+		err := p.query(ctx, "/indicators/query", object{"+or": either}, "attributes", keep)
+		if isKind(err, missing, unsupported) {
+			p.learn(indicatorQuery, false)
+			return have, p.listIndicators(ctx, list, keep)
+		}
+		if err != nil {
 			return nil, err
 		}
 		values = values[n:]
 	}
 	return have, nil
+}
+
+// listIndicators asks for them one by one, where the server lacks queries.
+func (p *shipment) listIndicators(ctx context.Context, list []*indicatorPlan, keep func(wire.Object) bool) error {
+	for _, v := range p.values(list) {
+		if err := each(ctx, p.api, "/indicators", limited("value", v, "with", "attributes"), keep); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // values are what to ask for, each once. A server that is told not to normalise

@@ -61,6 +61,8 @@ type eventPlan struct {
 	rec  *engine.EventRecord
 	want wire.Object
 	raw  string // source of a spearphish, fit for JSON; "" when none
+
+	refusedParse bool // the server was to parse it, and does not
 }
 
 type filePlan struct {
