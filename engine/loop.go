@@ -59,6 +59,25 @@ type run struct {
 // or its sinks have failed too often. What was begun is committed or released.
 // The error is that of a source or store that failed for good, or ctx's.
 func (e *Engine) Run(ctx context.Context) (Summary, error) {
+	return e.shipping(ctx, func(r *run) error {
+		err := r.intake(ctx, r.source(ctx))
+		if err != nil {
+			return err
+		}
+		if e.cfg.AtEnd != nil {
+			e.cfg.AtEnd()
+		}
+		return r.readmit(ctx)
+	})
+}
+
+// Drain ships what waits in the outbox, and takes in nothing.
+func (e *Engine) Drain(ctx context.Context) (Summary, error) {
+	return e.shipping(ctx, func(*run) error { return nil })
+}
+
+// shipping takes mail in while the sinks are served.
+func (e *Engine) shipping(ctx context.Context, takeIn func(*run) error) (Summary, error) {
 	r := &run{Engine: e, noMore: make(chan struct{}), parked: map[string]bool{}, returning: map[string]bool{}, sum: newSummary()}
 	e.now.Store(r)
 	var shippers sync.WaitGroup
@@ -69,13 +88,7 @@ func (e *Engine) Run(ctx context.Context) (Summary, error) {
 	for i, sink := range e.cfg.Sinks {
 		shippers.Go(func() { r.ship(ctx, sink, r.wake[i]) })
 	}
-	err := r.intake(ctx, r.source(ctx))
-	if err == nil {
-		if e.cfg.AtEnd != nil {
-			e.cfg.AtEnd()
-		}
-		err = r.readmit(ctx)
-	}
+	err := takeIn(r)
 	close(r.noMore)
 	shippers.Wait()
 	if err == nil {

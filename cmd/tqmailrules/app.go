@@ -49,7 +49,8 @@ type command struct {
 func commands() []command {
 	return []command{
 		checkCommand, dryRunCommand, runCommand, testCommand, explainCommand, inspectCommand, unpackCommand, indicatorsCommand,
-		pendingCommand, queryCommand, demoCommand,
+		queryCommand, demoCommand,
+		statusCommand, pendingCommand, quarantineCommand, shipCommand,
 		extNewCommand, extBuildCommand, extTestCommand, extRunCommand, extInspectCommand,
 		extPackCommand, extKeygenCommand, extSignCommand, extVerifyCommand,
 		schemaCommand, completionCommand(), versionCommand,

@@ -88,8 +88,15 @@ func (w *wired) writeMetrics(ctx context.Context, out io.Writer) {
 		name engine.Disposition
 		n    int
 	}{
-		{engine.Shipped, s.Shipped}, {engine.Nothing, s.Nothing}, {engine.Skipped, s.Skipped}, {engine.Parked, s.Parked}, {engine.Quarantined, s.Quarantined},
-		{"repeated", s.Repeated}, {"deferred", s.Deferred}, {"unacknowledged", s.Unacked}, {"returned", s.Returned},
+		{engine.Shipped, s.Shipped},
+		{engine.Nothing, s.Nothing},
+		{engine.Skipped, s.Skipped},
+		{engine.Parked, s.Parked},
+		{engine.Quarantined, s.Quarantined},
+		{"repeated", s.Repeated},
+		{"deferred", s.Deferred},
+		{"unacknowledged", s.Unacked},
+		{"returned", s.Returned},
 	} {
 		m.value(label("outcome", string(d.name)), d.n)
 	}

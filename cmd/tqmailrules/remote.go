@@ -102,11 +102,23 @@ func (a *app) tokens(o settings.OAuth, through *http.Transport) (func(context.Co
 	return oauth.Tokens(cfg), nil
 }
 
-// transport speaks HTTP through a dialer. Proxies of the environment do not count:
-// the configuration names the one to use.
+// transport speaks HTTP through a dialer, and says in words why there is no
+// connection. Proxies of the environment do not count: the configuration names the
+// one to use.
 func transport(d *dial.Dialer, cfg *tls.Config) *http.Transport {
+	plain := func(ctx context.Context, network, addr string) (net.Conn, error) {
+		conn, err := d.DialContext(ctx, network, addr)
+		return conn, dial.Explain(err)
+	}
 	return &http.Transport{
-		DialContext: d.DialContext, TLSClientConfig: cfg, TLSHandshakeTimeout: 30 * time.Second,
+		DialContext: plain,
+		DialTLSContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
+			conn, err := plain(ctx, network, addr)
+			if err != nil {
+				return nil, err
+			}
+			return dial.Handshake(ctx, conn, addr, cfg)
+		},
 		MaxIdleConnsPerHost: 2, IdleConnTimeout: 90 * time.Second, ExpectContinueTimeout: 5 * time.Second,
 	}
 }
@@ -117,7 +129,8 @@ func (a *app) threatqConfig(s settings.Sink, memory threatq.Memory, log *slog.Lo
 	cfg = threatq.Config{
 		Name: s.Name, Host: q.Host, AllowHTTP: onLoopback(q.Host), ClientID: q.ClientID, User: q.User, Status: q.Status, Source: q.Source, TLP: q.TLP,
 		Types: q.Types, Upload: threatq.Upload(q.Upload), StatusPolicy: threatq.StatusPolicy(q.StatusPolicy), Normalize: threatq.Normalize(q.Normalize),
-		Retracted: q.Retracted, Bulk: q.Bulk, Alone: q.Alone, Memory: memory, Now: a.now, Log: log,
+		Retracted: q.Retracted, Bulk: q.Bulk, Alone: q.Alone, Tries: 2, Memory: memory, // the engine tries a batch again, too
+		Now: a.now, Log: log,
 	}
 	for _, secret := range []struct {
 		from settings.Secret

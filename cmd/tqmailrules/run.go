@@ -353,6 +353,23 @@ func writeSummary(w io.Writer, s engine.Summary) {
 			t.Row(row.name, row.n)
 		}
 	}
+	sinkRows(&t, s)
+	t.Write(w, "  ")
+	writeTrouble(w, s)
+}
+
+// writeShipped is the summary of a run that took nothing in.
+func writeShipped(w io.Writer, s engine.Summary) {
+	var t ui.Table
+	sinkRows(&t, s)
+	if t.Len() == 0 {
+		fmt.Fprintln(w, "nothing waits")
+	}
+	t.Write(w, "")
+	writeTrouble(w, s)
+}
+
+func sinkRows(t *ui.Table, s engine.Summary) {
 	for _, sink := range sortedKeys(s.Delivered) {
 		t.Row("to "+sink, s.Delivered[sink])
 	}
@@ -362,7 +379,9 @@ func writeSummary(w io.Writer, s engine.Summary) {
 	for _, sink := range sortedKeys(s.Failed) {
 		t.Row("refused by "+sink, s.Failed[sink])
 	}
-	t.Write(w, "  ")
+}
+
+func writeTrouble(w io.Writer, s engine.Summary) {
 	for _, e := range s.Errors {
 		fmt.Fprintf(w, "error: %s\n", ui.Line(e, 300))
 	}

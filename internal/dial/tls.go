@@ -1,6 +1,7 @@
 package dial
 
 import (
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -42,6 +43,29 @@ func (t TLS) Config() (*tls.Config, error) {
 		cfg.Certificates = []tls.Certificate{pair}
 	}
 	return cfg, nil
+}
+
+// handshakeTime is how long a server may take to prove who it is.
+const handshakeTime = 30 * time.Second
+
+// Handshake begins TLS on a connection to addr, host:port, and says in words why
+// it does not come about. cfg may be nil; ServerName is set from addr when it is
+// empty. The connection is closed on an error.
+func Handshake(ctx context.Context, conn net.Conn, addr string, cfg *tls.Config) (*tls.Conn, error) {
+	if cfg == nil {
+		cfg = &tls.Config{MinVersion: tls.VersionTLS12}
+	}
+	if cfg = cfg.Clone(); cfg.ServerName == "" {
+		cfg.ServerName, _, _ = net.SplitHostPort(addr)
+	}
+	ctx, cancel := context.WithTimeout(ctx, handshakeTime)
+	defer cancel()
+	secure := tls.Client(conn, cfg)
+	if err := secure.HandshakeContext(ctx); err != nil {
+		conn.Close()
+		return nil, Explain(err)
+	}
+	return secure, nil
 }
 
 // Explain says in words why there is no connection, and what to do about it,

@@ -2,6 +2,7 @@ package sqlite_test
 
 import (
 	"errors"
+	"fmt"
 	"testing"
 	"time"
 
@@ -162,5 +163,90 @@ func TestMailsAreSettledOnceTheyHaveAnOutcome(t *testing.T) {
 	}
 	if diff := cmp.Diff([]*engine.Receipt{nil, &done.Receipt, nil, nil}, got); diff != "" {
 		t.Error(diff)
+	}
+}
+
+func quarantinedOutcome(id string, raw engine.Blob) *engine.Outcome {
+	return &engine.Outcome{Origin: enginetest.Mail(id, "", "").Origin, Disposition: engine.Quarantined, Reason: "panic: " + id, Stack: "stack", Raw: raw}
+}
+
+func TestAQuarantinedMailIsTriedAgainOrGivenUp(t *testing.T) {
+	cfg := config(path(t))
+	s := open(t, cfg)
+	commit(t, s, quarantinedOutcome("one", engine.Bytes("raw one")), quarantinedOutcome("two", large("raw")), quarantinedOutcome("three", nil))
+	d := desk(t, cfg)
+	all, err := d.Quarantined(t.Context())
+	if err != nil || len(all) != 3 || all[0].ID != 1 || all[0].Reason != "panic: one" || read(t, all[0].Raw) != "raw one" || all[2].Raw != nil {
+		t.Fatalf("%+v, %v", all, err)
+	}
+	if err := d.RetryQuarantined(t.Context(), 1); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"one expired"}, ready(t, s)); diff != "" {
+		t.Error(diff)
+	}
+	if err := d.RetryQuarantined(t.Context(), 3); !errors.Is(err, sqlite.ErrNoRaw) {
+		t.Errorf("retry without a raw mail: %v", err)
+	}
+	if err := d.DropQuarantined(t.Context(), 2, "dropped by an operator"); err != nil {
+		t.Fatal(err)
+	}
+	for _, gone := range []int64{1, 2, 99} {
+		if err := errors.Join(d.DropQuarantined(t.Context(), gone, ""), d.RetryQuarantined(t.Context(), gone)); !errors.Is(err, engine.ErrNotFound) {
+			t.Errorf("decided about %d, which is not there: %v", gone, err)
+		}
+	}
+	commit(t, s, shipping("one", engine.Bytes("handled")))
+	if all, err := d.Quarantined(t.Context()); err != nil || len(all) != 1 || all[0].ID != 3 {
+		t.Errorf("%+v, %v: want the third alone", all, err)
+	}
+	counts, err := d.Outcomes(t.Context())
+	if diff := cmp.Diff(map[string]int{"shipped": 1, "skipped": 1, "quarantined": 1}, counts); diff != "" || err != nil {
+		t.Error(diff, err)
+	}
+}
+
+func TestTheDeskKnowsWhatWaits(t *testing.T) {
+	cfg := config(path(t))
+	s := open(t, cfg)
+	commit(t, s, shipping("1"), shipping("2"), shipping("3"))
+	for i, reason := range map[int]string{2: "no", 3: "never"} {
+		if err := s.Fail(t.Context(), "a", fmt.Sprint("b", i), reason); err != nil {
+			t.Fatal(err)
+		}
+	}
+	d := desk(t, cfg)
+	got, err := d.Backlogs(t.Context())
+	if diff := cmp.Diff([]sqlite.Backlog{{Sink: "a", Waiting: 1, Oldest: enginetest.Epoch, Refused: 2, Reason: "never"}}, got); diff != "" || err != nil {
+		t.Error(diff, err)
+	}
+	if n, err := d.RetryRefused(t.Context(), "other"); n != 0 || err != nil {
+		t.Errorf("%d of another sink, %v", n, err)
+	}
+	if n, err := d.RetryRefused(t.Context(), ""); n != 2 || err != nil {
+		t.Errorf("%d tried again, %v; want 2", n, err)
+	}
+	if n, _, err := s.Waiting(t.Context(), "a"); n != 3 || err != nil {
+		t.Errorf("%d wait, %v; want 3", n, err)
+	}
+}
+
+func TestRunsAreRemembered(t *testing.T) {
+	cfg := config(path(t))
+	at := enginetest.Epoch
+	cfg.Now = func() time.Time { at = at.Add(time.Minute); return at }
+	s := open(t, cfg)
+	if err := errors.Join(s.Began(t.Context(), "first"), s.Ended(t.Context(), "first", engine.Summary{Read: 3}, errors.New("disk full")), s.Began(t.Context(), "second")); err != nil {
+		t.Fatal(err)
+	}
+	got, err := desk(t, cfg).Runs(t.Context(), 5)
+	if err != nil || len(got) != 2 {
+		t.Fatalf("%+v, %v", got, err)
+	}
+	if got[0].Name != "second" || !got[0].Ended.IsZero() || got[0].Process == 0 {
+		t.Errorf("the one that goes on: %+v", got[0])
+	}
+	if got[1].Summary.Read != 3 || got[1].Error != "disk full" || !got[1].Ended.After(got[1].Started) {
+		t.Errorf("the one that has ended: %+v", got[1])
 	}
 }

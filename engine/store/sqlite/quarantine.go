@@ -19,22 +19,31 @@ type Quarantine struct {
 // They stay.
 func (s *Store) Quarantined(ctx context.Context) (all []Quarantine, err error) {
 	err = s.look(ctx, func(t *tx) {
-		var q Quarantine
-		var mail, raw int64
-		var mails, raws []int64
 		all = nil
-		t.each("SELECT mail, coalesce(raw, 0), reason, stack FROM quarantine ORDER BY at, mail", nil, []any{&mail, &raw, &q.Reason, &q.Stack}, func() {
-			all, mails, raws = append(all, q), append(mails, mail), append(raws, raw)
-		})
-		for i := range all {
-			all[i].Origin = t.originOf(mails[i])
-			if raws[i] != 0 {
-				all[i].Raw = s.content(t, raws[i])
-			}
+		for _, q := range s.quarantined(t) {
+			all = append(all, q.Quarantine)
 		}
 	})
 	if err != nil {
 		return nil, fmt.Errorf("read quarantine: %w", err)
 	}
 	return all, nil
+}
+
+func (s *Store) quarantined(t *tx) (all []QuarantinedMail) {
+	var q QuarantinedMail
+	var at string
+	var raw int64
+	var raws []int64
+	t.each("SELECT mail, at, coalesce(raw, 0), reason, stack FROM quarantine ORDER BY at, mail", nil, []any{&q.ID, &at, &raw, &q.Reason, &q.Stack}, func() {
+		q.At = parseStamp(at)
+		all, raws = append(all, q), append(raws, raw)
+	})
+	for i := range all {
+		all[i].Origin = t.originOf(all[i].ID)
+		if raws[i] != 0 {
+			all[i].Raw = s.content(t, raws[i])
+		}
+	}
+	return all
 }
