@@ -31,40 +31,47 @@ type importBody struct {
 
 // postImport reads a file, a text, or an upload, and stages what it holds.
 func (s *Server) postImport(c *call) answer {
-	var in importBody
-	p := problems{}
-	content, done := []byte(nil), true
 	if isForm(c) {
-		f, ok := readForm(c)
-		if !ok {
-			return refuse(http.StatusBadRequest, "The body is no multipart form.")
-		}
-		in = importForm(f, p)
-		_, content, done = s.chunk(f, p)
-	} else if a, ok := decode(c, &in); !ok {
+		return s.postImportForm(c)
+	}
+	var in importBody
+	if a, ok := decode(c, &in); !ok {
 		return a
 	}
+	p := problems{}
+	content := []byte(in.Text)
 	from := s.state.collections["attachments"].objects[int64(in.AttachmentID)]
 	switch {
-	case in.AttachmentID != 0 && from == nil:
-		p.add("attachment_id", "The selected attachment_id is invalid.")
 	case from != nil:
 		content = from.file.content
-	case in.Text != "":
-		content = []byte(in.Text)
-	case !isForm(c):
+	case in.AttachmentID != 0:
+		p.add("attachment_id", "The selected attachment_id is invalid.")
+	case in.Text == "":
 		p.add("text", "The text field is required when attachment_id is not present.")
 	}
+	if s.checkParsable(in.ContentTypeID, p); len(p) > 0 {
+		return p.answer()
+	}
+	return s.stageFile(c, in, from, content)
+}
+
+// postImportForm takes a chunk, and stages the file when the last one is there.
+func (s *Server) postImportForm(c *call) answer {
+	f, ok := readForm(c)
+	if !ok {
+		return refuse(http.StatusBadRequest, "The body is no multipart form.")
+	}
+	p := problems{}
+	in := importForm(f, p)
 	s.checkParsable(in.ContentTypeID, p)
+	_, content, done := s.chunk(f, p)
 	switch {
 	case len(p) > 0:
 		return p.answer()
 	case !done:
-		return answer{code: http.StatusOK, body: object{"data": object{"complete": false}}}
-	case s.cfg.Extract == nil:
-		return refuse(http.StatusNotImplemented, "This simulator was given no extractor.")
+		return data(http.StatusOK, object{"complete": false})
 	}
-	return data(http.StatusCreated, object{"id": s.stageFile(c, in, from, content).id})
+	return s.stageFile(c, in, nil, content)
 }
 
 func importForm(f form, p problems) importBody {
@@ -84,14 +91,17 @@ func (s *Server) checkParsable(id wire.Int, p problems) {
 	}
 }
 
-func (s *Server) stageFile(c *call, in importBody, from *node, content []byte) *fileWork {
+func (s *Server) stageFile(c *call, in importBody, from *node, content []byte) answer {
+	if s.cfg.Extract == nil {
+		return refuse(http.StatusNotImplemented, "This simulator was given no extractor.")
+	}
 	w := &fileWork{id: s.state.nextImport(), from: from, options: wire.SessionOptions{Normalize: in.Normalize}}
 	w.found = s.cfg.Extract(c.ctx, strings.ToValidUTF8(string(content), "\uFFFD"))
 	for range w.found {
 		w.staged = append(w.staged, s.state.nextStaged())
 	}
 	s.state.imports[w.id] = w
-	return w
+	return data(http.StatusCreated, object{"id": w.id})
 }
 
 func (s *Server) work(c *call) *fileWork { return s.state.imports[c.number("id")] }

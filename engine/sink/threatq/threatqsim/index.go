@@ -62,8 +62,16 @@ func lower(list []string) []string {
 	return out
 }
 
-// candidates narrows a collection down by its index to those objects that may
-// fulfil conditions; ok is false when any object may.
+// narrow gives the objects that may fulfil conditions, by id.
+func (c *collection) narrow(conditions map[string]any) []*node {
+	if found, ok := c.candidates(conditions); ok {
+		return distinct(found)
+	}
+	return c.all()
+}
+
+// candidates finds by the index what may fulfil conditions; ok is false when any
+// object may.
 func (c *collection) candidates(conditions map[string]any) (found []*node, ok bool) {
 	for key, want := range conditions {
 		if found, ok = c.narrowed(key, want); ok {
@@ -89,7 +97,7 @@ func (c *collection) narrowed(key string, want any) ([]*node, bool) {
 		}
 		found = append(found, part...)
 	}
-	return distinct(found), key != "+and"
+	return found, key != "+and"
 }
 
 func (c *collection) narrowedOne(key string, want any) ([]*node, bool) {

@@ -123,43 +123,50 @@ func (s *Server) getObject(c *call) answer {
 }
 
 func (s *Server) putObject(c *call) answer {
-	n := s.node(c)
+	coll, n := s.collection(c), s.node(c)
 	if n == nil {
-		return missing(s.collection(c).kind.singular)
+		return missing(coll.kind.singular)
 	}
 	var in wire.Object
 	if a, ok := decode(c, &in); !ok {
 		return a
 	}
 	p := problems{}
-	d := s.check(s.collection(c), in, "", false, p)
-	typ, key := n.typ, n.key
-	if d.typ != nil {
-		typ = d.typ
+	d := s.check(coll, in, "", false, p)
+	if d.typ == nil && d.freeType == "" {
+		d.typ = n.typ
 	}
-	if d.key != "" {
-		key = d.key
+	if d.key == "" {
+		d.key = n.key
 	}
-	if other := s.collection(c).find(typ, key); n.kind.unique && other != nil && other != n {
+	if other := coll.find(d.typ, d.key); n.kind.unique && other != nil && other != n {
 		p.add(n.kind.key, "The %s has already been taken.", n.kind.key)
 	}
 	if len(p) > 0 {
 		return p.answer()
 	}
-	if d.freeType != "" {
-		typ = s.collection(c).types.named(d.freeType)
-	}
-	s.collection(c).index.forget(n)
-	n.typ, n.key = typ, key
-	if n.file != nil && in.MalwareLocked != nil {
-		n.file.locked = bool(*in.MalwareLocked)
-	}
-	if n.file != nil && in.Name != "" {
-		n.file.name = in.Name
-	}
-	s.collection(c).index.add(n)
+	s.rename(coll, n, d)
 	s.change(c, n, d)
 	return data(http.StatusOK, render(n, expanded))
+}
+
+// rename sets what identifies an object, and of a file its name and lock.
+func (s *Server) rename(coll *collection, n *node, d *draft) {
+	coll.index.forget(n)
+	defer coll.index.add(n)
+	if d.freeType != "" {
+		d.typ = coll.types.named(d.freeType)
+	}
+	n.typ, n.key = d.typ, d.key
+	if n.file == nil {
+		return
+	}
+	if d.in.MalwareLocked != nil {
+		n.file.locked = bool(*d.in.MalwareLocked)
+	}
+	if d.in.Name != "" {
+		n.file.name = d.in.Name
+	}
 }
 
 func (s *Server) deleteObject(c *call) answer {

@@ -89,32 +89,17 @@ func (s *Server) upload(c *call) answer {
 func (s *Server) chunk(f form, p problems) (name string, content []byte, done bool) {
 	id, name := f.fields["resumableIdentifier"], f.fields["resumableFilename"]
 	total, number := chunkNumber(f.fields, "resumableTotalChunks", p), chunkNumber(f.fields, "resumableChunkNumber", p)
-	if id == "" {
-		p.add("resumableIdentifier", "The resumableIdentifier field is required.")
-	}
-	if name == "" {
-		p.add("resumableFilename", "The resumableFilename field is required.")
-	}
-	if !f.hasFile {
-		p.add("file", "The file field is required.")
-	}
-	if number > total {
-		p.add("resumableChunkNumber", "The resumableChunkNumber is greater than resumableTotalChunks.")
-	}
 	u := s.state.uploads[id]
-	if u != nil && (u.total != total || u.name != name) {
-		p.add("resumableIdentifier", "The resumableIdentifier belongs to another upload.")
+	if u == nil {
+		u = &upload{name: name, total: total, chunks: map[int][]byte{}}
 	}
-	if u == nil && len(s.state.uploads)+len(s.state.staged) >= maxUploads {
-		p.add("resumableIdentifier", "There are too many unfinished uploads.")
+	if s.checkChunk(f, u, number, p); u.total != total {
+		p.add("resumableTotalChunks", "The resumableTotalChunks differs from that of the first chunk.")
 	}
 	if len(p) > 0 {
 		return "", nil, false
 	}
-	if u == nil {
-		u = &upload{name: name, total: total, chunks: map[int][]byte{}}
-		s.state.uploads[id] = u
-	}
+	s.state.uploads[id] = u
 	u.chunks[number] = f.file
 	if len(u.chunks) < total {
 		return name, nil, false
@@ -124,6 +109,26 @@ func (s *Server) chunk(f form, p problems) (name string, content []byte, done bo
 		content = append(content, u.chunks[i+1]...)
 	}
 	return name, content, true
+}
+
+func (s *Server) checkChunk(f form, u *upload, number int, p problems) {
+	for _, field := range []string{"resumableIdentifier", "resumableFilename"} {
+		if f.fields[field] == "" {
+			p.add(field, "The %s field is required.", field)
+		}
+	}
+	if !f.hasFile {
+		p.add("file", "The file field is required.")
+	}
+	if number > u.total {
+		p.add("resumableChunkNumber", "The resumableChunkNumber is greater than resumableTotalChunks.")
+	}
+	if u.name != f.fields["resumableFilename"] {
+		p.add("resumableIdentifier", "The resumableIdentifier belongs to another upload.")
+	}
+	if len(u.chunks) == 0 && len(s.state.uploads)+len(s.state.staged) >= maxUploads {
+		p.add("resumableIdentifier", "There are too many unfinished uploads.")
+	}
 }
 
 // chunkNumber reads a count of chunks; one that is not there is 1.
