@@ -60,6 +60,7 @@ func (k *zipKeys) encrypt(plain []byte) []byte {
 // lockedZip is an archive of one stored member. Its twelve bytes of salt are
 // zero but for the check byte: it protects from double clicks, not from readers.
 func lockedZip(name string, content, password []byte) []byte {
+	name = name[:min(len(name), 1<<16-1)]
 	sum := crc32.ChecksumIEEE(content)
 	keys := newZipKeys(password)
 	salt := make([]byte, 12)

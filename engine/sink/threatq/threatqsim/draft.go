@@ -29,6 +29,9 @@ func decode(c *call, v any) (answer, bool) {
 	if !utf8.Valid(c.body) {
 		return refuse(http.StatusBadRequest, "Malformed UTF-8 characters, possibly incorrectly encoded"), false
 	}
+	if err := wire.Check(c.body); err != nil {
+		return refuse(http.StatusBadRequest, err.Error()), false
+	}
 	if err := json.Unmarshal(c.body, v); err != nil {
 		return refuse(http.StatusBadRequest, "Syntax error in the request body: "+err.Error()), false
 	}
@@ -42,7 +45,7 @@ func decodeList[T any](c *call) (list []T, a answer, ok bool) {
 		a, ok = decode(c, &list[0])
 		return list, a, ok
 	}
-	a, ok = decode(c, &list)
+	a, ok = decode(c, (*wire.List[T])(&list))
 	return list, a, ok
 }
 

@@ -41,6 +41,55 @@ func (d *direct) send(method, target, kind string, body []byte) (int, []byte) {
 	return w.Code, w.Body.Bytes()
 }
 
+// TestCutAndFlippedBodies cuts requests at every byte, and flips every bit.
+func TestCutAndFlippedBodies(t *testing.T) {
+	d := newDirect(t, importing())
+	requests := map[string]string{
+		"/api/indicators/consume": `[{"value":"a.example","type":{"name":"FQDN"},"status":"Active","attributes":[{"name":"a","value":"b"}],"sources":[{"name":"s","tlp":{"name":"RED"}}],"tags":["t"]}]`,
+		"/api/events":             `{"title":"t","type":"Incident","happened_at":"2026-01-01 00:00:00","text":"x"}`,
+		"/api/events/query":       `{"criteria":{"+or":[{"title":"t"},{"score":{"+gt":1}}]},"filters":{}}`,
+		"/api/events/import":      `{"type":"Spearphish","text":"s\n\nb","happened_at":"2026-01-01 00:00:00"}`,
+	}
+	for path, whole := range requests {
+		for n := range len(whole) {
+			before := d.sim.Dump()
+			if code, raw := d.send("POST", path, "application/json", []byte(whole[:n])); code != 400 || !json.Valid(raw) {
+				t.Errorf("%s cut at %d: %d %s", path, n, code, raw)
+			}
+			if !bytes.Equal(before, d.sim.Dump()) {
+				t.Fatalf("%s cut at %d left a trace", path, n)
+			}
+			for bit := range 8 {
+				body := []byte(whole)
+				body[n] ^= 1 << bit
+				if code, raw := d.send("POST", path, "application/json", body); code >= 500 || !json.Valid(raw) {
+					t.Errorf("%s flipped at %d.%d: %d %s", path, n, bit, code, raw)
+				}
+			}
+		}
+	}
+}
+
+// TestHostileNames wants names of files to stay data.
+func TestHostileNames(t *testing.T) {
+	c := connect(t, config())
+	for _, name := range []string{"a\r\nX-Evil: 1", "../../etc/passwd", `"; rm -rf /`, "\u202egpj.exe", strings.Repeat("x", 70_000), "\x00"} {
+		for _, locked := range []bool{false, true} {
+			c.one("POST", "/api/events", object{"title": name, "type": "Incident", "happened_at": "2026-01-01 00:00:00"})
+			kind, body := form(map[string]string{"name": name, "type": "PDF", "malware_locked": strconv.FormatBool(locked)}, []byte("x"))
+			code, raw := c.send("POST", "/api/attachments", kind, body)
+			file := c.read(code, raw)[0]
+			w := httptest.NewRecorder()
+			r := httptest.NewRequest("GET", "/api/attachments/"+strconv.Itoa(int(file.ID))+"/download", nil)
+			r.Header.Set("Authorization", "Bearer "+c.token)
+			c.sim.ServeHTTP(w, r)
+			if got := w.Header().Get("Content-Disposition"); w.Code != 200 || file.Name != name || strings.ContainsAny(got, "\r\n") || w.Header().Get("X-Evil") != "" {
+				t.Errorf("%.50q: %d, name %.50q, %.80q", name, w.Code, file.Name, got)
+			}
+		}
+	}
+}
+
 // FuzzUpload wants of any form that it is taken whole or refused, and that what
 // was taken can be looked up by its hash.
 func FuzzUpload(f *testing.F) {

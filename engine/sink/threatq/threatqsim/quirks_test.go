@@ -138,7 +138,7 @@ func TestQueries(t *testing.T) {
 		})
 	}
 	deep := object{"value": "x"}
-	for range 50 {
+	for range 25 {
 		deep = object{"+or": []object{deep}}
 	}
 	for name, bad := range map[string]object{"operator": {"score": object{"+near": 1}}, "depth": deep, "shape": {"+or": []int{1}}, "nested operators": {"score": object{"is": object{"is": 1}}}} {

@@ -185,7 +185,8 @@ func formObject(f form, p problems) wire.Object {
 		in.Name = f.fileName
 	}
 	for field, into := range map[string]any{"sources": &in.Sources, "tags": &in.Tags, "attributes": &in.Attributes, "type_id": &in.TypeID, "malware_locked": &in.MalwareLocked} {
-		if text := f.fields[field]; text != "" && json.Unmarshal([]byte(text), into) != nil {
+		text := []byte(f.fields[field])
+		if len(text) > 0 && (wire.Check(text) != nil || json.Unmarshal(text, into) != nil) {
 			p.add(field, "The %s is invalid.", field)
 		}
 	}

@@ -101,6 +101,9 @@ func Refusal(status int, body []byte) *Error {
 		}
 		return &Error{Status: status}
 	}
+	if err := Check(body); err != nil {
+		return garbled(status, body, err)
+	}
 	e := &Error{Status: status}
 	switch first(body) {
 	case '{':

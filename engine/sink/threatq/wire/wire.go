@@ -183,17 +183,20 @@ func (t Tag) MarshalJSON() ([]byte, error) { return Ref(t).MarshalJSON() }
 // that list, in the order of the text.
 type List[T any] []T
 
-// UnmarshalJSON implements json.Unmarshaler.
+// gapped is the beginning of an object whose first key is a number.
+var gapped = regexp.MustCompile(`^\{\s*"\d+"\s*:`)
+
+// UnmarshalJSON implements json.Unmarshaler. It stops at the first element that
+// does not read, so that a list of the wrong kind is never built.
 func (l *List[T]) UnmarshalJSON(b []byte) error {
 	*l = nil
 	switch b = bytes.TrimSpace(b); {
 	case first(b) == '[':
-		return json.Unmarshal(b, (*[]T)(l))
+		return l.read(b, false)
+	case gapped.Match(b):
+		return l.read(b, true)
 	case string(b) == "null" || emptyObject(b):
 		return nil
-	}
-	if gapped.Match(b) {
-		return l.readGapped(b)
 	}
 	var one T
 	if err := json.Unmarshal(b, &one); err != nil {
@@ -203,23 +206,22 @@ func (l *List[T]) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// gapped is the beginning of an object whose first key is a number.
-var gapped = regexp.MustCompile(`^\{\s*"\d+"\s*:`)
-
-func (l *List[T]) readGapped(b []byte) error {
+// read takes the elements of a list, or the values of an object in their order.
+func (l *List[T]) read(b []byte, keyed bool) error {
+	*l = List[T]{}
 	d := json.NewDecoder(bytes.NewReader(b))
-	_, _ = d.Token() // the brace, which stands there
-	for d.More() {
-		if _, err := d.Token(); err != nil {
-			return err
+	_, err := d.Token() // the bracket
+	for err == nil && d.More() {
+		if keyed {
+			_, err = d.Token()
 		}
 		var one T
-		if err := d.Decode(&one); err != nil {
-			return err
+		if err == nil {
+			err = d.Decode(&one)
 		}
 		*l = append(*l, one)
 	}
-	return nil
+	return err
 }
 
 // emptyList is an error unless b is [].
@@ -239,6 +241,45 @@ func first(b []byte) byte {
 		return 0
 	}
 	return b[0]
+}
+
+const (
+	maxDepth   = 64
+	maxObjects = 200_000
+)
+
+// Check refuses a body that would cost more to read than an honest one can: more
+// than 64 values inside each other, or 200,000 objects. It does not tell whether
+// it is JSON.
+func Check(body []byte) error {
+	depth, objects := 0, 0
+	for i := 0; i < len(body); i++ {
+		switch body[i] {
+		case '"':
+			i = endOfString(body, i+1)
+		case '{', '[':
+			depth++
+			if body[i] == '{' {
+				objects++
+			}
+		case '}', ']':
+			depth--
+		}
+		if depth > maxDepth || objects > maxObjects {
+			return fmt.Errorf("the body has more than %d values inside each other, or %d objects", maxDepth, maxObjects)
+		}
+	}
+	return nil
+}
+
+// endOfString is the place of the quote that ends a string.
+func endOfString(body []byte, i int) int {
+	for ; i < len(body) && body[i] != '"'; i++ {
+		if body[i] == '\\' {
+			i++
+		}
+	}
+	return i
 }
 
 // clip shortens a text for people, at a character, and makes it valid UTF-8.

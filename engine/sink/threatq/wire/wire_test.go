@@ -2,6 +2,8 @@ package wire_test
 
 import (
 	"encoding/json"
+	"runtime"
+	"strings"
 	"testing"
 	"time"
 
@@ -132,6 +134,36 @@ func TestCutAnswersAreErrors(t *testing.T) {
 		if _, err := wire.Decode[wire.Object](200, []byte(whole[:n])); err == nil {
 			t.Errorf("cut at %d: no error", n)
 		}
+	}
+}
+
+// TestCostlyBodies wants bodies refused that are small on the wire and large in
+// memory, or that are read again on every level.
+func TestCostlyBodies(t *testing.T) {
+	tests := map[string]string{
+		"deep":               `{"data":` + strings.Repeat(`{"events":`, 9000) + `"` + strings.Repeat("x", 1<<20) + `"` + strings.Repeat("}", 9001),
+		"many objects":       `{"data":[` + strings.Repeat("{},", 1<<20) + `{}]}`,
+		"many of other kind": `{"data":[` + strings.Repeat("1,", 1<<22) + `1]}`,
+		"gapped":             `{"data":{` + strings.Repeat(`"1":{},`, 1<<20) + `"2":{}}}`,
+		"many errors":        `{"errors":[` + strings.Repeat(`"x",`, 1<<20) + `"x"]}`,
+	}
+	for name, body := range tests {
+		t.Run(name, func(t *testing.T) {
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
+			_, err := wire.Decode[wire.Object](200, []byte(body))
+			runtime.ReadMemStats(&after)
+			if err == nil || len(err.Error()) > 40_000 {
+				t.Errorf("%.300v", err)
+			}
+			if used := after.TotalAlloc - before.TotalAlloc; used > 300<<20 {
+				t.Errorf("%d MiB for a body of %d", used>>20, len(body)>>20)
+			}
+		})
+	}
+	fine := `{"data":[` + strings.Repeat(`{"value":"a}]\"[{","attributes":[{"name":"a","value":"b"}]},`, 2000) + `{}]}`
+	if page, err := wire.Decode[wire.Object](200, []byte(fine)); err != nil || len(page.Data) != 2001 {
+		t.Errorf("%d, %v", len(page.Data), err)
 	}
 }
 
