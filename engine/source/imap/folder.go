@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	goimap "github.com/emersion/go-imap/v2"
 
@@ -115,13 +117,18 @@ func (c *session) names(ctx context.Context) ([]string, error) {
 	err := c.do(ctx, talk, func() error {
 		cmd := c.client.List("", "*", nil)
 		for d := cmd.Next(); d != nil; d = cmd.Next() {
-			if len(names) < maxNames {
+			if len(names) < maxNames && printable(d.Mailbox) {
 				names = append(names, d.Mailbox)
 			}
 		}
 		return cmd.Close()
 	})
 	return names, err
+}
+
+// printable keeps names out that would speak to a terminal.
+func printable(name string) bool {
+	return utf8.ValidString(name) && !strings.ContainsFunc(name, func(r rune) bool { return !unicode.IsPrint(r) })
 }
 
 // likely says which folders somebody may have meant.
@@ -267,7 +274,10 @@ type savedMark struct {
 
 // loadMarks asks, once, where the intake new goes on.
 func (s *Source) loadMarks(ctx context.Context) error {
-	if s.loaded || s.cfg.Intake != NewMail || s.cfg.Cursors == nil {
+	s.mu.Lock()
+	loaded := s.loaded
+	s.mu.Unlock()
+	if loaded || s.cfg.Intake != NewMail || s.cfg.Cursors == nil {
 		return nil
 	}
 	value, err := s.cfg.Cursors.Cursor(ctx, s.cfg.Name)

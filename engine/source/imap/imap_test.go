@@ -149,6 +149,7 @@ func TestASourceOverTheSimulatorKeepsTheContract(t *testing.T) {
 }
 
 func TestASourceOverDovecotKeepsTheContract(t *testing.T) {
+	t.Parallel()
 	d := imaptest.Start(t)
 	for i := range 3 {
 		d.Deliver(t, "INBOX", raw(fmt.Sprint(i)), epoch)
@@ -450,6 +451,7 @@ func TestWhatIsKnownIsNotFetchedAndItsReceiptIsRepeated(t *testing.T) {
 }
 
 func TestUnusualBytesComeAsTheyAre(t *testing.T) {
+	t.Parallel()
 	d := imaptest.Start(t)
 	big := bytes.Repeat([]byte("0123456789abcdef\n"), 25<<20/17)
 	samples := map[string][]byte{
@@ -498,6 +500,7 @@ func TestNULBytesComeAsTheyAre(t *testing.T) {
 }
 
 func TestAMailAboveTheCapComesUpToTheCap(t *testing.T) {
+	t.Parallel()
 	d := imaptest.Start(t)
 	d.Deliver(t, "INBOX", append(raw("large"), bytes.Repeat([]byte("x\n"), 1<<20)...), epoch)
 	d.Deliver(t, "INBOX", raw("small"), epoch)

@@ -101,6 +101,7 @@ func through(t *testing.T, cfg imap.Config, rng *rand.Rand, digests map[string]s
 }
 
 func TestConnectionsThatBreakLoseNothingAndMarkNothingElse(t *testing.T) {
+	t.Parallel()
 	d := imaptest.Start(t)
 	mails := generated(200)
 	want := map[string]bool{}
@@ -109,7 +110,7 @@ func TestConnectionsThatBreakLoseNothingAndMarkNothingElse(t *testing.T) {
 		digest, _ := engine.Digest(engine.Bytes(bytes.ReplaceAll(m, []byte("\n"), []byte("\r\n"))))
 		want[digest] = true
 	}
-	rounds := count(3)
+	rounds := count(2)
 	for round := range rounds {
 		rng := rand.New(rand.NewPCG(uint64(round), 7))
 		var mu sync.Mutex
@@ -150,6 +151,7 @@ func TestConnectionsThatBreakLoseNothingAndMarkNothingElse(t *testing.T) {
 }
 
 func TestNothingIsMarkedThatWasNotAcknowledged(t *testing.T) {
+	t.Parallel()
 	d := imaptest.Start(t)
 	for _, m := range generated(60) {
 		d.Deliver(t, "INBOX", m, epoch)
@@ -177,6 +179,7 @@ func TestNothingIsMarkedThatWasNotAcknowledged(t *testing.T) {
 }
 
 func TestDovecotMovesAndKeepsKeywords(t *testing.T) {
+	t.Parallel()
 	d := imaptest.Start(t)
 	for i := range 5 {
 		d.Deliver(t, "INBOX", raw(fmt.Sprint(i)), epoch)
@@ -204,6 +207,7 @@ func TestDovecotMovesAndKeepsKeywords(t *testing.T) {
 }
 
 func TestAnotherUIDValidityAtDovecot(t *testing.T) {
+	t.Parallel()
 	d := imaptest.Start(t)
 	d.Deliver(t, "Phish", raw("x"), epoch)
 	cfg := dovecot(d, imap.Plain)
@@ -249,6 +253,7 @@ func next(t *testing.T, s *imap.Source, patience time.Duration) engine.Delivery 
 }
 
 func TestAWatchingSourceWaitsForMail(t *testing.T) {
+	t.Parallel()
 	tests := []struct {
 		name     string
 		poll     time.Duration
@@ -294,6 +299,7 @@ func TestAWatchingSourceWaitsForMail(t *testing.T) {
 }
 
 func TestAWatchingSourceSurvivesTheServer(t *testing.T) {
+	t.Parallel()
 	d := imaptest.Start(t)
 	d.Deliver(t, "INBOX", raw("1"), epoch)
 	cfg := dovecot(d, imap.TLS)
@@ -373,6 +379,7 @@ func TestProbeTellsWhatThereIs(t *testing.T) {
 }
 
 func TestACertificateThatIsNotTrustedIsTold(t *testing.T) {
+	t.Parallel()
 	d := imaptest.Start(t)
 	tests := []struct {
 		name   string
@@ -435,6 +442,7 @@ func TestConfigurationsThatCannotWorkAreRefused(t *testing.T) {
 }
 
 func TestAcknowledgingWhileReading(t *testing.T) {
+	t.Parallel()
 	s, cfg := sim(t, func(*imapsim.Server) {})
 	fill(t, s, "INBOX", 400)
 	s.AddFolder("Done")

@@ -216,6 +216,7 @@ func read(t testing.TB, s *imap.Source) (good, bad []string, last error) {
 }
 
 func TestAServerThatAnswersWronglyCostsAtMostTheMail(t *testing.T) {
+	t.Parallel()
 	seen := false
 	tests := []struct {
 		name string
@@ -305,6 +306,7 @@ func TestAServerThatAnswersWronglyCostsAtMostTheMail(t *testing.T) {
 }
 
 func TestAConnectionThatBreaksAtAMailLeavesItForLater(t *testing.T) {
+	t.Parallel()
 	for name, tail := range map[string]string{
 		"at once":        "",
 		"in the middle":  "* 2 FETCH (UID 2 BODY[] {5000}\r\nSubject: x",
@@ -454,6 +456,7 @@ func TestASilentServerIsLeft(t *testing.T) {
 }
 
 func TestADrippingServerIsLeft(t *testing.T) {
+	t.Parallel()
 	s := &scripted{say: func(w *bufio.Writer, _, line string) bool {
 		if strings.HasPrefix(line, "SELECT") {
 			for w.WriteByte('*') == nil && w.Flush() == nil {
@@ -535,6 +538,7 @@ func TestTroubleIsToldInWords(t *testing.T) {
 }
 
 func TestALoginThatIsRefusedInAHurryEnds(t *testing.T) {
+	t.Parallel()
 	s := &scripted{caps: "IMAP4rev1 AUTH=PLAIN", say: instead("AUTHENTICATE", "+ \r\n%T NO no\r\n")}
 	for range 3 {
 		began := time.Now()
@@ -545,6 +549,7 @@ func TestALoginThatIsRefusedInAHurryEnds(t *testing.T) {
 }
 
 func TestATokenIsAskedForOnceMoreAfterARefusal(t *testing.T) {
+	t.Parallel()
 	for _, auth := range []imap.Auth{imap.XOAuth2, imap.OAuthBearer} {
 		for _, good := range []string{"token-2", "none"} {
 			t.Run(string(auth)+" "+good, func(t *testing.T) {
