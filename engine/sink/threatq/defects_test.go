@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"crypto/md5"
 	"encoding/hex"
+	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
@@ -341,4 +343,81 @@ func TestManyAttributesArriveInPieces(t *testing.T) {
 	if n := strings.Count(strings.Join(event.Attributes, "\n"), "Received Hop: "); n != 100 || len(event.Attributes) != 22+2+100 {
 		t.Errorf("%d hops of %d attributes", n, len(event.Attributes))
 	}
+}
+
+func TestTwinsInOneMailAreToldApart(t *testing.T) {
+	a, _ := hex.DecodeString(twinA)
+	b, _ := hex.DecodeString(twinB)
+	p := newPlace(t, simConfig())
+	m := mailBatch("a", 0, 0)
+	for _, content := range [][]byte{a, b} {
+		f := file("twin.bin", string(content))
+		m.Files = append(m.Files, f)
+		m.Relations = append(m.Relations, engine.Relation{From: engine.Ref{Kind: "event", Key: m.Events[0].Key}, To: engine.Ref{Kind: "file", Key: f.Key}})
+	}
+	p.ship(t, p.open(t), m)
+	if n := len(p.find(t, "events", m.Events[0].Title).Related); n != 2 || !strings.Contains(string(p.sim.Dump()), "MD5 Collision: ") {
+		t.Errorf("%d files:\n%s", n, p.sim.Dump())
+	}
+}
+
+// TestUploadOfAnotherIsNotTakenForOurs has somebody upload a file of the same name
+// between our two steps.
+func TestUploadOfAnotherIsNotTakenForOurs(t *testing.T) {
+	p := newPlace(t, simConfig())
+	meddled := false
+	p.url = meddling(t, p.sim, func(r *http.Request) {
+		if r.URL.Path == "/api/attachments" && r.Method == http.MethodPost && !meddled {
+			meddled = true
+			body := "--x\r\nContent-Disposition: form-data; name=\"resumableIdentifier\"\r\n\r\nother\r\n" +
+				"--x\r\nContent-Disposition: form-data; name=\"resumableFilename\"\r\n\r\na file 0.docx\r\n" +
+				"--x\r\nContent-Disposition: form-data; name=\"resumableTotalChunks\"\r\n\r\n1\r\n" +
+				"--x\r\nContent-Disposition: form-data; name=\"file\"; filename=\"blob\"\r\n\r\ntheirs\r\n--x--\r\n"
+			other := httptest.NewRequest(http.MethodPost, "/api/attachments/upload", strings.NewReader(body))
+			other.Header.Set("Content-Type", "multipart/form-data; boundary=x")
+			other.Header.Set("Authorization", r.Header.Get("Authorization"))
+			p.sim.ServeHTTP(httptest.NewRecorder(), other)
+		}
+	})
+	b := mailBatch("a", 0, 1)
+	p.ship(t, p.open(t, func(c *threatq.Config) { c.Upload = threatq.Resumable }), b)
+	f := p.find(t, "attachments", "a file 0.docx")
+	if !meddled || f.SHA256 != b.Files[0].Key {
+		t.Errorf("stored %+v, want SHA-256 %s", f, b.Files[0].Key)
+	}
+}
+
+// TestOneBadAttributeDoesNotSinkTheEvent is against a server that refuses what
+// contains a word.
+func TestOneBadAttributeDoesNotSinkTheEvent(t *testing.T) {
+	p := newPlace(t, simConfig())
+	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body := readAll(t, r)
+		if strings.HasPrefix(r.URL.Path, "/api/events") && strings.Contains(body, "forbidden word") {
+			w.WriteHeader(http.StatusBadRequest)
+			_, _ = w.Write([]byte(`{"errors":["no such words"]}`))
+			return
+		}
+		p.sim.ServeHTTP(w, withBody(r, body))
+	}))
+	defer web.Close()
+	p.url = web.URL
+	b := mailBatch("a", 2, 1)
+	b.Events[0].Attributes = append(b.Events[0].Attributes, engine.AttributeRecord{Name: "From Name", Value: "a forbidden word"})
+	p.ship(t, p.open(t), b)
+	if event := p.find(t, "events", b.Events[0].Title); len(event.Attributes) != 24 || len(event.Related) != 3 {
+		t.Errorf("event: %+v", event)
+	}
+}
+
+func TestListsAreReadAgainWhenANameIsMissing(t *testing.T) {
+	now := enginetest.Epoch
+	p := newPlace(t, simConfig())
+	s := p.open(t, func(c *threatq.Config) { c.Now = func() time.Time { return now } })
+	p.ship(t, s, mailBatch("a", 0, 0))
+	p.post(t, "/event/types", `{"name":"Hoax"}`)
+	b := mailBatch("b", 0, 0)
+	b.Events[0].Type = "Hoax"
+	now = now.Add(10 * time.Minute)
+	p.ship(t, s, b)
 }

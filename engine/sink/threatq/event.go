@@ -185,36 +185,12 @@ func hasKey(o *wire.Object, key string) bool {
 // keyLine ends the description of an event that the server parses.
 func keyLine(key string) string { return attrKey + ": " + key }
 
-// makeEvent makes an event with all that the server takes in one request, and
-// returns what is on it then.
+// makeEvent makes an event, and returns what is on it then.
 func (p *shipment) makeEvent(ctx context.Context, e *eventPlan) (*eventObject, error) {
-	want, tries := p.eventRequest(e), p.eventFeatures(e)
-	got, err := made(ask[wire.Object](ctx, p.api, http.MethodPost, "/events", nil, want))
-	switch {
-	case isKind(err, tooLarge):
-		// The least that is found again; the rest follows in pieces.
-		tries, want.Tags, want.Attachments = nil, nil, nil
-		want.Attributes = wire.List[wire.Attribute]{{Name: attrKey, Value: e.rec.Key}}
-		got, err = made(ask[wire.Object](ctx, p.api, http.MethodPost, "/events", nil, want))
-	case isKind(err, refused) && p.dropTLP(err):
-		e.want.Sources = p.sources(e.rec.Source, e.rec.TLP)
-		return p.makeEvent(ctx, e)
-	case isKind(err, refused) && len(tries) > 0:
-		if gone := p.checkRemembered(ctx); gone != nil {
-			return nil, gone
-		}
-		if !p.unsure(tries) {
-			return nil, err
-		}
-		for _, f := range tries {
-			p.learn(f, false)
-		}
-		return p.makeEvent(ctx, e)
-	}
+	want, tries, id, err := p.postEvent(ctx, e)
 	if err != nil {
 		return nil, err
 	}
-	id := int64(got.ID)
 	p.shipped(e.ref, id)
 	p.fresh[e.ref] = true
 	if err := p.noteID(ctx, noteEvent, e.rec.Key, id); err != nil {
@@ -231,6 +207,42 @@ func (p *shipment) makeEvent(ctx context.Context, e *eventPlan) (*eventObject, e
 		p.learnEvent(tries, &want, have)
 	}
 	return have, err
+}
+
+// postEvent makes an event with all that the server takes in one request; with
+// less, where it refuses that. tries are the features that were made use of.
+func (p *shipment) postEvent(ctx context.Context, e *eventPlan) (want wire.Object, tries []feature, id int64, err error) {
+	want, tries = p.eventRequest(e), p.eventFeatures(e)
+	got, err := made(ask[wire.Object](ctx, p.api, http.MethodPost, "/events", nil, want))
+	if isKind(err, refused) {
+		if gone := p.checkRemembered(ctx); gone != nil {
+			return want, nil, 0, gone
+		}
+		if p.dropTLP(err) {
+			e.want.Sources = p.sources(e.rec.Source, e.rec.TLP)
+			return p.postEvent(ctx, e)
+		}
+		if p.unsure(tries) {
+			for _, f := range tries {
+				p.learn(f, false)
+			}
+			return p.postEvent(ctx, e)
+		}
+	}
+	if isKind(err, refused, tooLarge) {
+		want, tries = e.least(), nil
+		got, err = made(ask[wire.Object](ctx, p.api, http.MethodPost, "/events", nil, want))
+	}
+	return want, tries, int64(got.ID), err
+}
+
+// least is as much of an event as is found again. The rest follows in pieces: it
+// was too much, or something of it is refused, which need not be all.
+func (e *eventPlan) least() wire.Object {
+	want := e.want
+	want.Tags, want.Attachments = nil, nil
+	want.Attributes = wire.List[wire.Attribute]{{Name: attrKey, Value: e.rec.Key}}
+	return want
 }
 
 // eventFeatures are what a request for an event makes use of.

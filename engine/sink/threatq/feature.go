@@ -9,6 +9,7 @@ type feature string
 const (
 	eventTags      feature = "event.tags"        // and tags
 	eventFiles     feature = "event.files"       // and links to files
+	contentHash    feature = "file.hash"         // the hash of a file is that of its content
 	fileParts      feature = "file.parts"        // uploading keeps attributes and tags
 	consumeFiles   feature = "consume.files"     // consume links indicators to files
 	attachQuery    feature = "attachment.query"  // POST /attachments/query knows hashes

@@ -83,6 +83,9 @@ func (p *shipment) shipFiles(ctx context.Context) error {
 		if err := p.shipFile(ctx, f, there[f.sums.md5]); err != nil {
 			return err
 		}
+		if id := p.ids[f.ref]; id != 0 && there != nil {
+			there[f.sums.md5] = append(there[f.sums.md5], wire.Object{ID: wire.Int(id), Hash: f.sums.md5, FileSize: wire.Int(f.sums.size)})
+		}
 	}
 	return nil
 }
@@ -257,27 +260,61 @@ func (p *shipment) uploadFile(ctx context.Context, f *filePlan) error {
 	if !p.maybe(fileParts) {
 		want.Attributes, want.Tags = nil, nil
 	}
-	got, err := p.uploadBy(ctx, f, want)
+	got, err := p.uploadTolerantly(ctx, f, want)
 	if err != nil {
 		return err
 	}
-	if got.Hash != "" && !strings.EqualFold(got.Hash, f.sums.md5) {
-		return p.wrongFile(ctx, &got, f)
+	if p.mixedUp(&got, f) {
+		if got, err = p.uploadUnderOwnName(ctx, f, want, &got); err != nil {
+			return err
+		}
 	}
 	p.shipped(f.ref, int64(got.ID))
 	p.fresh[f.ref] = true
 	return nil
 }
 
-// wrongFile takes back an object that the server joined to another upload: it
-// joins by name, and somebody else may have uploaded a file of this name.
-func (p *shipment) wrongFile(ctx context.Context, got *wire.Object, f *filePlan) error {
-	if got.ID != 0 {
-		if _, err := ask[wire.Object](ctx, p.api, http.MethodDelete, fmt.Sprintf("/attachments/%d", got.ID), nil, nil); err != nil && !isKind(err, missing) {
-			return err
+// uploadTolerantly leaves out what the server may not take with a file: a type
+// that it does not have, attributes and tags. Those follow by themselves.
+func (p *shipment) uploadTolerantly(ctx context.Context, f *filePlan, want wire.Object) (wire.Object, error) {
+	got, err := p.uploadBy(ctx, f, want)
+	if !isKind(err, refused) {
+		return got, err
+	}
+	if row, ok := p.list.fileTypes.find("Generic Text"); ok {
+		if _, known := p.list.fileTypes.find(want.Type.Name); !known {
+			p.once("file type "+want.Type.Name, "the server may lack a file type: such files go as Generic Text", "type", want.Type.Name)
+			want.Type = wire.Named(row.Name)
 		}
 	}
-	return &fault{"POST /attachments", passing, fmt.Errorf("the server joined %q to another upload of that name", f.want.Name)}
+	if len(want.Attributes)+len(want.Tags) > 0 {
+		p.learn(fileParts, false)
+		want.Attributes, want.Tags = nil, nil
+	}
+	return p.uploadBy(ctx, f, want)
+}
+
+// mixedUp tells whether the server has joined another upload to the object: it
+// joins by name, and somebody else may have uploaded a file of this name.
+func (p *shipment) mixedUp(got *wire.Object, f *filePlan) bool {
+	return got.Hash != "" && !strings.EqualFold(got.Hash, f.sums.md5) && p.maybe(contentHash)
+}
+
+// uploadUnderOwnName takes back an object that was joined to another upload, and
+// uploads under a name that nobody else has. If the hash is wrong even so, it is
+// one of something else than the content, and says nothing.
+func (p *shipment) uploadUnderOwnName(ctx context.Context, f *filePlan, want wire.Object, wrong *wire.Object) (wire.Object, error) {
+	path := fmt.Sprintf("/attachments/%d", wrong.ID)
+	if _, err := ask[wire.Object](ctx, p.api, http.MethodDelete, path, nil, nil); err != nil && !isKind(err, missing) {
+		return wire.Object{}, err
+	}
+	want.Name = f.sums.sha256[:16] + "-" + want.Name
+	got, err := p.uploadTolerantly(ctx, f, want)
+	if err == nil && p.mixedUp(&got, f) {
+		p.learn(contentHash, false)
+		p.once("hash", "the hash of a file at the server is not that of its content: files are known again by what is remembered only")
+	}
+	return got, err
 }
 
 // attributes are those of the record, and what shipping found out.

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/tqmailrules/tqmailrules/engine/sink/threatq/wire"
 )
@@ -17,7 +18,12 @@ import (
 // platform to the next, so none is ever written in code.
 type lists struct {
 	indicatorTypes, statuses, eventTypes, fileTypes rows
+
+	read time.Time
 }
+
+// maxListAge is how old lists may be when they lack a name that a batch wants.
+const maxListAge = 5 * time.Minute
 
 // rows is one list, by lower-case name.
 type rows map[string]wire.Row
@@ -69,7 +75,7 @@ func (s *Sink) resolve(ctx context.Context) error {
 			return fmt.Errorf("read %s: %w", l.what, err)
 		}
 	}
-	s.list = &lists{got[0], got[1], got[2], got[3]}
+	s.list = &lists{got[0], got[1], got[2], got[3], s.cfg.Now()}
 	return nil
 }
 

@@ -28,12 +28,16 @@ const (
 // batchNote is what is remembered of a batch that was shipped whole.
 type batchNote struct {
 	Digest  string           `json:"digest"`
-	Ours    map[string]int64 `json:"ours,omitempty"`   // nodes that this batch created, as "kind key": id
+	Ours    map[string]int64 `json:"ours,omitempty"`   // nodes that this batch created, by nodeName: id
 	Others  map[string]int64 `json:"others,omitempty"` // nodes that were there
 	Refused []string         `json:"refused,omitempty"`
 }
 
-func nodeName(r engine.Ref) string { return r.Kind + " " + r.Key }
+// nodeName is short, though keys hold whole URLs.
+func nodeName(r engine.Ref) string {
+	sum := sha256.Sum256([]byte(r.Key))
+	return r.Kind + " " + hex.EncodeToString(sum[:12])
+}
 
 // digestOf tells two batches of one key apart: that of a mail whose rules have
 // changed is shipped again.

@@ -34,9 +34,31 @@ func (s *Sink) ensureAttributes(ctx context.Context, collection string, id int64
 	})
 }
 
-// addAttributes posts attributes, as many at a time as the server takes.
+// addAttributes posts attributes, as many at a time as the server takes. One that
+// it refuses does not keep the others.
 func (s *Sink) addAttributes(ctx context.Context, collection string, id int64, list []wire.Attribute) error {
-	return postAll(ctx, s, fmt.Sprintf("/%s/%d/attributes", collection, id), list)
+	err := postAll(ctx, s, fmt.Sprintf("/%s/%d/attributes", collection, id), list)
+	if !isKind(err, refused, tooLarge) {
+		return err
+	}
+	if len(list) == 1 {
+		s.log.Warn("an attribute is refused", "collection", collection, "id", id, "name", list[0].Name, "reason", cause(err).Error())
+		return nil
+	}
+	// Some of it may have been taken before the refusal.
+	have, err := s.read(ctx, collection, id, "attributes")
+	if err != nil {
+		return err
+	}
+	list = lacking(list, have.Attributes)
+	if len(list) == 0 {
+		return nil
+	}
+	half := max(1, len(list)/2)
+	if err := s.addAttributes(ctx, collection, id, list[:half]); err != nil || half == len(list) {
+		return err
+	}
+	return s.addAttributes(ctx, collection, id, list[half:])
 }
 
 func (s *Sink) addTags(ctx context.Context, collection string, id int64, list []wire.Tag) error {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 
@@ -124,4 +125,16 @@ func withBody(r *http.Request, body string) *http.Request {
 	r = r.Clone(r.Context())
 	r.Body, r.ContentLength = io.NopCloser(strings.NewReader(body)), int64(len(body))
 	return r
+}
+
+// meddling is a server in front of a simulator, where something happens before
+// each request.
+func meddling(t testing.TB, sim http.Handler, before func(r *http.Request)) string {
+	t.Helper()
+	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		before(r)
+		sim.ServeHTTP(w, r)
+	}))
+	t.Cleanup(web.Close)
+	return web.URL
 }

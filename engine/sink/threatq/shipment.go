@@ -13,7 +13,7 @@ import (
 )
 
 const (
-	maxTitle = 1000   // bytes of a title or the name of a file
+	maxTitle = 255    // bytes of a title; the whole subject is an attribute
 	maxName  = 255    // bytes of the name of an attribute, a tag or a source
 	maxValue = 65_500 // bytes of the value of an indicator; it is not cut, since a cut one is another
 )

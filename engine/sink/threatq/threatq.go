@@ -258,6 +258,13 @@ func (s *Sink) ship(ctx context.Context, b *engine.Batch) error {
 // shipAll ships what is not there yet. If doubting, remembered ids do not count.
 func (s *Sink) shipAll(ctx context.Context, b *engine.Batch, digest string, doubting bool) error {
 	p, err := s.newShipment(b, doubting)
+	if err != nil && s.cfg.Now().Sub(s.list.read) > maxListAge {
+		s.list = nil // somebody may have added what is missing
+		if err := s.resolve(ctx); err != nil {
+			return err
+		}
+		p, err = s.newShipment(b, doubting)
+	}
 	if err != nil {
 		return err
 	}
