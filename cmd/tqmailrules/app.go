@@ -50,7 +50,7 @@ func commands() []command {
 	return []command{
 		checkCommand, dryRunCommand, runCommand, testCommand, explainCommand, inspectCommand, unpackCommand, indicatorsCommand,
 		queryCommand, demoCommand,
-		statusCommand, pendingCommand, quarantineCommand, shipCommand,
+		statusCommand, pendingCommand, quarantineCommand, shipCommand, fetchCommand, simCommand,
 		extNewCommand, extBuildCommand, extTestCommand, extRunCommand, extInspectCommand,
 		extPackCommand, extKeygenCommand, extSignCommand, extVerifyCommand,
 		schemaCommand, completionCommand(), versionCommand,

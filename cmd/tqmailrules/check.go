@@ -4,6 +4,7 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/tqmailrules/tqmailrules/cmd/tqmailrules/internal/settings"
@@ -20,68 +21,87 @@ var checkCommand = command{
 Checks everything at once and reports every error at its place: file, line,
 column, the line, a caret, what was expected, and the nearest name.
 
+With --connect every end of the configuration is tried, too: mailboxes, folders in
+them, ThreatQ, folders to write to. Nothing is read or changed there.
+
 examples:
   tqmailrules check rules/
   tqmailrules check -c phish.yaml
+  tqmailrules check -c phish.yaml --connect
   tqmailrules check --list examples/rules/*.yaml`,
 	flags: func(fs *flag.FlagSet) func(context.Context, *app, []string) exit {
 		c := &check{}
 		fs.StringVar(&c.config, "c", "", "`configuration` to check together with its rules")
 		fs.BoolVar(&c.json, "json", false, "write diagnostics and rules as JSON")
+		fs.BoolVar(&c.connect, "connect", false, "try every end of the configuration")
 		fs.BoolVar(&c.list, "list", false, "list the rules with their phase and what they do")
 		return c.run
 	},
 }
 
 type check struct {
-	config     string
-	json, list bool
+	config              string
+	json, list, connect bool
 }
 
 func (c *check) run(ctx context.Context, a *app, args []string) exit {
-	set, diags, code := c.load(ctx, a, args)
+	if c.connect && c.config == "" {
+		return a.usage("check", "--connect needs a configuration: -c")
+	}
+	cfg, set, diags, code := c.load(ctx, a, args)
 	if code != exitOK {
 		return code
 	}
+	var ends []end
 	if len(diags.Errors()) > 0 {
 		code = exitAuthor
+	} else if c.connect {
+		ends = a.connect(ctx, cfg)
+		if slices.ContainsFunc(ends, func(e end) bool { return !e.OK }) {
+			code = exitEnvironment
+		}
 	}
 	switch {
 	case c.json:
-		a.printJSON(checkReport(set, diags))
+		report := checkReport(set, diags)
+		report.Ends = ends
+		a.printJSON(report)
+	case code == exitEnvironment:
+		writeEnds(a.out, ends)
 	case code != exitOK:
 		fmt.Fprintln(a.err, diags.Sorted())
 	default:
 		a.diagnose(diags)
 		c.text(a, set)
+		writeEnds(a.out, ends)
 	}
 	return code
 }
 
 // load reads the configuration, if any, and its rules; every diagnostic of both
 // comes back together.
-func (c *check) load(ctx context.Context, a *app, args []string) (*rules.Set, yamlfile.Diagnostics, exit) {
+func (c *check) load(ctx context.Context, a *app, args []string) (*settings.Config, *rules.Set, yamlfile.Diagnostics, exit) {
 	cfg, f, diags, code := c.configured(ctx, a)
 	if code != exitOK {
-		return nil, nil, code
+		return nil, nil, nil, code
 	}
 	defer f.close()
 	args = append(args, cfg.Rules...)
 	if len(args) == 0 {
 		if len(diags.Errors()) > 0 {
-			return nil, diags, exitOK
+			return cfg, nil, diags, exitOK
 		}
-		return nil, nil, a.usage("check", "no rule files given")
+		return nil, nil, nil, a.usage("check", "no rule files given")
 	}
 	set, more, err := loadRules(args, ruleOptions(cfg, f, c.config != ""))
 	if err != nil {
-		return nil, nil, a.usage("check", "%v", err)
+		return nil, nil, nil, a.usage("check", "%v", err)
 	}
 	if set != nil {
 		more = append(more, set.Expired(a.now())...)
 		more = append(more, unused(cfg, set)...)
 	}
-	return set, append(diags, more...), exitOK
+	return cfg, set, append(diags, more...), exitOK
 }
 
 // configured reads the configuration, if there is one, and loads its extractors, as
@@ -97,11 +117,12 @@ func (c *check) configured(ctx context.Context, a *app) (*settings.Config, *find
 	if cfg == nil {
 		return &settings.Config{}, builtin(), diags, exitOK
 	}
+	_, wrong := a.privateKeys(cfg)
 	f, more, err := a.finders(ctx, cfg)
 	if err != nil {
 		return nil, nil, nil, a.fail(err)
 	}
-	return cfg, f, append(diags, more...), exitOK
+	return cfg, f, append(append(diags, wrong...), more...), exitOK
 }
 
 func (c *check) text(a *app, set *rules.Set) {
@@ -130,6 +151,7 @@ type checkedRule struct {
 type checked struct {
 	Diagnostics yamlfile.Diagnostics `json:"diagnostics"`
 	Rules       []checkedRule        `json:"rules"`
+	Ends        []end                `json:"ends,omitempty"`
 }
 
 func checkReport(set *rules.Set, diags yamlfile.Diagnostics) checked {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"os"
 	"sync"
@@ -14,7 +15,7 @@ import (
 
 var dryRunCommand = command{
 	name:    "dry-run",
-	args:    "--rules RULES|-c CONFIG [flags] CORPUS...",
+	args:    "--rules RULES|-c CONFIG [flags] [CORPUS...]",
 	summary: "show what rules would do with a corpus, and ship nothing",
 	long: `
 Reads every mail of the corpus, evaluates the rules, extracts indicators, and
@@ -22,10 +23,14 @@ prints per mail what would be shipped and why, then a summary. Nothing leaves
 the machine and nothing is written. The corpus is any mix of .eml files,
 folders, mbox files, Maildirs, zip and tar archives, and - for standard input.
 
+Without a corpus the sources of the configuration are read: a mailbox is opened
+read-only, and no flag in it changes.
+
 examples:
   tqmailrules dry-run --rules rules/ corpus/
   tqmailrules dry-run -c phish.yaml --json mails.zip | jq 'select(.disposition=="shipped")'
-  tqmailrules dry-run --rules pair.yaml --html report.html corpus/`,
+  tqmailrules dry-run --rules pair.yaml --html report.html corpus/
+  tqmailrules dry-run -c phish.yaml --max 100`,
 	flags: func(fs *flag.FlagSet) func(context.Context, *app, []string) exit {
 		d := &dryRun{}
 		fs.Var(&d.rc.rules, "rules", "rule `files`, folders or patterns; may be given several times")
@@ -37,6 +42,7 @@ examples:
 		fs.BoolVar(&d.verbose, "v", false, "write every attribute of every event")
 		fs.StringVar(&d.atEnd, "at-end", "expire", "what becomes of parked mails at the end of the corpus: `expire|pending`; expire handles them without a partner")
 		fs.IntVar(&d.workers, "workers", 0, "`number` of mails handled at the same time; default the number of processors")
+		fs.IntVar(&d.max, "max", 0, "`number` of mails to end after")
 		return d.run
 	},
 }
@@ -45,7 +51,7 @@ type dryRun struct {
 	rc                   rulesAndConfig
 	json, quiet, verbose bool
 	html, atEnd          string
-	workers              int
+	workers, max         int
 }
 
 func (d *dryRun) run(ctx context.Context, a *app, corpus []string) exit {
@@ -57,15 +63,7 @@ func (d *dryRun) run(ctx context.Context, a *app, corpus []string) exit {
 		return code
 	}
 	defer l.close()
-	if len(corpus) == 0 {
-		for _, s := range l.cfg.Sources {
-			corpus = append(corpus, s.Paths...)
-		}
-	}
-	if len(corpus) == 0 {
-		return a.usage("dry-run", "no corpus given")
-	}
-	src, err := a.openCorpus(corpus, l.cfg)
+	src, skipped, err := d.open(a, l, corpus)
 	if err != nil {
 		return a.usage("dry-run", "%v", err)
 	}
@@ -74,7 +72,7 @@ func (d *dryRun) run(ctx context.Context, a *app, corpus []string) exit {
 	if err != nil {
 		return a.fail(err)
 	}
-	sum, runErr := d.over(ctx, a, l, src, out, func() int { return len(src.Skipped()) })
+	sum, runErr := d.over(ctx, a, l, src, out, skipped)
 	if err := closeOut(); err != nil && runErr == nil {
 		runErr = err
 	}
@@ -82,6 +80,26 @@ func (d *dryRun) run(ctx context.Context, a *app, corpus []string) exit {
 		a.fail(runErr)
 	}
 	return statusOf(sum, runErr)
+}
+
+// open opens the corpus of the command line or, when there is none, the sources of
+// the configuration, in which nothing is changed.
+func (d *dryRun) open(a *app, l *loaded, corpus []string) (src engine.Source, skipped func() int, err error) {
+	if len(corpus) > 0 {
+		files, err := a.openCorpus(corpus, l.cfg)
+		if err != nil {
+			return nil, nil, err
+		}
+		return limit(files, d.max), func() int { return len(files.Skipped()) }, nil
+	}
+	if len(l.cfg.Sources) == 0 {
+		return nil, nil, errors.New("no corpus given")
+	}
+	all, err := a.sources(l.cfg, mailboxUse{readOnly: true})
+	if err != nil {
+		return nil, nil, err
+	}
+	return limit(all, d.max), all.skipped, nil
 }
 
 // over runs the loop with a memory store, recording sinks and a clock that

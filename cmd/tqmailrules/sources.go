@@ -155,6 +155,42 @@ func (s *sources) Close() (err error) {
 	return err
 }
 
+// skipped counts the files that are no mail.
+func (s *sources) skipped() (n int) {
+	for _, src := range s.all {
+		if f, ok := src.Source.(*files.Source); ok {
+			n += len(f.Skipped())
+		}
+	}
+	return n
+}
+
+// limited ends after so many mails.
+type limited struct {
+	engine.Source
+	left int
+}
+
+// limit ends a source after max mails; 0 means never.
+func limit(src engine.Source, max int) engine.Source {
+	if max <= 0 {
+		return src
+	}
+	return &limited{src, max}
+}
+
+// Next implements engine.Source.
+func (l *limited) Next(ctx context.Context) (engine.Delivery, error) {
+	if l.left == 0 {
+		return engine.Delivery{}, io.EOF
+	}
+	d, err := l.Source.Next(ctx)
+	if err == nil {
+		l.left--
+	}
+	return d, err
+}
+
 // folders reads files again and again: what is new in them is handled, the rest
 // is known.
 type folders struct {

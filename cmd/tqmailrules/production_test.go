@@ -1,0 +1,298 @@
+package main
+
+import (
+	"bytes"
+	"database/sql"
+	"encoding/base64"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net/http/httptest"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/tqmailrules/tqmailrules/engine"
+	"github.com/tqmailrules/tqmailrules/engine/enginetest"
+	"github.com/tqmailrules/tqmailrules/engine/sink/threatq/threatqsim"
+	"github.com/tqmailrules/tqmailrules/engine/source/files"
+	"github.com/tqmailrules/tqmailrules/engine/source/imap/imaptest"
+)
+
+// The rules of these tests: reports, forwards, and something for every mail.
+const productionRules = `version: 1
+defaults: { status: Review, source: Phishing Desk, tlp: AMBER }
+rules:
+  - id: forwards-are-spearphish
+    when: 'forward.is_forward || len(nested) > 0'
+    then: [ { treat_as: spearphish }, { attribute: { Reported By: '{{ sender.email.email }}' } } ]
+  - id: links
+    when: 'len(body.links) > 0'
+    then: [ { score: 10 }, { tag: has-links } ]
+`
+
+const productionConfig = `instance: production
+mailbox: { name: Phishing Desk, own_domains: [corp.example] }
+sources: [ { imap: { host: %q, security: plain, user: %s, password: { env: TQ_TEST_IMAP } } } ]
+rules: [ rules.yaml ]
+sinks: [ { threatq: { host: %q, client_id: any, user: a@b.example, password: { env: TQ_TEST_THREATQ } } } ]
+store: { path: state.db }
+limits: { attempts: 1000 } # it is not the mails that kill the process
+log: { to: run.log }
+`
+
+// platform is a simulated ThreatQ that is served.
+type platform struct {
+	*threatqsim.Server
+	url string
+}
+
+func newPlatform(t testing.TB) *platform {
+	t.Helper()
+	cfg := (&simulator{seed: 7, user: "a@b.example", password: "tq", oneShot: true}).config(&app{now: time.Now})
+	sim := threatqsim.New(cfg)
+	web := httptest.NewServer(sim)
+	t.Cleanup(web.Close)
+	return &platform{sim, web.URL}
+}
+
+// graph is the object graph of the platform, without the UIDVALIDITY of the
+// mailbox, which is the time at which it was made.
+func (p *platform) graph() string {
+	return regexp.MustCompile(`\b\d{9,10}\.(\d+)\b`).ReplaceAllString(string(p.Dump()), "uid $1")
+}
+
+// production is a Dovecot with mail, a ThreatQ, and a folder with a configuration
+// between them.
+type production struct {
+	killDir
+	mailbox *imaptest.Dovecot
+	tq      *platform
+}
+
+func newProduction(t testing.TB, mails [][]byte, through func(n int) int64) (*production, *imaptest.Cutter) {
+	t.Helper()
+	p := &production{killDir: killDir(t.TempDir()), mailbox: imaptest.Start(t), tq: newPlatform(t)}
+	t.Setenv("TQ_TEST_IMAP", p.mailbox.Password)
+	t.Setenv("TQ_TEST_THREATQ", "tq")
+	for i, raw := range mails {
+		p.mailbox.Deliver(t, "INBOX", raw, enginetest.Epoch.Add(time.Duration(i)*time.Second))
+	}
+	cutter := imaptest.NewCutter(t, p.mailbox.Addr, 0, through)
+	config := fmt.Sprintf(productionConfig, cutter.Addr, p.mailbox.User, p.tq.url)
+	for name, text := range map[string]string{"tq.yaml": config, "rules.yaml": productionRules} {
+		if err := os.WriteFile(p.file(name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return p, cutter
+}
+
+// ledger counts the mails that have an outcome.
+func (p *production) ledger(t testing.TB) (done int) {
+	t.Helper()
+	db, err := sql.Open("sqlite", "file:"+p.file("state.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	if err := db.QueryRow("SELECT count(*) FROM ledger WHERE committed_at IS NOT NULL").Scan(&done); err != nil && !strings.Contains(err.Error(), "no such table") {
+		t.Fatal(err)
+	}
+	return done
+}
+
+// marks wants that no mail is read that has no outcome.
+func (p *production) marks(t testing.TB) {
+	t.Helper()
+	mails, unread := p.mailbox.Count(t, "INBOX")
+	if read, done := mails-unread, p.ledger(t); read > done {
+		t.Errorf("%d mails are marked read, and %d have an outcome", read, done)
+	}
+}
+
+// end runs until nothing is left to do.
+func (p *production) end(t testing.TB) {
+	t.Helper()
+	for range 10 {
+		c, talk := p.command()
+		c.Run()
+		switch code := exit(c.ProcessState.ExitCode()); code {
+		case exitOK, exitQuarantined:
+			return
+		case exitEnvironment: // something is still in disorder
+		default:
+			t.Fatalf("exit status %d:\n%s", code, talk)
+		}
+	}
+	log, _ := os.ReadFile(p.file("run.log"))
+	t.Fatalf("ten runs did not end well:\n%s", log[max(0, len(log)-2000):])
+}
+
+// reportedMails are distinct mails as a phishing desk gets them, each several times
+// over: from a folder of real ones when TQ_CORPUS names one, else made up.
+func reportedMails(t testing.TB, distinct, times int) (all [][]byte) {
+	t.Helper()
+	all = corpusMails(t, distinct)
+	for i := len(all); i < distinct; i++ {
+		all = append(all, madeUpMail(i))
+	}
+	return slices.Repeat(all[:distinct], times)
+}
+
+func corpusMails(t testing.TB, most int) (all [][]byte) {
+	dir := os.Getenv("TQ_CORPUS")
+	if dir == "" {
+		return nil
+	}
+	src, err := files.Open(files.Config{Paths: []string{dir}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer src.Close()
+	for len(all) < most {
+		d, err := src.Next(t.Context())
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		raw, err := engine.ReadAll(d.Raw, 64<<20)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(raw) > 0 { // Dovecot keeps no empty mail
+			all = append(all, raw)
+		}
+	}
+	return all
+}
+
+// madeUpMail is a lure, a report with an attachment, or a forwarded lure.
+func madeUpMail(i int) []byte {
+	head := fmt.Sprintf("From: Sender %d <s%[1]d@mail-%[1]d.example>\r\nTo: phish@corp.example\r\nSubject: Notice %[1]d, 50%% off\r\nMessage-ID: <%[1]d@mail.example>\r\nDate: Mon, 2 Mar 2026 09:%02d:00 +0000\r\nMIME-Version: 1.0\r\n", i, i%60)
+	lure := fmt.Sprintf("Your parcel %d waits: https://parcel-%[1]d.top/pay?id=%[1]d and hxxp://203[.]0[.]113[.]%d/x\r\n", i, i%250)
+	switch i % 3 {
+	case 0:
+		return []byte(head + "\r\n" + lure)
+	case 1:
+		file := base64.StdEncoding.EncodeToString([]byte(fmt.Sprintf("report %d\nc2: evil-%[1]d.icu\n%x\n", i, bytes.Repeat([]byte{byte(i)}, 32))))
+		return []byte(head + "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\nSee the file.\r\n--b\r\nContent-Type: text/plain\r\nContent-Disposition: attachment; filename=report.txt\r\nContent-Transfer-Encoding: base64\r\n\r\n" + file + "\r\n--b--\r\n")
+	}
+	return []byte(head + "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\nplease look\r\n--b\r\nContent-Type: message/rfc822\r\n\r\nFrom: Bank <bank@fake-" + fmt.Sprint(i) + ".example>\r\nTo: anna@corp.example\r\nSubject: Confirm " + fmt.Sprint(i) + "\r\nDate: Sun, 1 Mar 2026 09:00:00 +0000\r\n\r\n" + lure + "\r\n--b--\r\n")
+}
+
+// TestFromAMailboxToThreatQ reads a mailbox of 2,000 mails that are 500, each four
+// times over, in peace; then the same with everything that can come in between,
+// and wants the same of the platform, every mail once, and no mark that was not
+// earned.
+func TestFromAMailboxToThreatQ(t *testing.T) {
+	distinct, times, rounds := 500, 4, 20
+	switch {
+	case os.Getenv("TQ_SOAK") != "":
+		rounds = 200
+	case testing.Short():
+		distinct, times, rounds = 30, 2, 3
+	}
+	mails := reportedMails(t, distinct, times)
+	calm, _ := newProduction(t, mails, nil)
+	began := time.Now()
+	calm.end(t)
+	whole := time.Since(began)
+	t.Logf("%d mails in %s: %.0f mails/s; %d requests to ThreatQ", len(mails), whole.Round(time.Millisecond), float64(len(mails))/whole.Seconds(), calm.tq.Counts().Total)
+	if done := calm.ledger(t); done != len(mails) {
+		t.Errorf("%d rows of the ledger are done, want %d", done, len(mails))
+	}
+	if unread := calm.mailbox.Unread(t, "INBOX"); unread != 0 {
+		t.Errorf("%d mails are unread at the end", unread)
+	}
+	want := calm.tq.graph()
+	wantSeenIn(t, want, distinct, times)
+
+	seed := uint64(time.Now().UnixNano())
+	t.Logf("seed %d", seed)
+	rng := rand.New(rand.NewPCG(seed, 5))
+	torn, cutter := newProduction(t, mails, func(int) int64 { return 1000 + rng.Int64N(4<<20) })
+	for round := range rounds {
+		torn.tq.Calm()
+		if err := torn.tq.Chaos(seed+uint64(round), 0.04); err != nil {
+			t.Fatal(err)
+		}
+		torn.round(t, rng, cutter, whole)
+		torn.marks(t)
+	}
+	torn.tq.Calm()
+	struck := torn.tq.Struck()
+	torn.end(t)
+	t.Logf("%d rounds, %d connections to the mailbox, %d requests struck", rounds, cutter.Connections(), struck)
+	if done := torn.ledger(t); done != len(mails) {
+		t.Errorf("%d rows of the ledger are done, want %d", done, len(mails))
+	}
+	if unread := torn.mailbox.Unread(t, "INBOX"); unread != 0 {
+		t.Errorf("%d mails are unread at the end", unread)
+	}
+	if diff := cmp.Diff(lines(want), lines(torn.tq.graph())); diff != "" {
+		t.Errorf("the platform after trouble (-undisturbed +disturbed):\n%s", diff[:min(len(diff), 4000)])
+	}
+}
+
+// round starts a run and does something to it: it is killed, its server is
+// restarted under it, or its connection is cut; or it may end.
+func (p *production) round(t *testing.T, rng *rand.Rand, cutter *imaptest.Cutter, whole time.Duration) {
+	t.Helper()
+	c, talk := p.command()
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	gone := make(chan error, 1)
+	go func() { gone <- c.Wait() }()
+	ended := p.wait(gone, time.Duration(rng.Int64N(int64(whole/2))))
+	switch rng.IntN(4) {
+	case 0:
+		p.mailbox.Restart(t)
+		ended = ended || p.wait(gone, time.Duration(rng.Int64N(int64(whole/8))))
+	case 1:
+		cutter.Cut()
+		ended = ended || p.wait(gone, time.Duration(rng.Int64N(int64(whole/8))))
+	}
+	if !ended {
+		c.Process.Kill()
+		<-gone
+	}
+	if code := c.ProcessState.ExitCode(); ended && exit(code) != exitOK && exit(code) != exitQuarantined && exit(code) != exitEnvironment {
+		t.Fatalf("exit status %d:\n%s", code, talk)
+	}
+}
+
+func (p *production) wait(gone <-chan error, span time.Duration) (ended bool) {
+	select {
+	case <-gone:
+		return true
+	case <-time.After(span):
+		return false
+	}
+}
+
+// wantSeenIn wants one event for each mail that differs, each seen as often as its
+// mail came.
+func wantSeenIn(t *testing.T, graph string, distinct, times int) {
+	t.Helper()
+	if os.Getenv("TQ_CORPUS") != "" {
+		return // real mails are alike at times, and some carry others
+	}
+	if events := strings.Count(graph, `"tqmailrules-key: `); events != distinct {
+		t.Errorf("%d events, want %d", events, distinct)
+	}
+	if seen := strings.Count(graph, `"Seen In: `); seen < distinct*(times-1) {
+		t.Errorf("%d times Seen In, want %d at least", seen, distinct*(times-1))
+	}
+}
+
+func lines(s string) []string { return strings.Split(s, "\n") }
+
