@@ -295,4 +295,3 @@ func wantSeenIn(t *testing.T, graph string, distinct, times int) {
 }
 
 func lines(s string) []string { return strings.Split(s, "\n") }
-
