@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/tqmailrules/tqmailrules/engine/sink/threatq/wire"
@@ -159,14 +160,50 @@ func (s *Server) searchFor(c *call, text string) answer {
 
 func (s *Server) getSearch(c *call) answer { return s.searchFor(c, c.query.Get("query")) }
 
+// clause is a condition of an advanced search.
+type clause struct {
+	Field    string   `json:"field"`    // indicator_type, by id, or indicator_value
+	Operator string   `json:"operator"` // is or like
+	Value    wire.Ref `json:"value"`    // a text or a number
+}
+
+// postSearch takes {"query":"text"}, or lists of clauses for indicators: of the
+// inner list all must hold, of the outer one any.
 func (s *Server) postSearch(c *call) answer {
 	var in struct {
-		Query string `json:"query"`
+		Query      string                       `json:"query"`
+		Indicators wire.List[wire.List[clause]] `json:"indicators"`
 	}
 	if a, ok := decode(c, &in); !ok {
 		return a
 	}
-	return s.searchFor(c, in.Query)
+	if in.Indicators == nil {
+		return s.searchFor(c, in.Query)
+	}
+	found := []any{}
+	for _, n := range s.state.collections["indicators"].all() {
+		if slices.ContainsFunc(in.Indicators, n.fulfils) {
+			found = append(found, object{"id": n.id, "value": n.key, "object": "indicator"})
+		}
+	}
+	return page(c, found)
+}
+
+func (n *node) fulfils(clauses wire.List[clause]) bool {
+	for _, one := range clauses {
+		value := n.key
+		if one.Field == "indicator_type" {
+			value = strconv.FormatInt(n.typ.id, 10)
+		}
+		want := one.Value.Name
+		if one.Value.ID != 0 {
+			want = strconv.FormatInt(int64(one.Value.ID), 10)
+		}
+		if one.Operator == "like" && !strings.Contains(strings.ToLower(value), strings.ToLower(want)) || one.Operator != "like" && !strings.EqualFold(value, want) {
+			return false
+		}
+	}
+	return true
 }
 
 // ruleName finds the names of YARA rules.

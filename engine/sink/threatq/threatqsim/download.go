@@ -4,8 +4,9 @@ import (
 	"bytes"
 	"encoding/binary"
 	"hash/crc32"
-	"mime"
 	"net/http"
+	"net/url"
+	"strings"
 )
 
 // lockPassword is what everybody who handles samples knows.
@@ -26,8 +27,23 @@ func (s *Server) download(c *call) answer {
 		content = []byte{}
 	}
 	return answer{code: http.StatusOK, raw: content, header: map[string]string{
-		"Content-Type": "application/octet-stream", "Content-Disposition": mime.FormatMediaType("attachment", map[string]string{"filename": name}),
+		"Content-Type": "application/octet-stream", "Content-Disposition": disposition(name),
 	}}
+}
+
+// disposition names a file between quotes, where public clients look for it, and
+// as RFC 6266 wants it when it is not plain.
+func disposition(name string) string {
+	plain := strings.Map(func(r rune) rune {
+		if r < ' ' || r > '~' || r == '"' || r == '\\' {
+			return '_'
+		}
+		return r
+	}, name)
+	if plain == name {
+		return `attachment; filename="` + plain + `"`
+	}
+	return `attachment; filename="` + plain + `"; filename*=UTF-8''` + url.PathEscape(name)
 }
 
 // zipKeys are the state of the cipher of PKWARE's APPNOTE 6.1.

@@ -55,7 +55,7 @@ func (s *Server) getLinks(c *call) answer {
 	}
 	w := s.readWith(c.query)
 	if w.breaks() {
-		return refuse(http.StatusInternalServerError, "Internal Server Error")
+		return broken
 	}
 	return page(c, n.renderLinked(c.params["with"], w))
 }

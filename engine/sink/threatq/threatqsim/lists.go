@@ -33,7 +33,11 @@ func (s *Server) getList(c *call) answer {
 		}
 	}
 	slices.SortFunc(rows, func(a, b *row) int { return int(a.id - b.id) })
-	return answer{code: http.StatusOK, body: object{"total": len(rows), "data": each(rows, func(r *row) any { return s.renderRow(c, r) })}}
+	all := each(rows, func(r *row) any { return s.renderRow(c, r) })
+	if c.query.Get("limit") != "" || c.query.Get("offset") != "" {
+		return page(c, all)
+	}
+	return answer{code: http.StatusOK, body: object{"total": len(all), "data": all}}
 }
 
 func (s *Server) getListRow(c *call) answer {

@@ -2,6 +2,7 @@ package threatqsim
 
 import (
 	"fmt"
+	"maps"
 	"net/http"
 	"strconv"
 	"strings"
@@ -117,7 +118,7 @@ func (s *Server) getObject(c *call) answer {
 	}
 	w := s.readWith(c.query)
 	if w.breaks() {
-		return refuse(http.StatusInternalServerError, "Internal Server Error")
+		return broken
 	}
 	return data(http.StatusOK, render(n, w))
 }
@@ -147,7 +148,9 @@ func (s *Server) putObject(c *call) answer {
 	}
 	s.rename(coll, n, d)
 	s.change(c, n, d)
-	return data(http.StatusOK, render(n, expanded))
+	w := s.readWith(c.query)
+	maps.Copy(w, expanded)
+	return data(http.StatusOK, render(n, w))
 }
 
 // rename sets what identifies an object, and of a file its name and lock.

@@ -142,13 +142,14 @@ func (s *Server) postSources(c *call) answer {
 
 func sourcesOf(n *node) []any { return each(n.sources, renderSource) }
 
+// deleteSource takes a source from an object by the id of its pivot.
 func (s *Server) deleteSource(c *call) answer {
 	n := s.node(c)
 	if n == nil {
 		return missing(s.collection(c).kind.singular)
 	}
 	before := len(n.sources)
-	n.sources = slices.DeleteFunc(n.sources, func(src *source) bool { return src.row.id == c.number("sid") })
+	n.sources = slices.DeleteFunc(n.sources, func(src *source) bool { return src.pivot == c.number("sid") })
 	if len(n.sources) == before {
 		return missing("source")
 	}

@@ -30,6 +30,9 @@ func (s *Server) put(c *call, coll *collection, d *draft, normal bool) (n *node,
 		coll.add(n)
 	}
 	s.change(c, n, d)
+	if len(n.sources) == 0 {
+		n.sources = s.addSource(nil, wire.Source{Name: c.user}) // who brought it
+	}
 	for _, more := range extra.derived {
 		derived = append(derived, s.derive(c, n, d, more))
 	}

@@ -195,7 +195,7 @@ func TestPages(t *testing.T) {
 		want  string
 		total int
 	}{
-		{"limit=3", "0 1 2", 7}, {"limit=3&offset=3", "3 4 5", 7}, {"limit=3&offset=6", "6", 7}, {"limit=3&offset=70", "", 7}, {"sort=-title&limit=2", "6 5", 7}, {"", "0 1 2 3 4 5 6", 7},
+		{"limit=3", "0 1 2", 7}, {"limit=3&offset=3", "3 4 5", 7}, {"limit=3&offset=6", "6", 7}, {"limit=3&offset=70", "", 7}, {"sort=-title&limit=2", "6 5", 7}, {"sort=-colour&limit=2", "0 1", 7}, {"sort=-created,-title&limit=1", "6", 7}, {"", "0 1 2 3 4 5 6", 7},
 	}
 	for _, tt := range tests {
 		code, raw := c.do("GET", "/api/events?"+tt.query, nil)
@@ -208,7 +208,7 @@ func TestPages(t *testing.T) {
 			t.Errorf("%s: %v of %d, %v", tt.query, got, page.Total, err)
 		}
 	}
-	for _, bad := range []string{"limit=x", "offset=-1", "sort=colour", "limit=99999999999999999999"} {
+	for _, bad := range []string{"limit=x", "offset=-1", "limit=99999999999999999999"} {
 		if code, _ := c.do("GET", "/api/events?"+bad, nil); code != 400 {
 			t.Errorf("%s: %d", bad, code)
 		}
@@ -575,4 +575,62 @@ func TestServersWithout(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestHabitsOfPublicClients asks as clients in use do.
+func TestHabitsOfPublicClients(t *testing.T) {
+	c := connect(t, config())
+	fqdn := c.id("/indicator/types", "FQDN")
+	a := c.one("POST", "/api/indicators", []object{{"value": "a.example", "type_id": fqdn, "status_id": c.id("/indicator/statuses", "Review"), "sources": []object{{"name": "s"}}}})
+	c.one("POST", "/api/indicators", object{"value": "a.example", "type": "String", "status": "Active", "sources": []object{}, "attributes": []object{}})
+	t.Run("an update shows what it is asked to", func(t *testing.T) {
+		got := c.one("PUT", fmt.Sprintf("/api/indicators/%d?with=attributes,sources,score", a.ID), object{"description": "d"})
+		if got.Attributes == nil || len(got.Sources) != 1 || got.Score == nil || got.Description != "d" {
+			t.Errorf("%+v", got)
+		}
+	})
+	t.Run("who brings an object is its source", func(t *testing.T) {
+		if dump := string(c.sim.Dump()); !strings.Contains(dump, "soc@example.org (no TLP)") {
+			t.Errorf("%s", dump)
+		}
+	})
+	t.Run("one type of many", func(t *testing.T) {
+		code, raw := c.do("GET", "/api/indicator/types?limit=1", nil)
+		if page, err := wire.Decode[wire.Row](code, raw); err != nil || len(page.Data) != 1 || page.Total < 30 {
+			t.Errorf("%s %v", raw, err)
+		}
+	})
+	t.Run("types in clauses", func(t *testing.T) {
+		for name, typ := range map[string]any{"as text": fmt.Sprint(fqdn), "as number": fqdn} {
+			got := c.ask("POST", "/api/search/advanced?limit=10", object{"indicators": [][]object{{{"field": "indicator_type", "operator": "is", "value": typ}, {"field": "indicator_value", "operator": "like", "value": "A.EX"}}}})
+			if len(got) != 1 || got[0].ID != a.ID {
+				t.Errorf("%s: %+v", name, got)
+			}
+		}
+	})
+	t.Run("both names of reports", func(t *testing.T) {
+		c.one("POST", "/api/report", object{"value": "r"})
+		if got := c.ask("POST", "/api/reports/query?limit=50", object{}); len(got) != 1 {
+			t.Errorf("%+v", got)
+		}
+	})
+	t.Run("fields of a query", func(t *testing.T) {
+		got := c.ask("POST", "/api/indicators/query", object{"fields": []string{"id", "attributes"}, "criteria": object{"+or": []object{{"value": "a.example"}}}})
+		if len(got) != 2 || got[0].Attributes == nil {
+			t.Errorf("%+v", got)
+		}
+	})
+	t.Run("names of downloads stand between quotes", func(t *testing.T) {
+		file := c.upload("b.txt", []byte("x"), 9, false)
+		req, _ := http.NewRequestWithContext(t.Context(), "GET", fmt.Sprintf("%s/api/attachments/%d/download", c.url, file.ID), nil)
+		req.Header.Set("Authorization", "Bearer "+c.token)
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		if got := resp.Header.Get("Content-Disposition"); got != `attachment; filename="b.txt"` {
+			t.Error(got)
+		}
+	})
 }

@@ -75,7 +75,7 @@ func newWorld(t *testing.T, cfg threatqsim.Config) *world {
 	w.attribute = w.one("POST", at+"/attributes", object{"name": "a", "value": "b"}).ID
 	w.comment = w.one("POST", at+"/comments", object{"value": "c"}).ID
 	w.tag = w.one("POST", at+"/tags", object{"name": "t"}).ID
-	w.source = w.one("POST", at+"/sources", object{"name": "s", "tlp": object{"name": "RED"}}).ID
+	w.source = w.one("POST", at+"/sources", object{"name": "s", "tlp": object{"name": "RED"}}).Pivot.ID
 	w.link = w.one("POST", at+"/events", object{"id": w.event.ID}).Pivot.ID
 	w.spear = w.one("POST", "/api/events/import", object{"type": "Spearphish", "title": "x", "text": "subject\n\n192.0.2.8"}).ID
 	w.staged = w.one("GET", fmt.Sprintf("/api/events/import/%d?with=events", w.spear), nil).Events[0].ID

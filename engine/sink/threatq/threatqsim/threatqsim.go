@@ -149,6 +149,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	c := &call{ctx: r.Context(), method: r.Method, path: api, query: r.URL.Query(), header: r.Header, body: body, tooLarge: large != nil, now: s.now()}
+	if rest, both := strings.CutPrefix(c.path, "/reports/"); both {
+		c.path = "/report/" + rest // clients are told both names
+	}
 	c.route, c.params = match(c.method, c.path)
 	a, hit := s.handle(c)
 	s.cfg.Log.Info("request", "method", c.method, "path", c.path, "code", a.code, "user", c.user)
@@ -221,6 +224,8 @@ func data(code int, v any) answer { return answer{code: code, body: object{"data
 func refuse(code int, message string) answer {
 	return answer{code: code, body: object{"errors": []string{message}}}
 }
+
+var broken = refuse(http.StatusInternalServerError, "Internal Server Error")
 
 var noContent = answer{code: http.StatusNoContent}
 
