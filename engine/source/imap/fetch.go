@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"slices"
 	"time"
 
@@ -23,6 +24,20 @@ const (
 
 // errOver ends a connection on which more of a mail would come than is wanted.
 var errOver = errors.New("the rest of a mail above the cap is not read")
+
+// errTorn marks a literal that ended before its time.
+var errTorn = errors.New("a literal ends early")
+
+// torn ends a session at a literal that the connection cut short.
+//
+// QUIRK: such a literal reads like one that is over; only its length tells. Its
+// reader goes on in the goroutine of the library then, so that nothing may be
+// read of that command any more, not even to discard it.
+func (c *session) torn() error {
+	c.wire.end(net.ErrClosed)
+	<-c.client.Closed()
+	return errTorn
+}
 
 // fetched is a body that came whole, or up to the cap.
 type fetched struct {
@@ -199,10 +214,17 @@ func (s *Source) bodies(ctx context.Context, c *session, b *batch) (got []fetche
 	var local error
 	err = c.do(ctx, s.price(b), func() error {
 		cmd := c.client.Fetch(which, &goimap.FetchOptions{UID: true, BodySection: []*goimap.FetchItemBodySection{section}})
-		for msg := cmd.Next(); msg != nil && local == nil; msg = cmd.Next() {
-			var g fetched
-			if g, local = s.body(c, msg); g.raw != nil {
+		for msg := cmd.Next(); msg != nil; msg = cmd.Next() {
+			g, err := s.body(msg, c)
+			if errors.Is(err, errTorn) {
+				return c.torn()
+			}
+			if g.raw != nil {
 				got = append(got, g)
+			}
+			if local = err; err != nil {
+				c.wire.end(err)
+				break
 			}
 		}
 		return cmd.Close()
@@ -247,9 +269,9 @@ func (s *Source) price(b *batch) cost {
 	return may
 }
 
-// body spools one mail. raw is nil when it did not come whole. An error is one
-// of the spool.
-func (s *Source) body(c *session, msg *imapclient.FetchMessageData) (fetched, error) {
+// body spools one mail. raw is nil when the server has no bytes of it. The error
+// is errTorn, or one of the spool.
+func (s *Source) body(msg *imapclient.FetchMessageData, c *session) (fetched, error) {
 	var g fetched
 	for item := msg.Next(); item != nil; item = msg.Next() {
 		switch item := item.(type) {
@@ -257,11 +279,10 @@ func (s *Source) body(c *session, msg *imapclient.FetchMessageData) (fetched, er
 			g.uid = item.UID
 		case imapclient.FetchItemDataBodySection:
 			if item.Literal == nil || g.raw != nil {
-				continue // NIL: the server has no bytes
+				continue // NIL: no bytes
 			}
 			var err error
 			if g.raw, g.digest, err = s.spool(c, item.Literal); err != nil {
-				c.wire.end(err)
 				return fetched{}, err
 			}
 		}
@@ -271,9 +292,6 @@ func (s *Source) body(c *session, msg *imapclient.FetchMessageData) (fetched, er
 
 // spool copies a literal up to one byte beyond the cap, as parsers want it. When
 // there is much more, the connection is ended instead of reading it.
-//
-// QUIRK: a literal that the connection cuts short reads like one that is over;
-// only its length tells.
 func (s *Source) spool(c *session, lit goimap.LiteralReader) (engine.Blob, string, error) {
 	spool := engine.Spool{Dir: s.cfg.TempDir, Threshold: s.cfg.Limits.Leaf}
 	hash := sha256.New()
@@ -287,7 +305,7 @@ func (s *Source) spool(c *session, lit goimap.LiteralReader) (engine.Blob, strin
 	case into.err != nil:
 		return nil, "", into.err
 	case n < want:
-		return nil, "", nil
+		return nil, "", errTorn
 	case lit.Size()-want > maxDrain:
 		c.wire.end(errOver)
 	}

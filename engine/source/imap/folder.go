@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 	"time"
@@ -12,6 +13,7 @@ import (
 	"unicode/utf8"
 
 	goimap "github.com/emersion/go-imap/v2"
+	"github.com/emersion/go-imap/v2/imapclient"
 
 	"github.com/tqmailrules/tqmailrules/engine"
 	"github.com/tqmailrules/tqmailrules/internal/yamlfile"
@@ -252,9 +254,12 @@ func (c *session) details(ctx context.Context, f *folder, set goimap.UIDSet) ([]
 	err := c.do(ctx, talk, func() error {
 		cmd := c.client.Fetch(set, &goimap.FetchOptions{UID: true, Flags: true, InternalDate: true, RFC822Size: true})
 		for msg := cmd.Next(); msg != nil; msg = cmd.Next() {
-			buf, err := msg.Collect()
-			if err == nil && buf.UID != 0 {
-				mails = append(mails, mail{f, buf.UID, buf.SeqNum, buf.Flags, max(buf.RFC822Size, 0), buf.InternalDate})
+			m, err := c.detail(msg)
+			if err != nil {
+				return err
+			}
+			if m.folder = f; m.uid != 0 {
+				mails = append(mails, m)
 			}
 		}
 		return cmd.Close()
@@ -264,6 +269,38 @@ func (c *session) details(ctx context.Context, f *folder, set goimap.UIDSet) ([]
 	}
 	slices.SortFunc(mails, func(a, b mail) int { return int(int64(a.uid) - int64(b.uid)) })
 	return mails, nil
+}
+
+func (c *session) detail(msg *imapclient.FetchMessageData) (mail, error) {
+	m := mail{number: msg.SeqNum}
+	for item := msg.Next(); item != nil; item = msg.Next() {
+		switch item := item.(type) {
+		case imapclient.FetchItemDataUID:
+			m.uid = item.UID
+		case imapclient.FetchItemDataFlags:
+			m.flags = item.Flags
+		case imapclient.FetchItemDataInternalDate:
+			m.received = item.Time
+		case imapclient.FetchItemDataRFC822Size:
+			m.size = max(item.Size, 0)
+		case imapclient.FetchItemDataBodySection:
+			return m, c.unasked(item.Literal)
+		case imapclient.FetchItemDataBinarySection:
+			return m, c.unasked(item.Literal)
+		}
+	}
+	return m, nil
+}
+
+// unasked ends a session whose server sends a body that nobody asked for: see
+// torn for why it cannot just be left out.
+func (c *session) unasked(lit goimap.LiteralReader) error {
+	if lit != nil {
+		_, _ = io.Copy(io.Discard, lit) // at most maxLiteral; it lets the library's reader go on
+	}
+	c.wire.end(errLiteral)
+	<-c.client.Closed()
+	return errLiteral
 }
 
 // savedMark is a folder in the value of a cursor.

@@ -267,6 +267,13 @@ func TestAServerThatAnswersWronglyCostsAtMostTheMail(t *testing.T) {
 			fmt.Fprintf(w, "* 2 FETCH (UID 2 FLAGS () INTERNALDATE \"yesterday\" RFC822.SIZE 10)\r\n%s OK done\r\n", tag)
 			return true
 		}, nil, nil},
+		{"a body in the list", func(w *bufio.Writer, tag, line string) bool {
+			if !strings.Contains(line, "RFC822.SIZE") || len(asked(line)) == 1 {
+				return false
+			}
+			fmt.Fprintf(w, "* 2 FETCH (UID 2 BODY[] {3}\r\nabc)\r\n%s OK done\r\n", tag)
+			return true
+		}, nil, nil},
 		{"a mail that is listed and gone", func(w *bufio.Writer, tag, line string) bool {
 			switch {
 			case strings.Contains(line, "BODY.PEEK[]"):

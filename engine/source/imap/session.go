@@ -88,7 +88,15 @@ func (c *session) do(ctx context.Context, may cost, f func() error) error {
 // used after an error.
 func (c *session) patiently(f func() error) error {
 	result := make(chan error, 1) // one, whether or not somebody waits for it
-	go func() { result <- f() }()
+	go func() {
+		defer func() {
+			if p := recover(); p != nil { // in the library, at something that a server sent
+				c.wire.end(fmt.Errorf("panic: %v", p))
+				result <- errStuck
+			}
+		}()
+		result <- f()
+	}()
 	select {
 	case err := <-result:
 		return err
