@@ -19,7 +19,7 @@ type What string
 const (
 	Slow        What = "slow"         // the answer comes after Delay, or when the client has gone
 	Truncated   What = "truncated"    // done, and half of the answer's body comes before the connection is cut
-	Cut         What = "cut"          // done, and the connection is cut without an answer
+	Cut         What = "cut"          // done, and the connection is cut without an answer: ServeHTTP panics with http.ErrAbortHandler
 	CutBefore   What = "cut-before"   // not done, and cut without an answer
 	HTML        What = "html"         // not done, and a proxy's page with status 502
 	HTMLGood    What = "html-200"     // not done, and a login page with status 200

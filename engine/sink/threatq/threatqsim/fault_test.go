@@ -4,7 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync"
 	"testing"
@@ -217,6 +219,36 @@ func TestShuffledKeepsAllOfTheAnswer(t *testing.T) {
 	}
 	if len(seen) != 50 || moved < 25 {
 		t.Errorf("%d different, %d moved", len(seen), moved)
+	}
+}
+
+// TestCutsOverHTTP2 wants cut answers to be seen as cut where a connection is
+// shared by many requests, and the connection to live on.
+func TestCutsOverHTTP2(t *testing.T) {
+	sim := threatqsim.New(config())
+	web := httptest.NewUnstartedServer(sim)
+	web.EnableHTTP2 = true
+	web.StartTLS()
+	defer web.Close()
+	ask := func() (*http.Response, error) {
+		resp, err := web.Client().Get(web.URL + "/api/nothing")
+		if err != nil {
+			return nil, err
+		}
+		defer resp.Body.Close()
+		_, err = io.ReadAll(resp.Body)
+		return resp, err
+	}
+	for _, what := range []threatqsim.What{threatqsim.Cut, threatqsim.CutBefore, threatqsim.Truncated, threatqsim.WrongLength} {
+		if err := sim.Fault(threatqsim.Fault{What: what}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := ask(); err == nil {
+			t.Errorf("%s: a whole answer", what)
+		}
+		if resp, err := ask(); err != nil || resp.ProtoMajor != 2 || resp.StatusCode != 404 {
+			t.Errorf("after %s: %v, %v", what, resp, err)
+		}
 	}
 }
 
