@@ -4,11 +4,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/tqmailrules/tqmailrules/engine"
 	"github.com/tqmailrules/tqmailrules/engine/enginetest"
@@ -343,5 +348,158 @@ func TestSilentServerIsLeftAfterAWhile(t *testing.T) {
 	err := p.open(t, func(c *threatq.Config) { c.Timeout, c.Tries = 100*time.Millisecond, 2 }).Ship(t.Context(), mailBatch("a", 4, 0))
 	if !errors.Is(err, engine.ErrTemporary) {
 		t.Errorf("Ship: %v", err)
+	}
+}
+
+// TestErrorsInGoodAnswersAreDoubted has one answer of each shipment call itself
+// good and hold errors.
+func TestErrorsInGoodAnswersAreDoubted(t *testing.T) {
+	calm := newPlace(t, simConfig())
+	calm.ship(t, calm.open(t), rich())
+	want := string(calm.sim.Dump())
+	for k := range calm.sim.Counts().Total {
+		p := newPlace(t, simConfig())
+		if err := p.sim.Fault(threatqsim.Fault{After: k, What: threatqsim.Errors}); err != nil {
+			t.Fatal(err)
+		}
+		s := p.open(t)
+		if s.Ship(t.Context(), rich()) != nil {
+			p.ship(t, s, rich()) // a login or a list: the environment's trouble
+		}
+		if diff := cmp.Diff(want, string(p.sim.Dump())); diff != "" {
+			t.Fatalf("at request %d (-undisturbed +disturbed):\n%s", k, diff)
+		}
+	}
+}
+
+func TestOlderServersGetOlderTLPs(t *testing.T) {
+	for new, old := range map[string]string{"CLEAR": "WHITE", "AMBER+STRICT": "RED"} {
+		p := newPlace(t, simConfig())
+		web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			body := readAll(t, r)
+			if strings.Contains(body, `"`+new+`"`) {
+				w.WriteHeader(http.StatusBadRequest)
+				fmt.Fprint(w, `{"data":{"errors":{"sources.0.tlp":["The selected tlp is invalid."]}}}`)
+				return
+			}
+			p.sim.ServeHTTP(w, withBody(r, body))
+		}))
+		defer web.Close()
+		p.url = web.URL
+		b := mailBatch("a", 3, 2)
+		b.Events[0].TLP = new
+		for i := range b.Files {
+			b.Files[i].TLP = new
+		}
+		for i := range b.Indicators {
+			b.Indicators[i].TLP = new
+		}
+		p.ship(t, p.open(t), b)
+		for _, d := range p.dump(t) {
+			if want := "Phishing Mailbox (" + old + ")"; len(d.Sources) != 1 || d.Sources[0] != want {
+				t.Errorf("%s %q: sources %q, want %q", d.Kind, d.Key, d.Sources, want)
+			}
+		}
+		if n := len(p.dump(t)); n != 6 {
+			t.Errorf("%d objects, want 6", n)
+		}
+	}
+}
+
+func TestUntrustedCertificateIsToldAtOnce(t *testing.T) {
+	web := httptest.NewTLSServer(threatqsim.New(simConfig()))
+	defer web.Close()
+	web.Config.ErrorLog = log.New(io.Discard, "", 0)
+	p := &place{url: web.URL, memory: notes{}}
+	err := p.open(t).Ship(t.Context(), mailBatch("a", 1, 0))
+	if !errors.Is(err, engine.ErrTemporary) || !strings.Contains(err.Error(), "certificate") || p.slept != 0 {
+		t.Errorf("waited %v: %v", p.slept, err)
+	}
+	p.ship(t, p.open(t, func(c *threatq.Config) { c.Transport = web.Client().Transport.(*http.Transport) }), mailBatch("a", 1, 0))
+}
+
+// forgetful fails when asked.
+type forgetful struct{ notes }
+
+func (forgetful) Recall(context.Context, string, string, string) (string, bool, error) {
+	return "", false, errors.New("database is locked")
+}
+
+func TestMemoryThatFailsIsNotTheBatchs(t *testing.T) {
+	p := newPlace(t, simConfig())
+	err := p.open(t, func(c *threatq.Config) { c.Memory = forgetful{} }).Ship(t.Context(), mailBatch("a", 1, 1))
+	if !errors.Is(err, engine.ErrTemporary) || !strings.Contains(err.Error(), "database is locked") {
+		t.Errorf("Ship: %v", err)
+	}
+}
+
+// zeros is a file of that many bytes.
+type zeros int64
+
+func (z zeros) Size() int64 { return int64(z) }
+
+func (z zeros) Open() (io.ReadCloser, error) {
+	return io.NopCloser(io.LimitReader(endless{}, int64(z))), nil
+}
+
+type endless struct{}
+
+func (endless) Read(p []byte) (int, error) { clear(p); return len(p), nil }
+
+func TestFilesAreStreamed(t *testing.T) {
+	const size = 64 << 20
+	sim := threatqsim.New(simConfig())
+	got := int64(0)
+	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != "/api/attachments" || r.Method != http.MethodPost {
+			sim.ServeHTTP(w, r)
+			return
+		}
+		got, _ = io.Copy(io.Discard, r.Body)
+		w.WriteHeader(http.StatusRequestEntityTooLarge)
+	}))
+	defer web.Close()
+	p := &place{sim: sim, url: web.URL, memory: notes{}}
+	b := mailBatch("a", 1, 1)
+	b.Files[0].Content, b.Files[0].Size = zeros(size), size
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	p.ship(t, p.open(t, oneShot), b)
+	runtime.ReadMemStats(&after)
+	if got < size || after.TotalAlloc-before.TotalAlloc > 16<<20 {
+		t.Errorf("sent %d bytes, allocated %d", got, after.TotalAlloc-before.TotalAlloc)
+	}
+	if event := p.find(t, "events", b.Events[0].Title); !has(event, "Not Shipped: file a file 0.docx (SHA-256 ") {
+		t.Errorf("the event does not say that a file is missing: %q", event.Attributes)
+	}
+}
+
+// TestServerThatFailsAtWhatItDoesNotKnow answers 500 to the ways of asking that
+// no document names.
+func TestServerThatFailsAtWhatItDoesNotKnow(t *testing.T) {
+	p := newPlace(t, simConfig())
+	unknown := func(r *http.Request) bool {
+		return r.URL.Query().Has("happened_at") || strings.Contains(r.URL.RawQuery, "spearphish") || strings.HasSuffix(r.URL.Path, "/attachments/query") || strings.HasSuffix(r.URL.Path, "/events/query")
+	}
+	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if unknown(r) {
+			w.WriteHeader(http.StatusInternalServerError)
+			return
+		}
+		p.sim.ServeHTTP(w, r)
+	}))
+	defer web.Close()
+	p.url = web.URL
+	s := p.open(t)
+	for range 4 {
+		if s.Ship(t.Context(), rich()) == nil {
+			break
+		}
+	}
+	p.ship(t, s, rich())
+	calm := newPlace(t, simConfig())
+	calm.ship(t, calm.open(t), rich())
+	if diff := cmp.Diff(string(calm.sim.Dump()), string(p.sim.Dump())); diff != "" {
+		t.Errorf("(-able server +poor server):\n%s", diff)
 	}
 }

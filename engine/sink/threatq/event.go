@@ -112,12 +112,12 @@ func (s *Sink) readEvent(ctx context.Context, id int64) (*eventObject, error) {
 	if s.maybe(withSpear) {
 		page, err := ask[eventObject](ctx, s.api, http.MethodGet, path, url.Values{"with": {with + ",spearphish"}}, nil)
 		if err == nil && len(page.Data) > 0 {
+			s.learn(withSpear, true)
 			return &page.Data[0], nil
 		}
-		if !isKind(err, refused, unsupported, doubted) {
+		if isKind(err, missing) || !s.lacks(withSpear, err) {
 			return nil, cmp.Or(err, error(&fault{"GET " + path, missing, fmt.Errorf("nothing there")}))
 		}
-		s.learn(withSpear, false)
 	}
 	page, err := ask[eventObject](ctx, s.api, http.MethodGet, path, url.Values{"with": {with}}, nil)
 	if err != nil || len(page.Data) == 0 {
@@ -162,11 +162,10 @@ func (s *Sink) searchEvent(ctx context.Context, key string, at time.Time, title 
 			ignored = ignored || way.known != listByTitle && !o.HappenedAt.Equal(at)
 			return id == 0 && !ignored && seen < maxCandidates
 		})
-		if isKind(err, refused, unsupported, missing, doubted) || ignored && id == 0 {
-			s.learn(way.known, false)
-			continue
+		if err != nil && !s.lacks(way.known, err) || err == nil && (id != 0 || !ignored) {
+			return id, err
 		}
-		return id, err
+		s.learn(way.known, false)
 	}
 	return 0, nil
 }
@@ -219,7 +218,6 @@ func (p *shipment) postEvent(ctx context.Context, e *eventPlan) (want wire.Objec
 			return want, nil, 0, gone
 		}
 		if p.dropTLP(err) {
-			e.want.Sources = p.sources(e.rec.Source, e.rec.TLP)
 			return p.postEvent(ctx, e)
 		}
 		if p.unsure(tries) {
@@ -230,7 +228,7 @@ func (p *shipment) postEvent(ctx context.Context, e *eventPlan) (want wire.Objec
 		}
 	}
 	if isKind(err, refused, tooLarge) {
-		want, tries = e.least(), nil
+		want, tries = p.least(e), nil
 		got, err = made(ask[wire.Object](ctx, p.api, http.MethodPost, "/events", nil, want))
 	}
 	return want, tries, int64(got.ID), err
@@ -238,9 +236,9 @@ func (p *shipment) postEvent(ctx context.Context, e *eventPlan) (want wire.Objec
 
 // least is as much of an event as is found again. The rest follows in pieces: it
 // was too much, or something of it is refused, which need not be all.
-func (e *eventPlan) least() wire.Object {
+func (p *shipment) least(e *eventPlan) wire.Object {
 	want := e.want
-	want.Tags, want.Attachments = nil, nil
+	want.Tags, want.Attachments, want.Sources = nil, nil, p.shown(want.Sources)
 	want.Attributes = wire.List[wire.Attribute]{{Name: attrKey, Value: e.rec.Key}}
 	return want
 }
@@ -264,7 +262,7 @@ func (s *Sink) unsure(all []feature) bool {
 
 func (p *shipment) eventRequest(e *eventPlan) wire.Object {
 	want := e.want
-	want.Tags = nil
+	want.Tags, want.Sources = nil, p.shown(want.Sources)
 	for _, f := range p.eventFeatures(e) {
 		switch f {
 		case eventTags:
@@ -357,7 +355,7 @@ func (p *shipment) addSources(ctx context.Context, collection string, id int64, 
 			lack = append(lack, w)
 		}
 	}
-	return postAll(ctx, p.Sink, fmt.Sprintf("/%s/%d/sources", collection, id), lack)
+	return postAll(ctx, p.Sink, fmt.Sprintf("/%s/%d/sources", collection, id), p.shown(lack))
 }
 
 // tlpIDs are the ids that all public clients know of the four that every
@@ -372,6 +370,15 @@ func stricter(ours, theirs wire.Source) bool {
 
 func tlpName(s wire.Source) string {
 	return strings.ToUpper(cmp.Or(s.TLP.Name, tlpIDs[s.TLPID], tlpIDs[s.TLP.ID]))
+}
+
+// shown are sources with TLPs that the server knows, as far as that is known.
+func (s *Sink) shown(list wire.List[wire.Source]) wire.List[wire.Source] {
+	all := slices.Clone(list)
+	for i := range all {
+		all[i].TLP = s.tlp(all[i].TLP.Name)
+	}
+	return all
 }
 
 // dropTLP tells whether a refusal is about a TLP that an older server lacks; from
@@ -391,6 +398,10 @@ func (p *shipment) addRaw(ctx context.Context, e *eventPlan, id int64, have *eve
 		return nil
 	}
 	_, err := ask[wire.Object](ctx, p.api, http.MethodPost, fmt.Sprintf("/events/%d/spearphish", id), nil, object{"value": e.raw})
+	if isKind(err, doubted) && !e.doubtedRaw {
+		e.doubtedRaw = true // once more
+		return err
+	}
 	if isKind(err, refused, tooLarge, unsupported, doubted) {
 		p.refuse(engine.Ref{Kind: "raw mail", Key: e.rec.Message.SHA256}, cause(err).Error())
 		return nil

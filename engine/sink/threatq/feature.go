@@ -42,6 +42,26 @@ func (s *Sink) learn(f feature, does bool) {
 	s.log.Debug("learnt", "feature", string(f), "does", does)
 }
 
+// maxStrikes is how often a way that was never seen to work may fail as if it
+// might pass: some servers answer 500 to what they do not know.
+const maxStrikes = 3
+
+// lacks tells whether an error means that the server does not know a way of
+// asking, and notes that.
+func (s *Sink) lacks(f feature, err error) bool {
+	switch {
+	case isKind(err, refused, missing, unsupported, doubted):
+	case isKind(err, passing) && !s.trusted(f):
+		if s.strikes[f]++; s.strikes[f] < maxStrikes {
+			return false
+		}
+	default:
+		return false
+	}
+	s.learn(f, false)
+	return true
+}
+
 // maybe tells whether a feature is worth trying.
 func (s *Sink) maybe(f feature) bool { return s.does[f] != no }
 

@@ -124,10 +124,12 @@ func (s *Sink) filesByHash(ctx context.Context, plans []*filePlan) (map[string][
 			any = append(any, object{"hash": f.sums.md5})
 		}
 		err := s.query(ctx, "/attachments/query", object{"+or": any}, "", keep)
-		if !isKind(err, refused, missing, unsupported, doubted) {
+		if err == nil {
+			s.learn(attachQuery, true)
+		}
+		if err == nil || !s.lacks(attachQuery, err) {
 			return found, err
 		}
-		s.learn(attachQuery, false)
 	}
 	for _, f := range plans {
 		if err := each(ctx, s.api, "/attachments", limited("hash", f.sums.md5), keep); err != nil {
@@ -277,9 +279,13 @@ func (p *shipment) uploadFile(ctx context.Context, f *filePlan) error {
 // uploadTolerantly leaves out what the server may not take with a file: a type
 // that it does not have, attributes and tags. Those follow by themselves.
 func (p *shipment) uploadTolerantly(ctx context.Context, f *filePlan, want wire.Object) (wire.Object, error) {
+	want.Sources = p.shown(want.Sources)
 	got, err := p.uploadBy(ctx, f, want)
 	if !isKind(err, refused) {
 		return got, err
+	}
+	if p.dropTLP(err) {
+		return p.uploadTolerantly(ctx, f, want)
 	}
 	if row, ok := p.list.fileTypes.find("Generic Text"); ok {
 		if _, known := p.list.fileTypes.find(want.Type.Name); !known {
@@ -363,7 +369,7 @@ func (p *shipment) uploadInSteps(ctx context.Context, f *filePlan, want wire.Obj
 		return wire.Object{}, err
 	}
 	got, err := made(ask[wire.Object](ctx, p.api, http.MethodPost, "/attachments", nil, want))
-	if isKind(err, refused) {
+	if isKind(err, refused) && strings.Contains(cause(err).Error(), "name") {
 		// Perhaps somebody else took what was staged under this name: worth one more try.
 		err = &fault{"POST /attachments", doubted, cause(err)}
 	}

@@ -1,8 +1,10 @@
 package threatq_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -12,6 +14,7 @@ import (
 
 	"github.com/tqmailrules/tqmailrules/engine"
 	"github.com/tqmailrules/tqmailrules/engine/sink/threatq"
+	"github.com/tqmailrules/tqmailrules/engine/sink/threatq/wire"
 )
 
 // hostile answers requests with parts of one text: the platform may be anybody.
@@ -82,4 +85,69 @@ func FuzzAnswers(f *testing.F) {
 			t.Fatalf("no end of taking back after %d requests", h.n)
 		}
 	})
+}
+
+// FuzzForms checks that the forms of an indicator are few, distinct and begin
+// with itself, and that each form of a form is no worse.
+func FuzzForms(f *testing.F) {
+	for _, v := range []string{"http://a.example/b?c=d#e", "hxxp://[2001:db8::1]:80/", "192.0.2.1:99", "//", "://", "http://user:pw@h.example", "%zz", "a\x00b", "[.]", `"x"`} {
+		f.Add("URL", v)
+		f.Add("IP Address", v)
+	}
+	f.Fuzz(func(t *testing.T, typ, value string) {
+		all := threatq.Forms(typ, value)
+		if len(all) == 0 || len(all) > 20 {
+			t.Fatalf("%d forms: %q", len(all), all)
+		}
+		seen := map[string]bool{}
+		for _, one := range all {
+			if seen[one] {
+				t.Errorf("%q twice", one)
+			}
+			seen[one] = true
+		}
+	})
+}
+
+// FuzzUnlocked reads what claims to be a locked zip.
+func FuzzUnlocked(f *testing.F) {
+	for _, content := range []string{"", "x", strings.Repeat("deflate me ", 200)} {
+		f.Add(locked(f, content), int64(len(content)))
+	}
+	f.Fuzz(func(t *testing.T, raw []byte, size int64) {
+		if size < 0 || size > 1<<20 {
+			return
+		}
+		if got := threatq.Unlocked(bytes.NewReader(raw), int64(len(raw)), size); got != "" && len(got) != 64 {
+			t.Errorf("digest %q", got)
+		}
+	})
+}
+
+// locked is a zip as the simulator locks it.
+func locked(t testing.TB, content string) []byte {
+	t.Helper()
+	p := newPlace(t, simConfig())
+	b := mailBatch("a", 0, 0)
+	b.Files = []engine.FileRecord{file("x.bin", content)}
+	s := p.open(t)
+	p.ship(t, s, b)
+	page := decode[struct{ Data []wire.Object }](t, p.post(t, "/attachments/query", `{"criteria":{},"filters":{}}`))
+	if len(page.Data) != 1 {
+		t.Fatalf("%d files", len(page.Data))
+	}
+	return p.get(t, fmt.Sprintf("/attachments/%d/download", page.Data[0].ID))
+}
+
+func TestLockedFilesAreReadEvenWhenCut(t *testing.T) {
+	content := strings.Repeat("deflate me ", 200)
+	raw := locked(t, content)
+	if got := threatq.Unlocked(bytes.NewReader(raw), int64(len(raw)), int64(len(content))); got != hexOf(content) {
+		t.Fatalf("digest %q, want %q", got, hexOf(content))
+	}
+	for n := range raw {
+		if got := threatq.Unlocked(bytes.NewReader(raw[:n]), int64(n), int64(len(content))); got != "" && got != hexOf(content) {
+			t.Errorf("cut at %d: digest %q", n, got)
+		}
+	}
 }

@@ -59,7 +59,6 @@ func (p *shipment) bulkShip(ctx context.Context, list []*indicatorPlan) error {
 		}
 		return nil
 	case isKind(err, refused) && p.dropTLP(err):
-		p.retlp(list)
 		return p.bulkShip(ctx, list)
 	case isKind(err, refused) && p.dropInline(list):
 		return p.bulkShip(ctx, list)
@@ -115,15 +114,6 @@ func (p *shipment) refuseIndicator(n *indicatorPlan, err error) error {
 		p.refuse(ref, cause(err).Error())
 	}
 	return nil
-}
-
-// retlp writes the TLPs anew, when the server turned out to be older.
-func (p *shipment) retlp(list []*indicatorPlan) {
-	for _, n := range list {
-		for i := range n.want.Sources {
-			n.want.Sources[i].TLP = p.tlp(n.want.Sources[i].TLP.Name)
-		}
-	}
 }
 
 // dropInline tells whether a refusal may be due to links that the server does not
@@ -249,7 +239,7 @@ func (x index) find(n *indicatorPlan) *wire.Object {
 // what it lacks.
 func (p *shipment) indicatorRequest(ctx context.Context, n *indicatorPlan, have *wire.Object) (wire.Object, error) {
 	want := n.want
-	want.Normalize = p.cfg.Normalize.flag()
+	want.Normalize, want.Sources = p.cfg.Normalize.flag(), p.shown(want.Sources)
 	want.Events = p.eventLinks(n)
 	if p.maybe(consumeFiles) {
 		want.Attachments = p.fileLinks(n)

@@ -1,7 +1,6 @@
 package threatq_test
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -68,13 +67,23 @@ func has(d threatqsim.Dumped, attribute string) bool {
 // post is what another user of the platform does.
 func (p *place) post(t testing.TB, path, body string) []byte {
 	t.Helper()
-	raw := p.send(t, "", "/token?grant_type=password&client_id=client", `{"email":"`+user+`","password":"`+password+`"}`)
-	return p.send(t, decode[wire.Token](t, raw).AccessToken, path, body)
+	return p.send(t, http.MethodPost, p.token(t), path, body)
 }
 
-func (p *place) send(t testing.TB, token, path, body string) []byte {
+func (p *place) get(t testing.TB, path string) []byte {
 	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, p.url+"/api"+path, bytes.NewReader([]byte(body)))
+	return p.send(t, http.MethodGet, p.token(t), path, "")
+}
+
+func (p *place) token(t testing.TB) string {
+	t.Helper()
+	raw := p.send(t, http.MethodPost, "", "/token?grant_type=password&client_id=client", `{"email":"`+user+`","password":"`+password+`"}`)
+	return decode[wire.Token](t, raw).AccessToken
+}
+
+func (p *place) send(t testing.TB, method, token, path, body string) []byte {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), method, p.url+"/api"+path, strings.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -87,7 +96,7 @@ func (p *place) send(t testing.TB, token, path, body string) []byte {
 	defer res.Body.Close()
 	raw, err := io.ReadAll(res.Body)
 	if err != nil || res.StatusCode >= 300 {
-		t.Fatalf("POST %s: %d %s %v", path, res.StatusCode, raw, err)
+		t.Fatalf("%s %s: %d %s %v", method, path, res.StatusCode, raw, err)
 	}
 	return raw
 }
@@ -95,20 +104,9 @@ func (p *place) send(t testing.TB, token, path, body string) []byte {
 // deleteAll deletes what a collection holds, as an analyst may.
 func (p *place) deleteAll(t testing.TB, collection string) {
 	t.Helper()
-	raw := p.post(t, "/"+collection+"/query?limit=1000", `{"criteria":{},"filters":{}}`)
-	token := decode[wire.Token](t, p.send(t, "", "/token?grant_type=password&client_id=client", `{"email":"`+user+`","password":"`+password+`"}`)).AccessToken
-	page := decode[struct{ Data []wire.Object }](t, raw)
+	page := decode[struct{ Data []wire.Object }](t, p.post(t, "/"+collection+"/query?limit=1000", `{"criteria":{},"filters":{}}`))
 	for _, o := range page.Data {
-		req, err := http.NewRequestWithContext(t.Context(), http.MethodDelete, fmt.Sprintf("%s/api/%s/%d", p.url, collection, o.ID), nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		req.Header.Set("Authorization", "Bearer "+token)
-		res, err := http.DefaultClient.Do(req)
-		if err != nil || res.StatusCode != http.StatusNoContent {
-			t.Fatalf("DELETE: %v %v", res, err)
-		}
-		res.Body.Close()
+		p.send(t, http.MethodDelete, p.token(t), fmt.Sprintf("/%s/%d", collection, o.ID), "")
 	}
 }
 

@@ -62,6 +62,7 @@ type eventPlan struct {
 	want wire.Object
 	raw  string // source of a spearphish, fit for JSON; "" when none
 
+	doubtedRaw   bool // what became of posting raw was not certain
 	refusedParse bool // the server was to parse it, and does not
 }
 
@@ -291,7 +292,7 @@ var tlps = []string{"RED", "AMBER", "GREEN", "WHITE", "CLEAR", "AMBER+STRICT"}
 func (s *Sink) tlp(name string) wire.Ref {
 	name = strings.TrimPrefix(strings.ToUpper(strings.TrimSpace(name)), "TLP:")
 	switch {
-	case name == "":
+	case name == "": // also of one that was left out before
 		return wire.Ref{}
 	case !slices.Contains(tlps, name):
 		s.once("tlp "+name, "no such TLP: it is left out", "tlp", name)

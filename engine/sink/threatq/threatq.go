@@ -143,10 +143,11 @@ type Sink struct {
 	list *lists          // nil until first needed
 	told map[string]bool // warnings that were given
 
-	bulk   int                 // indicators in one request, as the server bears it
-	upload Upload              // what auto came to
-	does   map[feature]knowing // what the server turned out to do
-	oldTLP bool                // it lacks CLEAR and AMBER+STRICT
+	bulk    int                 // indicators in one request, as the server bears it
+	upload  Upload              // what auto came to
+	does    map[feature]knowing // what the server turned out to do
+	strikes map[feature]int     // times that an unproven way failed
+	oldTLP  bool                // it lacks CLEAR and AMBER+STRICT
 }
 
 var _ engine.Sink = (*Sink)(nil)
@@ -158,7 +159,7 @@ func Open(_ context.Context, cfg Config) (*Sink, error) {
 	if err := cfg.complete(); err != nil {
 		return nil, fmt.Errorf("open threatq sink %s: %w", cfg.Name, err)
 	}
-	s := &Sink{cfg: cfg, log: cfg.Log.With("sink", cfg.Name), told: map[string]bool{}, does: map[feature]knowing{}, bulk: cfg.Bulk, upload: cfg.Upload}
+	s := &Sink{cfg: cfg, log: cfg.Log.With("sink", cfg.Name), told: map[string]bool{}, does: map[feature]knowing{}, strikes: map[feature]int{}, bulk: cfg.Bulk, upload: cfg.Upload}
 	s.cfg.Log = s.log
 	var err error
 	if s.api, err = newAPI(&s.cfg); err != nil {
