@@ -48,9 +48,9 @@ type command struct {
 // commands in the order in which help lists them.
 func commands() []command {
 	return []command{
-		checkCommand, dryRunCommand, runCommand, testCommand, explainCommand, inspectCommand, unpackCommand, indicatorsCommand,
+		initCommand, checkCommand, dryRunCommand, runCommand, testCommand, explainCommand, inspectCommand, unpackCommand, indicatorsCommand,
 		queryCommand, demoCommand,
-		statusCommand, pendingCommand, quarantineCommand, shipCommand, fetchCommand, simCommand,
+		statusCommand, pendingCommand, quarantineCommand, shipCommand, fetchCommand, cronCommand, simCommand,
 		extNewCommand, extBuildCommand, extTestCommand, extRunCommand, extInspectCommand,
 		extPackCommand, extKeygenCommand, extSignCommand, extVerifyCommand,
 		schemaCommand, completionCommand(), versionCommand,
@@ -72,6 +72,7 @@ func (a *app) main(ctx context.Context, args []string) exit {
 	if args[0] == "--version" || args[0] == "-version" {
 		args = append([]string{versionCommand.name}, args[1:]...)
 	}
+	args = vendorArgs(args)
 	if groups[args[0]] != "" && (len(args) == 1 || isHelp(args[1])) {
 		return a.help([]string{"help", args[0]})
 	}

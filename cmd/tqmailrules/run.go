@@ -38,13 +38,20 @@ be had, and ends when it is told to (SIGTERM), with what was begun completed.
 SIGHUP loads the rules anew; rules with errors are told, and the old ones stay.
 watch.listen in the configuration serves /metrics and /healthz.
 
+Without a command, the flags of the vendor's connectors do what they did there: a
+crontab line of theirs runs with the name of the program changed.
+
 examples:
   tqmailrules run -c phish.yaml
   tqmailrules run -c phish.yaml --json
-  tqmailrules run -c phish.yaml --watch`,
+  tqmailrules run -c phish.yaml --watch
+  tqmailrules -c /etc/tq_labs/ -ll /var/log/tq_labs/ -v3`,
 	flags: func(fs *flag.FlagSet) func(context.Context, *app, []string) exit {
 		r := &runner{}
-		fs.StringVar(&r.rc.config, "c", "", "`configuration` file")
+		for _, f := range []string{"c", "config"} {
+			fs.StringVar(&r.rc.config, f, "", "`configuration`: a file, or a folder with tqmailrules.yaml; this folder when not given")
+		}
+		r.vendor.register(fs)
 		r.rc.debugFlags(fs)
 		fs.BoolVar(&r.json, "json", false, "write the summary as JSON")
 		fs.BoolVar(&r.watch, "watch", false, "go on until told to end")
@@ -54,13 +61,22 @@ examples:
 
 type runner struct {
 	rc          rulesAndConfig
+	vendor      vendorFlags
 	json, watch bool
 }
 
 func (r *runner) run(ctx context.Context, a *app, args []string) exit {
-	if r.rc.config == "" || len(args) > 0 {
+	if len(args) > 0 {
 		return a.usage("run", "give the configuration with -c, and nothing else")
 	}
+	if r.vendor.cron != "" {
+		return a.installCron(cronEntry{config: r.rc.config, name: r.vendor.name, schedule: r.vendor.cron, log: r.vendor.log, verbosity: r.vendor.verbosity, dir: cronDir, user: cronUser})
+	}
+	var err error
+	if r.rc.config, err = configFile(r.rc.config, r.vendor.name); err != nil {
+		return r.first(ctx, a, err)
+	}
+	r.rc.change = r.vendor.apply
 	l, code := r.rc.load(ctx, a, "run")
 	if code != exitOK {
 		return code
@@ -85,6 +101,20 @@ func (r *runner) run(ctx context.Context, a *app, args []string) exit {
 		fmt.Fprintf(a.err, "quarantined %s: %s\n", ui.Line(q.name, 200), ui.Line(q.reason, 300))
 	}
 	return statusOf(sum, err)
+}
+
+// first asks for the configuration when there is somebody to ask.
+func (r *runner) first(ctx context.Context, a *app, missing error) exit {
+	if !a.interactive() {
+		return a.usage("run", "%v", missing)
+	}
+	fmt.Fprintf(a.err, "%v\n", missing)
+	i := newInitializer()
+	i.dir, i.name = cmp.Or(r.rc.config, "."), r.vendor.name
+	if info, err := os.Stat(i.dir); err != nil || !info.IsDir() {
+		i.dir = filepath.Dir(i.dir)
+	}
+	return i.run(ctx, a, nil)
 }
 
 // held is a mail that was quarantined, in words.

@@ -44,6 +44,10 @@ func parserFor(cfg *settings.Config) *mail.Parser {
 
 // readConfig reads a configuration file.
 func readConfig(path string) (*settings.Config, yamlfile.Diagnostics, error) {
+	path, err := configFile(path, "")
+	if err != nil {
+		return nil, nil, err
+	}
 	data, err := os.ReadFile(path)
 	if err != nil {
 		return nil, nil, err
@@ -58,6 +62,8 @@ type rulesAndConfig struct {
 	rules     list
 	config    string
 	inProcess bool // attachments are opened in this process
+
+	change func(*settings.Config) error // by flags; nil: nothing
 }
 
 // debugFlags are for those who debug readers of attachments.
@@ -89,6 +95,12 @@ func (rc *rulesAndConfig) load(ctx context.Context, a *app, name string) (*loade
 	if rc.config != "" {
 		if code := l.configure(ctx, a, name, rc.config); code != exitOK {
 			return nil, code
+		}
+		if rc.change != nil {
+			if err := rc.change(l.cfg); err != nil {
+				l.close()
+				return nil, a.usage(name, "%v", err)
+			}
 		}
 	}
 	paths := rc.rules

@@ -4,6 +4,7 @@
 package ui
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -143,4 +144,21 @@ func Line(text string, n int) string {
 // what follows.
 func unsafe(r rune) bool {
 	return r < 0x20 || (r >= 0x7f && r < 0xa0) || (r >= 0x200b && r <= 0x200f) || (r >= 0x202a && r <= 0x202e) || (r >= 0x2066 && r <= 0x2069) || r == 0xfeff
+}
+
+// IsTerminal tells whether a reader is a terminal, so that there is somebody to
+// ask.
+func IsTerminal(r io.Reader) bool {
+	f, ok := r.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
+}
+
+// ReadSecret reads a line from a terminal without showing it.
+func ReadSecret(r io.Reader) (string, error) {
+	f, ok := r.(*os.File)
+	if !ok {
+		return "", errors.New("secrets are read from a terminal")
+	}
+	b, err := term.ReadPassword(int(f.Fd()))
+	return string(b), err
 }

@@ -193,8 +193,25 @@ func (d *Dovecot) configure(t testing.TB) {
 	d.folder(t, "INBOX")
 }
 
+// run starts the server. Processes that were killed may hold its port or its
+// sockets a little longer: then it is started again.
 func (d *Dovecot) run(t testing.TB) {
 	t.Helper()
+	for late := time.Now().Add(20 * time.Second); time.Now().Before(late); time.Sleep(100 * time.Millisecond) {
+		if d.try(t) {
+			return
+		}
+		d.stop()
+	}
+	said, _ := os.ReadFile(d.path("out"))
+	log, _ := os.ReadFile(d.path("log"))
+	t.Fatalf("dovecot does not listen\n%s%s", said, log)
+}
+
+// try starts the server once, and waits until it listens or has ended.
+func (d *Dovecot) try(t testing.TB) (listens bool) {
+	t.Helper()
+	must(t, os.RemoveAll(d.path("run"))) // sockets of an earlier one
 	out, err := os.OpenFile(d.path("out"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	must(t, err)
 	defer out.Close()
@@ -202,16 +219,27 @@ func (d *Dovecot) run(t testing.TB) {
 	d.server.Stdout, d.server.Stderr = out, out
 	d.server.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	must(t, d.server.Start())
-	for range 200 {
+	for late := time.Now().Add(5 * time.Second); time.Now().Before(late); time.Sleep(20 * time.Millisecond) {
 		if conn, err := net.Dial("tcp", d.Addr); err == nil {
 			conn.Close()
-			return
+			return d.serves()
 		}
-		time.Sleep(20 * time.Millisecond)
 	}
-	said, _ := os.ReadFile(d.path("out"))
-	log, _ := os.ReadFile(d.path("log"))
-	t.Fatalf("dovecot does not listen\n%s%s", said, log)
+	return false
+}
+
+// serves tells whether it is this server that listens, and not one that is about
+// to go.
+func (d *Dovecot) serves() bool {
+	time.Sleep(50 * time.Millisecond)
+	return syscall.Kill(d.server.Process.Pid, 0) == nil && !d.zombie()
+}
+
+// zombie tells whether the server has ended and was not waited for.
+func (d *Dovecot) zombie() bool {
+	state, _ := os.ReadFile(fmt.Sprintf("/proc/%d/stat", d.server.Process.Pid))
+	_, after, _ := strings.Cut(string(state), ") ")
+	return strings.HasPrefix(after, "Z")
 }
 
 // Stop kills the server and all its processes, as a power cut does; Restart
@@ -277,6 +305,16 @@ func (d *Dovecot) Deliver(t testing.TB, folder string, raw []byte, received time
 		must(t, os.Chown(tmp, d.uid, d.gid))
 	}
 	must(t, os.Rename(tmp, final))
+}
+
+// Lock makes the n-th mail that was delivered unreadable to the server.
+func (d *Dovecot) Lock(t testing.TB, folder string, n int) {
+	t.Helper()
+	found, err := filepath.Glob(filepath.Join(d.folder(t, folder), "*", fmt.Sprintf("*.%06d.test*", n)))
+	if err != nil || len(found) != 1 {
+		t.Fatalf("mail %d of %s: %q: %v", n, folder, found, err)
+	}
+	must(t, os.Chmod(found[0], 0))
 }
 
 // Count tells how many mails a folder has, and how many of them are unread.

@@ -1,0 +1,323 @@
+package main
+
+import (
+	"bufio"
+	"cmp"
+	"context"
+	_ "embed"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"text/template"
+
+	"github.com/tqmailrules/tqmailrules/cmd/tqmailrules/internal/ui"
+)
+
+var initCommand = command{
+	name:    "init",
+	args:    "[-c DIR] [-n NAME] [flags]",
+	summary: "ask for the mailbox and ThreatQ, and write a configuration",
+	long: `
+Writes DIR/tqmailrules.yaml, or DIR/tqmailrules-NAME.yaml, with mode 0600, the
+passwords into files of their own beside it, and rules to begin with. What no flag
+says is asked for on a terminal, passwords without showing them; without a terminal
+nothing is asked, and what is missing is told. A question may be left empty where
+an answer in brackets stands.
+
+Without a ThreatQ host, findings go to a database in the folder.
+
+examples:
+  tqmailrules init -c /etc/tqmailrules
+  tqmailrules init -c conf --threatq-host tq.example --threatq-client-id ID \
+    --threatq-user u@example --threatq-password-file tq.pw --imap-host mail.example \
+    --imap-user phish@example --imap-password-file imap.pw --check`,
+	flags: func(fs *flag.FlagSet) func(context.Context, *app, []string) exit {
+		i := newInitializer()
+		fs.StringVar(&i.dir, "c", ".", "`folder` to write to")
+		fs.StringVar(&i.name, "n", "", "`name` of the instance")
+		fs.BoolVar(&i.force, "force", false, "replace a configuration that is there")
+		fs.BoolVar(&i.check, "check", false, "try both ends afterwards")
+		fs.StringVar(&i.caFile, "ca-file", "", "`file` with the certificates of authorities that both ends are known by")
+		fs.BoolVar(&i.insecure, "insecure", false, "do not verify the certificates of both ends")
+		for _, q := range questions {
+			fs.Var(answerFlag{i.answers, q.flag}, q.flag, q.use)
+			if q.secret {
+				fs.Var(answerFlag{i.files, q.flag}, q.flag+"-file", "`file` that holds it")
+			}
+		}
+		return i.run
+	},
+}
+
+// initQuestion is one thing that a configuration needs to know.
+type initQuestion struct {
+	flag, use string // of the command line
+	prompt    string // of the terminal
+	fallback  string // when the answer is empty
+	secret    bool   // asked for without showing it
+	optional  bool
+	options   []string // when it is one of a few
+	only      func(answers) bool
+}
+
+// answers by flag.
+type answers map[string]string
+
+func hasThreatQ(a answers) bool { return a["threatq-host"] != "" }
+func hasProxy(a answers) bool   { return a["imap-proxy"] != "" }
+
+// questions in the order in which they are asked. They are those of the vendor's
+// connectors.
+var questions = []initQuestion{
+	{flag: "threatq-host", use: "`host` of ThreatQ", prompt: "ThreatQ Host (empty: findings stay in a database here)", optional: true},
+	{flag: "threatq-client-id", use: "`id` of the OAuth client", prompt: "ThreatQ Client ID", only: hasThreatQ},
+	{flag: "threatq-user", use: "`email` of the user", prompt: "ThreatQ Username", only: hasThreatQ},
+	{flag: "threatq-password", use: "`password`; others can see it in the list of processes, so rather --threatq-password-file", prompt: "ThreatQ Password", secret: true, only: hasThreatQ},
+	{flag: "status", use: "default `status` of indicators", prompt: "Status", fallback: "Review"},
+	{flag: "imap-host", use: "`host` of the mailbox, host:port", prompt: "IMAP Server"},
+	{flag: "imap-security", use: "`tls|starttls|plain`", prompt: "IMAP Security", fallback: "tls", options: []string{"tls", "starttls", "plain"}},
+	{flag: "imap-user", use: "`user` of the mailbox", prompt: "IMAP Username"},
+	{flag: "imap-password", use: "`password`; others can see it in the list of processes, so rather --imap-password-file", prompt: "IMAP Password", secret: true},
+	{flag: "imap-folders", use: "`folders`, separated by commas", prompt: "IMAP Folders", fallback: "INBOX"},
+	{flag: "imap-proxy", use: "`address` of a SOCKS proxy: socks5://host:port", prompt: "Proxy (socks4://, socks4a://, socks5://host:port)", optional: true},
+	{flag: "imap-proxy-password", use: "`password` of the proxy's user", prompt: "Proxy Password", secret: true, optional: true, only: hasProxy},
+	{flag: "forwards-as-spearphish", use: "`yes|no`: forwarded mails are spearphish", prompt: "Treat forwarded emails as spearphish", fallback: "yes", options: []string{"yes", "no"}},
+	{flag: "own-domains", use: "`domains` of the organisation, separated by commas", prompt: "Own domains", optional: true},
+}
+
+// initializer makes a configuration.
+type initializer struct {
+	dir, name, caFile      string
+	force, check, insecure bool
+	answers                answers
+	files                  answers // that hold secrets
+}
+
+func newInitializer() *initializer { return &initializer{answers: answers{}, files: answers{}} }
+
+// answerFlag is a flag whose value is an answer.
+type answerFlag struct {
+	to  answers
+	key string
+}
+
+func (a answerFlag) String() string     { return "" }
+func (a answerFlag) Set(v string) error { a.to[a.key] = v; return nil }
+
+// interactive tells whether there is somebody to ask.
+func (a *app) interactive() bool { return ui.IsTerminal(a.in) }
+
+func (i *initializer) run(ctx context.Context, a *app, args []string) exit {
+	if len(args) > 0 {
+		return a.usage("init", "takes no arguments")
+	}
+	if i.name != "" && !instanceName.MatchString(i.name) {
+		return a.usage("init", "the name %q: letters, digits, dots, dashes and underscores, 64 at most", i.name)
+	}
+	path := filepath.Join(i.dir, instanceFile(i.name, ".yaml"))
+	if _, err := os.Stat(path); err == nil && !i.force {
+		return a.usage("init", "%s is there; --force replaces it", path)
+	}
+	if err := i.readSecrets(); err != nil {
+		return a.fail(err)
+	}
+	if err := i.ask(a); err != nil {
+		return a.usage("init", "%v", err)
+	}
+	if err := i.write(path); err != nil {
+		return a.fail(err)
+	}
+	fmt.Fprintf(a.out, "%s\n", path)
+	return i.tried(ctx, a, path)
+}
+
+// tried checks what was written, and tries both ends if that was asked for.
+func (i *initializer) tried(ctx context.Context, a *app, path string) exit {
+	cfg, diags, err := readConfig(path)
+	if err != nil {
+		return a.fail(err)
+	}
+	if code := a.diagnose(diags); code != exitOK {
+		return code
+	}
+	if !i.check {
+		fmt.Fprintf(a.out, "next: tqmailrules check -c %s --connect, then tqmailrules run -c %[1]s\n", path)
+		return exitOK
+	}
+	ends := a.connect(ctx, cfg)
+	writeEnds(a.out, ends)
+	if slices.ContainsFunc(ends, func(e end) bool { return !e.OK }) {
+		return exitEnvironment
+	}
+	return exitOK
+}
+
+// readSecrets takes the secrets that stand in files.
+func (i *initializer) readSecrets() error {
+	for key, file := range i.files {
+		b, err := os.ReadFile(file)
+		if err != nil {
+			return err
+		}
+		i.answers[key] = strings.TrimRight(string(b), "\r\n")
+	}
+	return nil
+}
+
+// ask completes the answers: by asking on a terminal, else by what is usual.
+func (i *initializer) ask(a *app) error {
+	in := bufio.NewReader(a.in)
+	var missing []string
+	for _, q := range questions {
+		if q.only != nil && !q.only(i.answers) {
+			continue
+		}
+		v, given := i.answers[q.flag]
+		if !given && a.interactive() {
+			var err error
+			if v, err = q.ask(a, in); err != nil {
+				return err
+			}
+		}
+		i.answers[q.flag] = cmp.Or(strings.TrimSpace(v), q.fallback)
+		switch v := i.answers[q.flag]; {
+		case v == "" && !q.optional:
+			missing = append(missing, "--"+q.flag)
+		case len(q.options) > 0 && !slices.Contains(q.options, v):
+			return fmt.Errorf("--%s is %s, not %q", q.flag, strings.Join(q.options, " or "), v)
+		}
+	}
+	if len(missing) > 0 {
+		return fmt.Errorf("not known, and nobody to ask: %s", strings.Join(missing, ", "))
+	}
+	return nil
+}
+
+// ask asks until there is an answer.
+func (q initQuestion) ask(a *app, in *bufio.Reader) (string, error) {
+	prompt := q.prompt
+	if q.fallback != "" {
+		prompt += " [" + q.fallback + "]"
+	}
+	for {
+		fmt.Fprintf(a.err, "%s: ", prompt)
+		v, err := q.read(a, in)
+		if err != nil {
+			return "", fmt.Errorf("%s: %w", q.prompt, err)
+		}
+		v = cmp.Or(strings.TrimSpace(v), q.fallback)
+		switch {
+		case v == "" && !q.optional:
+			fmt.Fprintln(a.err, "  there must be an answer")
+		case len(q.options) > 0 && !slices.Contains(q.options, v):
+			fmt.Fprintf(a.err, "  one of %s\n", strings.Join(q.options, ", "))
+		default:
+			return v, nil
+		}
+	}
+}
+
+func (q initQuestion) read(a *app, in *bufio.Reader) (string, error) {
+	if !q.secret {
+		line, err := in.ReadString('\n')
+		if err == io.EOF && line != "" {
+			err = nil
+		}
+		return line, err
+	}
+	v, err := ui.ReadSecret(a.in)
+	fmt.Fprintln(a.err)
+	return v, err
+}
+
+//go:embed starter/tqmailrules.yaml.tmpl
+var starterConfig string
+
+//go:embed starter/rules.yaml.tmpl
+var starterRules string
+
+// starter is what the templates see.
+type starter struct {
+	Name, Rules, CAFile string
+	Insecure            bool
+	Answer              answers
+	Folders, Domains    []string
+	Secret              map[string]string // paths of files, by flag
+}
+
+// write makes the files: secrets first, the configuration last.
+func (i *initializer) write(path string) error {
+	st := starter{
+		Name: cmp.Or(i.name, "default"), Rules: strings.Replace(instanceFile(i.name, ".yaml"), "tqmailrules", "rules", 1), Insecure: i.insecure, Answer: i.answers,
+		Folders: commas(i.answers["imap-folders"]), Domains: commas(i.answers["own-domains"]), Secret: map[string]string{},
+	}
+	if i.caFile != "" {
+		var err error
+		if st.CAFile, err = filepath.Abs(i.caFile); err != nil {
+			return err
+		}
+	}
+	secrets := filepath.Join(i.dir, "secrets")
+	if err := os.MkdirAll(secrets, 0o700); err != nil {
+		return err
+	}
+	for _, q := range questions {
+		v := i.answers[q.flag]
+		if !q.secret || v == "" {
+			continue
+		}
+		name := strings.TrimPrefix(i.name+"-"+q.flag, "-")
+		if err := writePrivate(filepath.Join(secrets, name), v+"\n"); err != nil {
+			return err
+		}
+		st.Secret[q.flag] = "secrets/" + name
+	}
+	rules := filepath.Join(i.dir, st.Rules)
+	if _, err := os.Stat(rules); errors.Is(err, os.ErrNotExist) { // what somebody has written stays
+		if err := writeTemplate(rules, starterRules, st); err != nil {
+			return err
+		}
+	}
+	return writeTemplate(path, starterConfig, st)
+}
+
+func commas(s string) (all []string) {
+	for _, v := range strings.Split(s, ",") {
+		if v = strings.TrimSpace(v); v != "" {
+			all = append(all, v)
+		}
+	}
+	return all
+}
+
+func writeTemplate(path, text string, st starter) error {
+	t, err := template.New("").Funcs(template.FuncMap{"quote": strconv.Quote}).Parse(text)
+	if err != nil {
+		return err
+	}
+	var b strings.Builder
+	if err := t.Execute(&b, st); err != nil {
+		return err
+	}
+	return writePrivate(path, b.String())
+}
+
+// writePrivate writes a file that its owner alone can read, whole or not at all.
+func writePrivate(path, text string) error {
+	f, err := os.CreateTemp(filepath.Dir(path), ".init-*") // of mode 0600
+	if err != nil {
+		return err
+	}
+	defer os.Remove(f.Name()) // in vain once it has its name
+	_, err = f.WriteString(text)
+	if err = errors.Join(err, f.Close()); err != nil {
+		return err
+	}
+	return os.Rename(f.Name(), path)
+}
