@@ -18,8 +18,9 @@ import (
 )
 
 const (
-	maxTries = 3       // at a single mail, before it is set aside
-	maxDrain = 1 << 20 // bytes beyond the cap that are read to save the connection
+	maxTries  = 3       // at a single mail, before it is set aside
+	maxBlamed = 3       // mails in a row; more than that, and it is the server
+	maxDrain  = 1 << 20 // bytes beyond the cap that are read to save the connection
 )
 
 // errOver ends a connection on which more of a mail would come than is wanted.
@@ -64,14 +65,14 @@ func (s *Source) fetch(ctx context.Context, p *pass) error {
 	if errors.Is(err, errGarbled) {
 		got = b.trusted(got)
 	}
-	s.receive(b, got)
+	came := s.receive(p, b, got)
 	switch {
 	case len(b.mails) == 0:
 		p.batches = p.batches[1:]
 		return nil
 	case err == nil:
 		return s.absent(ctx, c, p, b)
-	case len(got) > 0 && context.Cause(ctx) == nil:
+	case came && context.Cause(ctx) == nil:
 		return nil // progress: what is left is asked for again
 	}
 	return s.fruitless(ctx, c, p, b, err)
@@ -91,12 +92,10 @@ func (b *batch) trusted(got []fetched) []fetched {
 	return got[:len(got)-1]
 }
 
-// receive makes deliveries of bodies and takes them out of the batch.
-func (s *Source) receive(b *batch, got []fetched) {
-	if len(got) == 0 {
-		return
-	}
-	s.failures = 0
+// receive makes deliveries of bodies and takes them out of the batch. It tells
+// whether there were any.
+func (s *Source) receive(p *pass, b *batch, got []fetched) bool {
+	before := len(b.mails)
 	for _, g := range got {
 		i := slices.IndexFunc(b.mails, func(m mail) bool { return m.uid == g.uid })
 		if i < 0 {
@@ -107,7 +106,11 @@ func (s *Source) receive(b *batch, got []fetched) {
 		s.give(b.mails[i], engine.Delivery{Raw: g.raw, Origin: o})
 		b.mails = slices.Delete(b.mails, i, i+1)
 	}
-	b.tries = 0
+	came := before - len(b.mails)
+	if came > 0 {
+		s.failures, b.tries, p.blamed, p.read = 0, 0, 0, p.read+came
+	}
+	return came > 0
 }
 
 func (s *Source) give(m mail, d engine.Delivery) {
@@ -119,25 +122,23 @@ func (s *Source) give(m mail, d engine.Delivery) {
 
 // fruitless decides what becomes of a batch of which nothing came. Where the
 // answer cannot be read, or the server refuses, halves find the mail that is to
-// blame, and that is delivered as a defect. Where the connection broke, the
-// first mail is tried alone, and set aside when that happens again and again.
+// blame. Where the connection broke, the first mail is tried alone, and set aside
+// when that happens again and again.
 func (s *Source) fruitless(ctx context.Context, c *session, p *pass, b *batch, err error) error {
 	var no *goimap.Error
-	refused := errors.As(err, &no) && !passing(no)
+	doubtful := errors.Is(err, errGarbled) || errors.As(err, &no) && !busy(no)
 	switch n := len(b.mails); {
 	case context.Cause(ctx) != nil:
 		return context.Cause(ctx)
-	case (refused || errors.Is(err, errGarbled)) && n > 1:
+	case doubtful && n > 1:
 		p.split(n / 2)
 		return nil
-	case refused || errors.Is(err, errGarbled):
-		s.unreadable(b.mails[0], c.no(err))
-		p.batches = p.batches[1:]
-		return nil
+	case doubtful:
+		return s.doubt(p, c.no(err), errors.Is(err, errGarbled))
 	case errors.Is(err, errLost) && n > 1:
 		p.split(1)
 	case errors.Is(err, errLost):
-		s.stumble(p, b)
+		p.stumble()
 	}
 	return fmt.Errorf("read %s: %w", s.origin(b.mails[0]).Name, c.no(err))
 }
@@ -150,14 +151,58 @@ func (p *pass) split(at int) {
 
 // stumble counts what a single mail has cost, and puts it behind the others
 // when that is too much.
-func (s *Source) stumble(p *pass, b *batch) {
-	b.tries++
+func (p *pass) stumble() {
+	p.batches[0].tries++
+	if p.last || p.batches[0].tries >= maxTries {
+		p.aside()
+	}
+}
+
+// aside puts the first batch, of one mail, behind all others.
+func (p *pass) aside() {
+	b := p.batches[0]
+	p.batches, b.after = p.batches[1:], p.read
+	if p.last {
+		p.batches = append(p.batches, b)
+		return
+	}
+	p.hurt = append(p.hurt, b)
+}
+
+// doubt decides about a single mail whose bytes the server does not give: is it
+// the mail, or the server? Where others came before, and it is not one of
+// many, an answer that cannot be read is blamed on the mail. Everything else waits
+// for the end of the pass.
+func (s *Source) doubt(p *pass, why error, garbled bool) error {
+	b := p.batches[0]
+	b.why, b.garbled = why, garbled
 	switch {
+	case garbled && p.read > 0 && p.blamed < maxBlamed && !p.last:
+		p.blamed++
+		p.batches = p.batches[1:]
+		s.unreadable(b.mails[0], why)
+		return nil
 	case p.last:
-		p.batches = append(p.batches[1:], b)
-	case b.tries >= maxTries:
-		p.batches, p.hurt = p.batches[1:], append(p.hurt, b)
-		s.cfg.Log.Error("the connection breaks at a mail again and again: it is left for later", "mail", s.origin(b.mails[0]).Name)
+		p.aside()
+		return temporary("read %s: %s", s.origin(b.mails[0]).Name, why)
+	}
+	p.aside()
+	return nil
+}
+
+// judge looks at the mails that were set aside. Where others came after one that
+// the server did not give, or there is no other to compare with, it is the mail.
+func (s *Source) judge(p *pass) {
+	alone := p.read == 0 && len(p.hurt) == 1
+	p.hurt = slices.DeleteFunc(p.hurt, func(b *batch) bool {
+		guilty := b.why != nil && (p.read > b.after || alone && b.garbled)
+		if guilty {
+			s.unreadable(b.mails[0], b.why)
+		}
+		return guilty
+	})
+	if n := len(p.hurt); n > 0 {
+		s.cfg.Log.Error("mails could not be read and are left for later", "mails", n, "first", s.origin(p.hurt[0].mails[0]).Name)
 	}
 }
 
@@ -183,13 +228,14 @@ func (s *Source) absent(ctx context.Context, c *session, p *pass, b *batch) erro
 		switch {
 		case !left.Contains(m.uid):
 			s.gone(m)
-		case len(b.mails) == 1 && b.tries+1 >= maxTries:
-			s.unreadable(m, errors.New("the server has no bytes of it"))
 		default:
-			alone = append(alone, &batch{[]mail{m}, b.tries + 1})
+			alone = append(alone, &batch{mails: []mail{m}, tries: b.tries + 1})
 		}
 	}
 	p.batches = append(alone, p.batches...)
+	if len(b.mails) == 1 && len(alone) == 1 && alone[0].tries >= maxTries {
+		return s.doubt(p, errors.New("the server has no bytes of it"), true)
+	}
 	return nil
 }
 

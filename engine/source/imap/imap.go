@@ -28,10 +28,11 @@
 // # Trouble
 //
 // An error that may pass wraps engine.ErrTemporary; with Watch, Next waits and
-// goes on instead. A mail at which the server's answers cannot be read is
-// delivered empty with a defect, which quarantines it; one at which the
-// connection breaks again and again is left for later, behind all others. A mail
-// that disappears is left out. Passwords and tokens are in no error and no log,
+// goes on instead. A mail that the server does not give in a form that can be
+// read, while it gives others, is delivered empty with a defect, which
+// quarantines it. One at which the connection breaks again and again is left for
+// later, behind all others; so are all when the server gives none. A mail that
+// disappears is left out. Passwords and tokens are in no error and no log,
 // even if a server repeats them.
 package imap
 

@@ -206,6 +206,19 @@ func TestDovecotMovesAndKeepsKeywords(t *testing.T) {
 	}
 }
 
+func TestAMailThatDovecotCannotOpen(t *testing.T) {
+	t.Parallel()
+	d := imaptest.Start(t)
+	for i := range 4 {
+		d.Deliver(t, "INBOX", raw(fmt.Sprint(i)), epoch)
+	}
+	d.Lock(t, "INBOX", 2)
+	good, bad, err := read(t, open(t, dovecot(d, imap.Plain)))
+	if len(good) != 3 || len(bad) != 0 || !errors.Is(err, engine.ErrTemporary) || !strings.Contains(err.Error(), "read INBOX/") {
+		t.Errorf("came %q, as defects %q: %v", good, bad, err)
+	}
+}
+
 func TestAnotherUIDValidityAtDovecot(t *testing.T) {
 	t.Parallel()
 	d := imaptest.Start(t)

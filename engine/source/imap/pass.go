@@ -24,9 +24,12 @@ type pass struct {
 	at      *folder
 	rest    goimap.UIDSet // of it: candidates whose details are not known
 	window  int           // how many of them are asked for at a time
+	cuts    int           // of the connection in a row, while listing
 	batches []*batch      // whose bodies are not fetched
-	hurt    []*batch      // single mails at which the connection broke too often
+	hurt    []*batch      // single mails that did not come, behind all others
 	last    bool          // the hurt ones are tried for the last time
+	read    int           // mails whose bodies came
+	blamed  int           // and did not, since one came
 	missing []error       // folders that are not there
 }
 
@@ -34,6 +37,11 @@ type pass struct {
 type batch struct {
 	mails []mail
 	tries int // that came to nothing
+
+	// of a single mail that was set aside:
+	why     error // the server did not give it; nil: the connection broke
+	garbled bool  // its answer could not be read
+	after   int   // pass.read at that time
 }
 
 // step does the next piece of work; errEOF says that the pass is over.
@@ -59,11 +67,14 @@ func (s *Source) step(ctx context.Context) error {
 // finish ends a pass. Without Watch, mails that were set aside are tried until
 // they come, or Next is not called any more.
 func (s *Source) finish(ctx context.Context, p *pass) error {
+	if s.judge(p); len(s.ready) > 0 {
+		return nil
+	}
 	if err := s.saveMarks(ctx); err != nil {
 		return err
 	}
 	if len(p.missing) > 0 && (!s.cfg.Watch || len(p.missing) == len(s.folders)) && len(p.hurt) == 0 {
-		return errors.Join(p.missing...)
+		return together(p.missing)
 	}
 	if len(p.hurt) > 0 && !s.cfg.Watch {
 		p.batches, p.hurt, p.last = p.hurt, nil, true
@@ -173,16 +184,16 @@ func (s *Source) list(ctx context.Context, p *pass) error {
 	}
 	window, rest := take(p.rest, p.window)
 	mails, err := c.details(ctx, p.at, window)
-	if errors.Is(err, errGarbled) {
-		if n := count(window); n > 1 {
-			p.window = int(n / 2)
+	if err != nil {
+		var smaller bool
+		if mails, smaller, err = p.narrow(window, err); smaller {
 			return nil
 		}
-		mails, err = []mail{{folder: p.at, uid: window[0].Start}}, nil // its body may still be read
 	}
 	if err != nil {
 		return fmt.Errorf("folder %q: list mails: %w", p.at.name, c.no(err))
 	}
+	p.cuts = 0
 	mails, err = s.unknown(ctx, slices.DeleteFunc(mails, s.tooOld))
 	if err != nil {
 		return err
@@ -190,6 +201,24 @@ func (s *Source) list(ctx context.Context, p *pass) error {
 	s.plan(p.at, mails, window[len(window)-1].Stop)
 	p.rest, p.batches, p.window = rest, batches(mails, s.cfg.Limits.Message), min(2*p.window, windowMails)
 	return nil
+}
+
+// narrow makes smaller windows where a listing cannot be read, or the connection
+// breaks in it twice, until the mail that is to blame is alone. That is taken
+// without details: its body may still be read.
+func (p *pass) narrow(window goimap.UIDSet, err error) (mails []mail, smaller bool, _ error) {
+	lost := errors.Is(err, errLost)
+	if lost {
+		p.cuts++
+	}
+	switch n := count(window); {
+	case lost && p.cuts < 2, !lost && !errors.Is(err, errGarbled):
+		return nil, false, err
+	case n > 1:
+		p.window = int(n / 2)
+		return nil, !errors.Is(err, errSilent), err
+	}
+	return []mail{{folder: p.at, uid: window[0].Start}}, false, nil
 }
 
 // plan remembers which mails will be handed out, of all up to top.

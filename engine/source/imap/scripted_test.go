@@ -252,6 +252,13 @@ func TestAServerThatAnswersWronglyCostsAtMostTheMail(t *testing.T) {
 			fmt.Fprintf(w, "%s NO some messages could not be fetched\r\n", tag)
 			return true
 		}, []string{"INBOX/2"}, nil},
+		{"refusal of the last", func(w *bufio.Writer, tag, line string) bool {
+			if !strings.Contains(line, "BODY.PEEK[]") || !slices.Contains(asked(line), 2) {
+				return false
+			}
+			fmt.Fprintf(w, "%s NO [SERVERBUG] Internal error\r\n", tag)
+			return true
+		}, []string{"INBOX/2"}, nil},
 		{"bodies out of order", bodies(func(w *bufio.Writer, tag string, uids []int) {
 			slices.Reverse(uids)
 			for _, uid := range uids {
@@ -307,6 +314,31 @@ func TestAServerThatAnswersWronglyCostsAtMostTheMail(t *testing.T) {
 				if got := slices.Contains(good, name); got != want || len(good) > 3 {
 					t.Errorf("%s came: %v, want %v (%q)", name, got, want, good)
 				}
+			}
+		})
+	}
+}
+
+func TestAServerThatGivesNoMailIsNotTheFaultOfTheMails(t *testing.T) {
+	tests := []struct {
+		name   string
+		answer string
+		want   string
+	}{
+		{"refusal", "%T NO Server Unavailable. 15\r\n", "the server refuses (the server says"},
+		{"bad", "%T BAD User is authenticated but not connected.\r\n", "the server refuses"},
+		{"busy", "%T NO [UNAVAILABLE] later\r\n", "the server refuses"},
+		{"rubbish", "* XYZ\r\n", "cannot be read"},
+		{"nothing", "%T OK\r\n", "the server has no bytes of it"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			s := &scripted{say: func(w *bufio.Writer, tag, line string) bool {
+				return strings.Contains(line, "BODY.PEEK[]") && instead("", tt.answer)(w, tag, line)
+			}}
+			good, bad, err := read(t, open(t, s.start(t)))
+			if len(good)+len(bad) > 0 || !errors.Is(err, engine.ErrTemporary) || !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("came %q, as defects %q: %v", good, bad, err)
 			}
 		})
 	}

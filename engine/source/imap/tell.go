@@ -82,7 +82,10 @@ func (s *Source) carryOut(ctx context.Context, receipts []engine.Receipt) error 
 			errs = append(errs, fmt.Errorf("folder %q: %w", name, err))
 		}
 	}
-	return errors.Join(errs...)
+	if len(errs) > 0 {
+		return together(errs)
+	}
+	return nil
 }
 
 // orders sorts receipts, so that few commands are needed. Those of other sources are

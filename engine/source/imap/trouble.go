@@ -182,7 +182,7 @@ func (c *session) refused(user string, err error) error {
 	}
 	said := c.said(no)
 	switch {
-	case passing(no):
+	case busy(no) || no.Code == "SERVERBUG":
 		return temporary("log in as %q: the server cannot now%s", user, said)
 	case no.Code == "PRIVACYREQUIRED":
 		return final("log in as %q: the server wants TLS before a password: say security: tls or starttls%s", user, said)
@@ -209,13 +209,34 @@ func (c *session) no(err error) error {
 		return err
 	}
 	text := "the server refuses" + c.said(no)
-	if passing(no) {
-		return temporary("%s", text)
+	if lasting(no) {
+		return final("%s", text)
 	}
-	return final("%s", text)
+	return temporary("%s", text)
 }
 
-// passing tells whether a server says no for now only (RFC 5530).
-func passing(no *goimap.Error) bool {
-	return slices.Contains([]goimap.ResponseCode{"UNAVAILABLE", "INUSE", "LIMIT", "SERVERBUG", "OVERQUOTA"}, no.Code)
+// lasting tells whether a server says no for good (RFC 5530). One that gives no
+// reason may well be out of order: Exchange says NO and BAD then.
+func lasting(no *goimap.Error) bool {
+	return slices.Contains([]goimap.ResponseCode{
+		"NOPERM", "NONEXISTENT", "CANNOT", "TRYCREATE", "AUTHORIZATIONFAILED", "PRIVACYREQUIRED", "CONTACTADMIN", "OVERQUOTA",
+	}, no.Code)
 }
+
+// busy tells whether a server wants to be asked later.
+func busy(no *goimap.Error) bool {
+	return slices.Contains([]goimap.ResponseCode{"UNAVAILABLE", "INUSE", "LIMIT"}, no.Code)
+}
+
+// together is several errors on one line.
+type together []error
+
+func (t together) Error() string {
+	var texts []string
+	for _, err := range t {
+		texts = append(texts, err.Error())
+	}
+	return strings.Join(texts, "; ")
+}
+
+func (t together) Unwrap() []error { return t }
