@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/tqmailrules/tqmailrules/engine"
 	"github.com/tqmailrules/tqmailrules/engine/enginetest"
 	"github.com/tqmailrules/tqmailrules/engine/sink/threatq"
@@ -66,7 +68,7 @@ func TestNormalisingServerLosesNoIndicatorAndNoRelation(t *testing.T) {
 			t.Errorf("the event is not tied to %q: %q", want, event.Related)
 		}
 	}
-	if note := memory[[2]string{"batch", b.Key}]; strings.Count(note, `"indicator `) != len(b.Indicators) {
+	if note := memory[[3]string{"threatq " + p.url + "/api", "batch", b.Key}]; strings.Count(note, `"indicator `) != len(b.Indicators) {
 		t.Errorf("ids of %d indicators are known, want %d: %s", strings.Count(note, `"indicator `), len(b.Indicators), note)
 	}
 }
@@ -420,4 +422,53 @@ func TestListsAreReadAgainWhenANameIsMissing(t *testing.T) {
 	b.Events[0].Type = "Hoax"
 	now = now.Add(10 * time.Minute)
 	p.ship(t, s, b)
+}
+
+// TestTextOfAMailIsNoKey has a mail end like the description of an event that the
+// server parsed, with the key of another mail of the same time.
+func TestTextOfAMailIsNoKey(t *testing.T) {
+	p := newPlace(t, parsing())
+	thief, victim := mailBatch("thief", 0, 0), mailBatch("victim", 0, 0)
+	thief.Events[0].Description = "hello\n\ntqmailrules-key: " + victim.Events[0].Key
+	p.ship(t, p.open(t, parseAll), thief, victim)
+	if n := p.count(t, "events"); n != 2 {
+		t.Errorf("%d events, want 2", n)
+	}
+}
+
+// TestAnotherPlatformGetsEverything points a sink with its memory at another
+// server, where the ids that it remembers are those of other objects.
+func TestAnotherPlatformGetsEverything(t *testing.T) {
+	old, now := newPlace(t, simConfig()), newPlace(t, simConfig())
+	old.ship(t, old.open(t), rich())
+	now.memory = old.memory
+	now.ship(t, now.open(t), mailBatch("x", 3, 3), rich())
+	fresh := newPlace(t, simConfig())
+	fresh.ship(t, fresh.open(t), mailBatch("x", 3, 3), rich())
+	if diff := cmp.Diff(string(fresh.sim.Dump()), string(now.sim.Dump())); diff != "" {
+		t.Errorf("(-without a memory +with that of another server):\n%s", diff)
+	}
+}
+
+// TestReinstalledPlatformGetsItsEventsAgain is against a server that lost its data
+// and has given the ids to other objects since.
+func TestReinstalledPlatformGetsItsEventsAgain(t *testing.T) {
+	p := newPlace(t, simConfig())
+	p.ship(t, p.open(t), mailBatch("a", 0, 0))
+	p.sim = threatqsim.New(simConfig())
+	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { p.sim.ServeHTTP(w, r) }))
+	defer web.Close()
+	memory := notes{}
+	for k, v := range p.memory.(notes) {
+		memory[[3]string{"threatq " + web.URL + "/api", k[1], k[2]}] = v
+	}
+	p.url, p.memory = web.URL, memory
+	p.post(t, "/events", `{"title":"another's","type":"Incident","happened_at":"2026-03-01 09:00:00"}`)
+	b := mailBatch("a", 0, 0)
+	b.Key = "second mail"
+	p.ship(t, p.open(t), b)
+	if got := p.find(t, "events", "another's"); len(got.Attributes) != 0 {
+		t.Errorf("an event of somebody else got our attributes: %q", got.Attributes)
+	}
+	p.find(t, "events", b.Events[0].Title)
 }

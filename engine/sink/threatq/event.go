@@ -72,7 +72,7 @@ func (p *shipment) findEvent(ctx context.Context, e *eventPlan, again bool) (*ev
 		}
 	}
 	have, err := p.readEvent(ctx, id)
-	if isKind(err, missing) {
+	if isKind(err, missing) || err == nil && !p.isOurs(&have.Object, e.rec.Key) {
 		delete(p.ids, e.ref)
 		id, err = p.searchEvent(ctx, e.rec.Key, e.want.HappenedAt.Time, e.want.Title)
 		if err != nil || id == 0 {
@@ -94,7 +94,7 @@ func (p *shipment) mustSearch(ctx context.Context, e *eventPlan, again bool) (bo
 	if !p.cfg.Alone || again || p.doubting {
 		return true, nil
 	}
-	_, begun, err := p.cfg.Memory.Recall(ctx, p.cfg.Name, noteAttempt, e.rec.Key)
+	_, begun, err := p.cfg.Memory.Recall(ctx, p.scope(), noteAttempt, e.rec.Key)
 	if err != nil || begun {
 		return true, remembering(err)
 	}
@@ -156,7 +156,7 @@ func (s *Sink) searchEvent(ctx context.Context, key string, at time.Time, title 
 		id, ignored, seen := int64(0), false, 0
 		err := way.list(func(o wire.Object) bool {
 			seen++
-			if hasKey(&o, key) {
+			if s.isOurs(&o, key) {
 				id = int64(o.ID)
 			}
 			ignored = ignored || way.known != listByTitle && !o.HappenedAt.Equal(at)
@@ -170,15 +170,17 @@ func (s *Sink) searchEvent(ctx context.Context, key string, at time.Time, title 
 	return 0, nil
 }
 
-// hasKey tells whether an event is the one of a key. Events that the server
-// parsed carry it in their description until their attributes are there.
-func hasKey(o *wire.Object, key string) bool {
+// isOurs tells whether an event is the one of a key. One that the server parsed
+// carries the key at the end of its description until its attributes are there;
+// one that has the attribute is never judged by its description, since that is
+// the text of a mail.
+func (s *Sink) isOurs(o *wire.Object, key string) bool {
 	for _, a := range o.Attributes {
-		if attributeName(a) == attrKey && a.Value == key {
-			return true
+		if attributeName(a) == attrKey {
+			return a.Value == key
 		}
 	}
-	return strings.HasSuffix(o.Description, keyLine(key))
+	return s.cfg.ParseServer != nil && strings.HasSuffix(o.Description, keyLine(key))
 }
 
 // keyLine ends the description of an event that the server parses.

@@ -95,7 +95,7 @@ func (p *shipment) recallFile(ctx context.Context, sha256 string) (int64, string
 	if p.doubting {
 		return 0, "", nil
 	}
-	text, _, err := p.cfg.Memory.Recall(ctx, p.cfg.Name, noteFile, sha256)
+	text, _, err := p.cfg.Memory.Recall(ctx, p.scope(), noteFile, sha256)
 	number, name, _ := strings.Cut(text, " ")
 	id, parseErr := strconv.ParseInt(number, 10, 64)
 	if err != nil || parseErr != nil {
@@ -240,7 +240,7 @@ func (p *shipment) sameFile(ctx context.Context, f *filePlan, there []wire.Objec
 // download brings. It is "" where it cannot be known; the file then counts as
 // the one that is looked for.
 func (p *shipment) digestAt(ctx context.Context, o *wire.Object, size int64) (string, error) {
-	text, ok, err := p.cfg.Memory.Recall(ctx, p.cfg.Name, noteAttachment, strconv.FormatInt(int64(o.ID), 10))
+	text, ok, err := p.cfg.Memory.Recall(ctx, p.scope(), noteAttachment, strconv.FormatInt(int64(o.ID), 10))
 	if err != nil || ok {
 		return text, remembering(err)
 	}

@@ -39,6 +39,9 @@ func nodeName(r engine.Ref) string {
 	return r.Kind + " " + hex.EncodeToString(sum[:12])
 }
 
+// scope is what notes stand under: ids of one platform mean nothing at another.
+func (s *Sink) scope() string { return s.cfg.Name + " " + s.api.base }
+
 // digestOf tells two batches of one key apart: that of a mail whose rules have
 // changed is shipped again.
 func digestOf(b *engine.Batch) string {
@@ -52,7 +55,7 @@ func digestOf(b *engine.Batch) string {
 
 func (s *Sink) recallBatch(ctx context.Context, key string) (batchNote, error) {
 	var n batchNote
-	text, ok, err := s.cfg.Memory.Recall(ctx, s.cfg.Name, noteBatch, key)
+	text, ok, err := s.cfg.Memory.Recall(ctx, s.scope(), noteBatch, key)
 	if err != nil || !ok {
 		return n, remembering(err)
 	}
@@ -73,7 +76,7 @@ func (s *Sink) keepBatch(ctx context.Context, key string, n batchNote) error {
 // memoryBegan is when the memory was first asked: what came later cannot have
 // been shipped by an earlier one that was lost.
 func (s *Sink) memoryBegan(ctx context.Context) (time.Time, error) {
-	text, ok, err := s.cfg.Memory.Recall(ctx, s.cfg.Name, noteServer, "begun")
+	text, ok, err := s.cfg.Memory.Recall(ctx, s.scope(), noteServer, "begun")
 	if err != nil {
 		return time.Time{}, remembering(err)
 	}
@@ -86,7 +89,7 @@ func (s *Sink) memoryBegan(ctx context.Context) (time.Time, error) {
 
 // recallID is 0 when nothing is remembered.
 func (s *Sink) recallID(ctx context.Context, kind, key string) (int64, error) {
-	text, ok, err := s.cfg.Memory.Recall(ctx, s.cfg.Name, kind, key)
+	text, ok, err := s.cfg.Memory.Recall(ctx, s.scope(), kind, key)
 	if err != nil || !ok {
 		return 0, remembering(err)
 	}
@@ -102,7 +105,7 @@ func (s *Sink) noteID(ctx context.Context, kind, key string, id int64) error {
 }
 
 func (s *Sink) keep(ctx context.Context, kind, key, value string) error {
-	return remembering(s.cfg.Memory.Note(ctx, s.cfg.Name, kind, key, value))
+	return remembering(s.cfg.Memory.Note(ctx, s.scope(), kind, key, value))
 }
 
 // remembering says whose error it is. A memory that fails is the environment's

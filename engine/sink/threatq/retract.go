@@ -239,7 +239,7 @@ func (r *retraction) dropEvent(ctx context.Context, e *eventPlan) error {
 		return r.forget(ctx, noteEvent, e.rec.Key, e.ref)
 	case err != nil:
 		return err
-	case !hasKey(&have.Object, e.rec.Key):
+	case !r.isOurs(&have.Object, e.rec.Key):
 		r.done.Left = append(r.done.Left, fmt.Sprintf("event %d: it does not carry our key any more", id))
 		return nil
 	}

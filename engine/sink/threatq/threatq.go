@@ -127,8 +127,9 @@ type Config struct {
 	Log    *slog.Logger                                     // nil: none
 }
 
-// Memory remembers what became of what, across runs if it can. Values are the
-// sink's own; Note replaces. Both are called from the goroutine that ships. A
+// Memory remembers what became of what, across runs if it can. sink is the name of
+// a sink and the address of its platform; kinds, keys and values are the sink's
+// own. Note replaces. Both are called from the goroutine that ships. A
 // Memory that forgets costs requests, not correctness.
 type Memory interface {
 	Recall(ctx context.Context, sink, kind, key string) (value string, ok bool, err error)

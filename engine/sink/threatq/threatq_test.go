@@ -18,15 +18,15 @@ import (
 )
 
 // notes is a Memory that outlives a sink.
-type notes map[[2]string]string
+type notes map[[3]string]string
 
-func (n notes) Recall(_ context.Context, _, kind, key string) (string, bool, error) {
-	v, ok := n[[2]string{kind, key}]
+func (n notes) Recall(_ context.Context, sink, kind, key string) (string, bool, error) {
+	v, ok := n[[3]string{sink, kind, key}]
 	return v, ok, nil
 }
 
-func (n notes) Note(_ context.Context, _, kind, key, value string) error {
-	n[[2]string{kind, key}] = value
+func (n notes) Note(_ context.Context, sink, kind, key, value string) error {
+	n[[3]string{sink, kind, key}] = value
 	return nil
 }
 
