@@ -3,10 +3,13 @@ package imap_test
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"slices"
 	"strings"
@@ -361,6 +364,26 @@ func TestAWrongPasswordEndsAWatch(t *testing.T) {
 	cfg.Watch, cfg.Password = true, "wrong"
 	if _, err := open(t, cfg).Next(t.Context()); !errors.Is(err, imap.ErrLogin) {
 		t.Errorf("Next: %v", err)
+	}
+}
+
+func TestTheSimulatorSpeaksTLS(t *testing.T) {
+	web := httptest.NewTLSServer(nil) // for its certificate
+	defer web.Close()
+	roots := web.Client().Transport.(*http.Transport).TLSClientConfig.RootCAs
+	s, cfg := sim(t, func(s *imapsim.Server) { s.TLS = web.TLS })
+	fill(t, s, "INBOX", 2)
+	l, err := tls.Listen("tcp", "127.0.0.1:0", web.TLS)
+	if err != nil {
+		t.Fatal(err)
+	}
+	go s.Serve(l)
+	cfg.TLS = &tls.Config{RootCAs: roots}
+	for security, addr := range map[imap.Security]string{imap.StartTLS: cfg.Addr, imap.TLS: l.Addr().String()} {
+		cfg.Security, cfg.Addr = security, addr
+		if got := drain(t, open(t, cfg)); len(got) != 2 {
+			t.Errorf("%s: %q", security, names(got))
+		}
 	}
 }
 

@@ -320,6 +320,7 @@ func TestAServerThatAnswersWronglyCostsAtMostTheMail(t *testing.T) {
 }
 
 func TestAServerThatGivesNoMailIsNotTheFaultOfTheMails(t *testing.T) {
+	t.Parallel()
 	tests := []struct {
 		name   string
 		answer string
@@ -369,6 +370,7 @@ func TestAConnectionThatBreaksAtAMailLeavesItForLater(t *testing.T) {
 }
 
 func TestWhatIsTooMuchIsCut(t *testing.T) {
+	t.Parallel()
 	mega := strings.Repeat("x", 1<<20)
 	tests := []struct {
 		name string
@@ -432,6 +434,7 @@ func TestWhatIsTooMuchIsCut(t *testing.T) {
 }
 
 func TestASilentServerIsLeft(t *testing.T) {
+	t.Parallel()
 	half := second(func(w *bufio.Writer) {
 		io.WriteString(w, "* 2 FETCH (UID 2 BODY[] {5000}\r\nSubject: x")
 		w.Flush()
