@@ -372,38 +372,60 @@ func TestErrorsInGoodAnswersAreDoubted(t *testing.T) {
 	}
 }
 
+// TestOlderServersGetOlderTLPs is against servers that know four TLPs: one that
+// lists them, and one that does not.
 func TestOlderServersGetOlderTLPs(t *testing.T) {
-	for new, old := range map[string]string{"CLEAR": "WHITE", "AMBER+STRICT": "RED"} {
-		p := newPlace(t, simConfig())
-		web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			body := readAll(t, r)
-			if strings.Contains(body, `"`+new+`"`) {
-				w.WriteHeader(http.StatusBadRequest)
-				fmt.Fprint(w, `{"data":{"errors":{"sources.0.tlp":["The selected tlp is invalid."]}}}`)
-				return
-			}
-			p.sim.ServeHTTP(w, withBody(r, body))
-		}))
-		defer web.Close()
-		p.url = web.URL
-		b := mailBatch("a", 3, 2)
-		b.Events[0].TLP = new
-		for i := range b.Files {
-			b.Files[i].TLP = new
-		}
-		for i := range b.Indicators {
-			b.Indicators[i].TLP = new
-		}
-		p.ship(t, p.open(t), b)
-		for _, d := range p.dump(t) {
-			if want := "Phishing Mailbox (" + old + ")"; len(d.Sources) != 1 || d.Sources[0] != want {
-				t.Errorf("%s %q: sources %q, want %q", d.Kind, d.Key, d.Sources, want)
-			}
-		}
-		if n := len(p.dump(t)); n != 6 {
-			t.Errorf("%d objects, want 6", n)
+	lists := map[string]string{
+		"listed":     `{"data":[{"id":1,"name":"RED"},{"id":2,"name":"AMBER"},{"id":3,"name":"GREEN"},{"id":4,"name":"WHITE"}]}`,
+		"not listed": "",
+	}
+	for name, list := range lists {
+		for newer, older := range map[string]string{"CLEAR": "WHITE", "AMBER+STRICT": "RED"} {
+			t.Run(name+" "+newer, func(t *testing.T) {
+				p := newPlace(t, simConfig())
+				p.url = older4(t, p.sim, list)
+				b := mailBatch("a", 3, 2)
+				b.Events[0].TLP = newer
+				for i := range b.Files {
+					b.Files[i].TLP = newer
+				}
+				for i := range b.Indicators {
+					b.Indicators[i].TLP = newer
+				}
+				p.ship(t, p.open(t), b)
+				for _, d := range p.dump(t) {
+					if want := "Phishing Mailbox (" + older + ")"; len(d.Sources) != 1 || d.Sources[0] != want {
+						t.Errorf("%s %q: sources %q, want %q", d.Kind, d.Key, d.Sources, want)
+					}
+				}
+				if n := len(p.dump(t)); n != 6 {
+					t.Errorf("%d objects, want 6", n)
+				}
+			})
 		}
 	}
+}
+
+// older4 is a server that knows four TLPs. list is its answer to who asks for
+// them; "" when there is none.
+func older4(t *testing.T, sim http.Handler, list string) string {
+	t.Helper()
+	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body := readAll(t, r)
+		switch {
+		case r.URL.Path == "/api/tlp" && list == "":
+			http.NotFound(w, r)
+		case r.URL.Path == "/api/tlp":
+			fmt.Fprint(w, list)
+		case strings.Contains(body, `"CLEAR"`) || strings.Contains(body, `"AMBER+STRICT"`):
+			w.WriteHeader(http.StatusBadRequest)
+			fmt.Fprint(w, `{"data":{"errors":{"sources.0.tlp":["The selected tlp is invalid."]}}}`)
+		default:
+			sim.ServeHTTP(w, withBody(r, body))
+		}
+	}))
+	t.Cleanup(web.Close)
+	return web.URL
 }
 
 func TestUntrustedCertificateIsToldAtOnce(t *testing.T) {

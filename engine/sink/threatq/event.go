@@ -353,7 +353,7 @@ func (p *shipment) addSources(ctx context.Context, collection string, id int64, 
 	var lack []wire.Source
 	for _, w := range want {
 		i := slices.IndexFunc(have, func(h wire.Source) bool { return strings.EqualFold(h.Name, w.Name) })
-		if i < 0 || stricter(w, have[i]) {
+		if i < 0 || p.list.stricter(w, have[i]) {
 			lack = append(lack, w)
 		}
 	}
@@ -365,20 +365,27 @@ func (p *shipment) addSources(ctx context.Context, collection string, id int64, 
 var tlpIDs = map[wire.Int]string{1: "RED", 2: "AMBER", 3: "GREEN", 4: "WHITE"}
 
 // stricter tells whether ours may be shown to fewer people than theirs.
-func stricter(ours, theirs wire.Source) bool {
-	a, b := tlpName(ours), tlpName(theirs)
+func (l *lists) stricter(ours, theirs wire.Source) bool {
+	a, b := l.tlpOf(ours), l.tlpOf(theirs)
 	return a != "" && a != b && engine.MostRestrictive(a, b) == a
 }
 
-func tlpName(s wire.Source) string {
-	return strings.ToUpper(cmp.Or(s.TLP.Name, tlpIDs[s.TLPID], tlpIDs[s.TLP.ID]))
+func (l *lists) tlpOf(s wire.Source) string {
+	id := max(s.TLPID, s.TLP.ID)
+	return strings.ToUpper(cmp.Or(s.TLP.Name, l.tlps.nameOf(id), tlpIDs[id]))
 }
 
-// shown are sources with TLPs that the server knows, as far as that is known.
+// shown are sources with TLPs as the server knows them: by its id where it lists
+// them, else by name.
 func (s *Sink) shown(list wire.List[wire.Source]) wire.List[wire.Source] {
 	all := slices.Clone(list)
 	for i := range all {
-		all[i].TLP = s.tlp(all[i].TLP.Name)
+		tlp := s.tlp(all[i].TLP.Name)
+		if row, ok := s.list.tlps.find(tlp.Name); ok && tlp.Name != "" {
+			all[i].TLP, all[i].TLPID = wire.Ref{}, row.ID
+			continue
+		}
+		all[i].TLP = tlp
 	}
 	return all
 }

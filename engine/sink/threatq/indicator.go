@@ -257,7 +257,7 @@ func (p *shipment) indicatorRequest(ctx context.Context, n *indicatorPlan, have 
 		want.Status, want.StatusID = wire.Ref{}, 0
 	}
 	want.Tags = lackingTags(want.Tags, have.Tags)
-	want.Sources = asStrict(want.Sources, have.Sources)
+	want.Sources = p.list.asStrict(want.Sources, have.Sources)
 	if len(want.Attributes) == 0 {
 		return want, nil
 	}
@@ -274,12 +274,12 @@ func (p *shipment) indicatorRequest(ctx context.Context, n *indicatorPlan, have 
 
 // asStrict leaves the TLP of a source out where the server has a stricter one for
 // it.
-func asStrict(want, have wire.List[wire.Source]) wire.List[wire.Source] {
+func (l *lists) asStrict(want, have wire.List[wire.Source]) wire.List[wire.Source] {
 	all := slices.Clone(want)
 	for i := range all {
 		for _, h := range have {
-			if strings.EqualFold(h.Name, all[i].Name) && stricter(h, all[i]) {
-				all[i].TLP = wire.Ref{}
+			if strings.EqualFold(h.Name, all[i].Name) && l.stricter(h, all[i]) {
+				all[i].TLP, all[i].TLPID = wire.Ref{}, 0
 			}
 		}
 	}

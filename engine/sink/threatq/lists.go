@@ -19,6 +19,7 @@ import (
 type lists struct {
 	indicatorTypes, statuses, eventTypes, fileTypes rows
 
+	tlps rows // empty when the server does not list them
 	read time.Time
 }
 
@@ -75,8 +76,24 @@ func (s *Sink) resolve(ctx context.Context) error {
 			return fmt.Errorf("read %s: %w", l.what, err)
 		}
 	}
-	s.list = &lists{got[0], got[1], got[2], got[3], s.cfg.Now()}
-	return nil
+	s.list = &lists{got[0], got[1], got[2], got[3], s.readTLPs(ctx), s.cfg.Now()}
+	return ctx.Err()
+}
+
+// readTLPs is a list that not every platform has: without it, TLPs go by name.
+func (s *Sink) readTLPs(ctx context.Context) rows {
+	all := rows{}
+	err := each(ctx, s.api, "/tlp", nil, func(r wire.Row) bool {
+		all[strings.ToLower(r.Name)] = r
+		return true
+	})
+	if err != nil {
+		return nil
+	}
+	_, clear := all.find("CLEAR")
+	_, strict := all.find("AMBER+STRICT")
+	s.oldTLP = s.oldTLP || len(all) > 0 && !(clear && strict)
+	return all
 }
 
 // readList fails when the list is empty: so the platform answers those who may

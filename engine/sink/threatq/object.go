@@ -157,7 +157,7 @@ func (s *Sink) makeObject(ctx context.Context, o *objectPlan) (int64, error) {
 	if nameField(o.collection) == "name" {
 		want = wire.Object{Name: o.name}
 	}
-	want.Sources = s.sources("", "")
+	want.Sources = s.shown(s.sources("", ""))
 	got, err := made(ask[wire.Object](ctx, s.api, http.MethodPost, "/"+url.PathEscape(o.collection), nil, want))
 	return int64(got.ID), err
 }

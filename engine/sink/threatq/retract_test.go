@@ -8,6 +8,7 @@ import (
 
 	"github.com/tqmailrules/tqmailrules/engine"
 	"github.com/tqmailrules/tqmailrules/engine/sink/threatq"
+	"github.com/tqmailrules/tqmailrules/engine/sink/threatq/threatqsim"
 )
 
 // TestRetractLeavesWhatWasThere ships two mails, takes the second back, and finds
@@ -146,5 +147,35 @@ func TestRetractTakesBackOneOfTwoMailsOfAnEvent(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, string(p.sim.Dump())); diff != "" {
 		t.Errorf("(-first mail alone +second taken back):\n%s", diff)
+	}
+}
+
+// TestRetractMayBeInterrupted disturbs each request of taking back, and takes back
+// again.
+func TestRetractMayBeInterrupted(t *testing.T) {
+	start := func() (*place, int) {
+		p := newPlace(t, simConfig())
+		s := p.open(t)
+		p.ship(t, s, mailBatch("a", 3, 1), rich())
+		return p, p.sim.Counts().Total
+	}
+	calm, shipping := start()
+	if _, err := calm.open(t).Retract(t.Context(), rich(), engine.Batch{}); err != nil {
+		t.Fatal(err)
+	}
+	want := string(calm.sim.Dump())
+	for k := range calm.sim.Counts().Total - shipping {
+		p, _ := start()
+		if err := p.sim.Fault(threatqsim.Fault{After: k, What: disturbances[k%len(disturbances)]}); err != nil {
+			t.Fatal(err)
+		}
+		_, first := p.open(t, func(c *threatq.Config) { c.Tries = 1 }).Retract(t.Context(), rich(), engine.Batch{})
+		p.sim.Calm()
+		if _, err := p.open(t).Retract(t.Context(), rich(), engine.Batch{}); err != nil {
+			t.Fatalf("again after %v: %v", first, err)
+		}
+		if diff := cmp.Diff(want, string(p.sim.Dump())); diff != "" {
+			t.Fatalf("%s at request %d (%v) (-undisturbed +disturbed):\n%s", disturbances[k%len(disturbances)], k, first, diff)
+		}
 	}
 }

@@ -292,7 +292,7 @@ var tlps = []string{"RED", "AMBER", "GREEN", "WHITE", "CLEAR", "AMBER+STRICT"}
 func (s *Sink) tlp(name string) wire.Ref {
 	name = strings.TrimPrefix(strings.ToUpper(strings.TrimSpace(name)), "TLP:")
 	switch {
-	case name == "": // also of one that was left out before
+	case name == "":
 		return wire.Ref{}
 	case !slices.Contains(tlps, name):
 		s.once("tlp "+name, "no such TLP: it is left out", "tlp", name)
