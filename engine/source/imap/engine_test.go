@@ -35,7 +35,7 @@ func TestTheEngineShipsEachMailOnceWhateverBreaks(t *testing.T) {
 			cutter := imaptest.NewCutter(t, cfg.Addr, 0, func(n int) int64 {
 				mu.Lock()
 				defer mu.Unlock()
-				return rng.Int64N(int64(2000 + 3000*n)) // the line gets better
+				return rng.Int64N(int64(3000 + 100*n)) // the line gets better
 			})
 			cfg.Addr, cfg.Intake, cfg.Cursors = cutter.Addr, intake, &cursors{}
 			store, sink := mem.New(), &enginetest.Recorder{Sink: "a"}

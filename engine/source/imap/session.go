@@ -196,7 +196,7 @@ func (cfg *Config) attempt(ctx context.Context, hint func()) (*session, error) {
 
 // begin greets, logs in, and learns what the server can do.
 func (c *session) begin(ctx context.Context, cfg *Config) error {
-	if err := c.do(ctx, talk, c.client.WaitGreeting); err != nil {
+	if err := c.do(ctx, talk, c.greeted); err != nil {
 		return cfg.greetingTrouble(c, err)
 	}
 	if err := c.capabilities(ctx); err != nil {
@@ -221,6 +221,22 @@ func (c *session) begin(ctx context.Context, cfg *Config) error {
 		return fmt.Errorf("connect to %s: %w", cfg.Addr, err)
 	}
 	return nil // some servers demand an ID (NetEase), none need accept it
+}
+
+// greeted waits for the greeting.
+//
+// QUIRK: of a BYE, the library tells the words or that the connection ended, by
+// chance; asked again, it draws again.
+func (c *session) greeted() error {
+	err := c.client.WaitGreeting()
+	var no *goimap.Error
+	for range 20 {
+		if err == nil || errors.As(err, &no) {
+			return err
+		}
+		err = c.client.WaitGreeting()
+	}
+	return err
 }
 
 func (cfg *Config) greetingTrouble(c *session, err error) error {
