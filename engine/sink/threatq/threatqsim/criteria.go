@@ -124,18 +124,17 @@ func byOperators(values []string, operators map[string]any) (bool, error) {
 var operatorNames = []string{"is", "contains", "gt", "gte", "lt", "lte"}
 
 func compare(value, want, op string) bool {
-	order := ordered(value, want)
 	switch op {
 	case "contains":
 		return strings.Contains(strings.ToLower(value), strings.ToLower(want))
 	case "gt":
-		return order > 0
+		return ordered(value, want) > 0
 	case "gte":
-		return order >= 0
+		return ordered(value, want) >= 0
 	case "lt":
-		return order < 0
+		return ordered(value, want) < 0
 	case "lte":
-		return order <= 0
+		return ordered(value, want) <= 0
 	}
 	return strings.EqualFold(value, want)
 }

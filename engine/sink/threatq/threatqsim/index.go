@@ -103,10 +103,13 @@ func (c *collection) narrowed(key string, want any) ([]*node, bool) {
 func (c *collection) narrowedOne(key string, want any) ([]*node, bool) {
 	switch w := want.(type) {
 	case map[string]any:
-		if key != "+and" && key != "+or" {
-			return nil, false
+		if key == "+and" || key == "+or" {
+			return c.candidates(w)
 		}
-		return c.candidates(w)
+		if is, ok := w["is"]; ok {
+			return c.narrowed(key, is)
+		}
+		return nil, false
 	case string:
 		if !slices.Contains(indexed, key) {
 			return nil, false
