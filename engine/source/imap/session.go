@@ -259,36 +259,42 @@ func (c *session) capabilities(ctx context.Context) error {
 
 // open dials and secures a connection. greeting is what the server said before
 // TLS began.
-func (cfg *Config) open(ctx context.Context) (conn, raw net.Conn, greeting string, err error) {
+func (cfg *Config) open(ctx context.Context) (conn, raw net.Conn, greeting string, _ error) {
 	ctx, cancel := context.WithTimeout(ctx, cfg.Timeout)
 	defer cancel()
 	dial := cfg.Dial
 	if dial == nil {
 		dial = new(net.Dialer).DialContext
 	}
-	raw, err = dial(ctx, "tcp", cfg.Addr)
+	raw, err := dial(ctx, "tcp", cfg.Addr)
 	if err != nil {
 		return nil, nil, "", temporary("connect to %s: %s", cfg.Addr, network(err))
 	}
+	conn, greeting, err = cfg.secure(ctx, raw)
+	if err != nil {
+		raw.Close()
+	}
+	return conn, raw, greeting, err
+}
+
+// secure puts TLS over a connection, as the configuration wants it.
+func (cfg *Config) secure(ctx context.Context, raw net.Conn) (conn net.Conn, greeting string, _ error) {
 	stop := context.AfterFunc(ctx, func() { raw.Close() })
 	defer stop()
-	conn = raw
+	if cfg.Security == Plain {
+		return raw, "", nil
+	}
 	if cfg.Security == StartTLS {
 		if err := cfg.startTLS(raw); err != nil {
-			raw.Close()
-			return nil, nil, "", err
+			return nil, "", err
 		}
 		greeting = "* OK TLS\r\n"
 	}
-	if cfg.Security != Plain {
-		secured := tls.Client(raw, cfg.tls())
-		if err := secured.HandshakeContext(ctx); err != nil {
-			raw.Close()
-			return nil, nil, "", handshake(cfg.Addr, cfg.Security, err)
-		}
-		conn = secured
+	secured := tls.Client(raw, cfg.tls())
+	if err := secured.HandshakeContext(ctx); err != nil {
+		return nil, "", handshake(cfg.Addr, cfg.Security, err)
 	}
-	return conn, raw, greeting, nil
+	return secured, greeting, nil
 }
 
 func (cfg *Config) tls() *tls.Config {
