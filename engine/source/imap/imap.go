@@ -392,10 +392,10 @@ func (s *Source) Close() error {
 
 // spans ends the calls under way when the source is closed.
 type spans struct {
-	mu     sync.Mutex
-	closed bool
-	n      int
-	open_  map[int]context.CancelCauseFunc
+	mu      sync.Mutex
+	closed  bool
+	n       int
+	running map[int]context.CancelCauseFunc
 }
 
 // open derives a context that ends with the source, too.
@@ -406,15 +406,15 @@ func (p *spans) open(ctx context.Context) (context.Context, func(), error) {
 		return nil, nil, ErrClosed
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
-	if p.open_ == nil {
-		p.open_ = map[int]context.CancelCauseFunc{}
+	if p.running == nil {
+		p.running = map[int]context.CancelCauseFunc{}
 	}
 	p.n++
 	id := p.n
-	p.open_[id] = cancel
+	p.running[id] = cancel
 	return ctx, func() {
 		p.mu.Lock()
-		delete(p.open_, id)
+		delete(p.running, id)
 		p.mu.Unlock()
 		cancel(nil)
 	}, nil
@@ -424,7 +424,7 @@ func (p *spans) close() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.closed = true
-	for _, cancel := range p.open_ {
+	for _, cancel := range p.running {
 		cancel(ErrClosed)
 	}
 }

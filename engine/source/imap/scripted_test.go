@@ -433,6 +433,14 @@ func TestWhatIsTooMuchIsCut(t *testing.T) {
 	}
 }
 
+func untilError(ctx context.Context, s *imap.Source) error {
+	for {
+		if _, err := s.Next(ctx); err != nil {
+			return err
+		}
+	}
+}
+
 func TestASilentServerIsLeft(t *testing.T) {
 	t.Parallel()
 	half := second(func(w *bufio.Writer) {
@@ -456,9 +464,7 @@ func TestASilentServerIsLeft(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			cfg := tt.s.start(t)
-			src := open(t, cfg)
-			_, _, err := read(t, src)
-			if !errors.Is(err, engine.ErrTemporary) || !strings.Contains(err.Error(), tt.want) {
+			if err := untilError(t.Context(), open(t, cfg)); !errors.Is(err, engine.ErrTemporary) || !strings.Contains(err.Error(), tt.want) {
 				t.Errorf("Next: %v, want %q", err, tt.want)
 			}
 
@@ -467,14 +473,7 @@ func TestASilentServerIsLeft(t *testing.T) {
 				src := open(t, cfg)
 				ctx, cancel := context.WithCancel(t.Context())
 				ended := make(chan error, 1)
-				go func() {
-					for {
-						if _, err := src.Next(ctx); err != nil {
-							ended <- err
-							return
-						}
-					}
-				}()
+				go func() { ended <- untilError(ctx, src) }()
 				time.Sleep(100 * time.Millisecond)
 				want := context.Canceled
 				if end == "Close" {
