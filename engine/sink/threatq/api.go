@@ -20,7 +20,7 @@ import (
 )
 
 const (
-	maxAnswer   = 64 << 20         // bytes of an answer that are read
+	maxAnswer   = 16 << 20         // bytes of an answer that are read
 	requestTime = 60 * time.Second // for a request and its answer, beside what its size needs
 	slowestLink = 64 << 10         // bytes a second that an upload is given time for
 	maxWaits    = 5                // answers of 429 that one request waits for
@@ -188,7 +188,7 @@ func (a *api) once(ctx context.Context, c *call, auth string) (int, http.Header,
 	defer res.Body.Close()
 	raw, err := c.take(res)
 	if err != nil {
-		return 0, nil, nil, a.broken(ctx, c, fmt.Errorf("the answer broke off: %w", err))
+		return 0, nil, nil, a.broken(ctx, c, fmt.Errorf("read the answer: %w", err))
 	}
 	a.log.Debug("request", "call", c.name(), "status", res.StatusCode)
 	if res.StatusCode >= 300 && res.StatusCode < 400 {
@@ -202,8 +202,14 @@ func (c *call) take(res *http.Response) ([]byte, error) {
 	if c.into != nil && res.StatusCode < 300 {
 		return nil, c.into(res.Body)
 	}
-	return io.ReadAll(io.LimitReader(res.Body, maxAnswer))
+	raw, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer+1))
+	if err == nil && len(raw) > maxAnswer {
+		return nil, errTooLong
+	}
+	return raw, err
 }
+
+var errTooLong = errors.New("the answer is too long")
 
 func (a *api) request(ctx context.Context, c *call, auth string) (*http.Request, error) {
 	address := a.base + c.path

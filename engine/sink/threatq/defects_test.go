@@ -180,7 +180,7 @@ func TestManyEventsOfOneTimeAreToldApart(t *testing.T) {
 	p := newPlace(t, simConfig())
 	s := p.open(t)
 	var list strings.Builder
-	for i := range 1201 {
+	for i := range 801 {
 		if i > 0 {
 			list.WriteByte(',')
 		}
@@ -192,11 +192,11 @@ func TestManyEventsOfOneTimeAreToldApart(t *testing.T) {
 	p.memory = notes{}
 	p.sim.ResetCounts()
 	p.ship(t, p.open(t), b)
-	if n := p.count(t, "events"); n != 1202 {
-		t.Errorf("%d events, want 1202", n)
+	if n := p.count(t, "events"); n != 802 {
+		t.Errorf("%d events, want 802", n)
 	}
 	if n := p.sim.Counts().Other; n > 8 {
-		t.Errorf("%d requests to find one among 1202: %v", n, p.sim.Counts().Routes)
+		t.Errorf("%d requests to find one among 802: %v", n, p.sim.Counts().Routes)
 	}
 }
 

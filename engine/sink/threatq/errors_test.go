@@ -525,3 +525,37 @@ func TestServerThatFailsAtWhatItDoesNotKnow(t *testing.T) {
 		t.Errorf("(-able server +poor server):\n%s", diff)
 	}
 }
+
+// TestLongAnswersAreAskedForInPieces has strangers' events of the same time that
+// are too long to be read together.
+func TestLongAnswersAreAskedForInPieces(t *testing.T) {
+	p := newPlace(t, simConfig())
+	b := mailBatch("a", 0, 0)
+	p.ship(t, p.open(t), b)
+	attributes := strings.Repeat(`{"name":"x","value":"`+strings.Repeat("y", 60_000)+`"},`, 10)
+	noise := `{"title":"noise","type":"Incident","happened_at":"2026-03-01 09:00:00","attributes":[` + strings.TrimSuffix(attributes, ",") + `]}`
+	for range 8 {
+		p.post(t, "/events/consume", "["+strings.TrimSuffix(strings.Repeat(noise+",", 10), ",")+"]")
+	}
+	p.memory = notes{}
+	p.ship(t, p.open(t), b)
+	if n := p.count(t, "events"); n != 81 {
+		t.Errorf("%d events, want 81", n)
+	}
+}
+
+func TestSeenInHasAnEnd(t *testing.T) {
+	p := newPlace(t, simConfig())
+	s := p.open(t)
+	b := mailBatch("a", 0, 0)
+	for i := range 1000 {
+		b.Events[0].Attributes = append(b.Events[0].Attributes, engine.AttributeRecord{Name: "Seen In", Value: fmt.Sprint("mail ", i)})
+	}
+	p.ship(t, s, b)
+	again := mailBatch("a", 0, 0)
+	again.Key, again.Events[0].SeenIn = "again", "one too many"
+	p.ship(t, s, again)
+	if event := p.find(t, "events", b.Events[0].Title); has(event, "Seen In: one too many") || !has(event, "Seen In: mail 999") {
+		t.Errorf("%d attributes", len(event.Attributes))
+	}
+}

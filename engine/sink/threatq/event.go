@@ -128,7 +128,7 @@ func (s *Sink) readEvent(ctx context.Context, id int64) (*eventObject, error) {
 
 // maxCandidates is how many events of one time are looked at, the newest first:
 // dates come from attackers, too, and one that was interrupted is new.
-const maxCandidates = 5000
+const maxCandidates = 1000
 
 // searchEvent finds the event with our key among those that happened at one
 // time; 0 when there is none. Titles come from attackers, and the platform's
@@ -140,13 +140,13 @@ func (s *Sink) searchEvent(ctx context.Context, key string, at time.Time, title 
 		list  func(f func(wire.Object) bool) error
 	}{
 		{listByTime, func(f func(wire.Object) bool) error {
-			return each(ctx, s.api, "/events", limited("happened_at", stamp, "with", "attributes", "sort", "-created_at,id"), f)
+			return each(ctx, s.api, "/events", filter("happened_at", stamp, "with", "attributes", "sort", "-created_at,id"), f)
 		}},
 		{queryByTime, func(f func(wire.Object) bool) error {
 			return s.query(ctx, "/events/query", object{"happened_at": stamp}, "attributes", f)
 		}},
 		{listByTitle, func(f func(wire.Object) bool) error {
-			return each(ctx, s.api, "/events", limited("title", filterText(title), "with", "attributes", "sort", "-created_at,id"), f)
+			return each(ctx, s.api, "/events", filter("title", filterText(title), "with", "attributes", "sort", "-created_at,id"), f)
 		}},
 	}
 	for _, way := range ways {
@@ -335,7 +335,7 @@ func (p *shipment) completeEvent(ctx context.Context, e *eventPlan, have *eventO
 			p.linked[edge{e.ref, f}] = true
 		}
 	}
-	if err := p.addAttributes(ctx, "events", id, lacking(e.want.Attributes, have.Attributes)); err != nil {
+	if err := p.addAttributes(ctx, "events", id, p.news(e, have)); err != nil {
 		return err
 	}
 	if err := p.addTags(ctx, "events", id, lackingTags(e.want.Tags, have.Tags)); err != nil {
@@ -345,6 +345,25 @@ func (p *shipment) completeEvent(ctx context.Context, e *eventPlan, have *eventO
 		return err
 	}
 	return p.addRaw(ctx, e, id, have)
+}
+
+// maxSeenIn is how many mails an event names: a mail that is sent again and again
+// must not make its event too large to be read.
+const maxSeenIn = 1000
+
+// news are the attributes that an event lacks.
+func (p *shipment) news(e *eventPlan, have *eventObject) []wire.Attribute {
+	seen := 0
+	for _, a := range have.Attributes {
+		if attributeName(a) == attrSeenIn {
+			seen++
+		}
+	}
+	lack := lacking(e.want.Attributes, have.Attributes)
+	if seen < maxSeenIn {
+		return lack
+	}
+	return slices.DeleteFunc(lack, func(a wire.Attribute) bool { return a.Name == attrSeenIn })
 }
 
 // addSources adds the sources that an object lacks. A source that is there and

@@ -31,6 +31,8 @@ const (
 	doubted
 	// tooLarge: 413.
 	tooLarge
+	// tooLong: the answer is longer than is read.
+	tooLong
 	// forbidden: 403 for a request, though the user may log in.
 	forbidden
 	// missing: 404 or 410.
@@ -130,6 +132,9 @@ func garbledKind(status int) kind {
 
 // networkKind classifies what kept an answer from coming at all.
 func networkKind(err error) kind {
+	if errors.Is(err, errTooLong) {
+		return tooLong
+	}
 	var untrusted *tls.CertificateVerificationError
 	if errors.As(err, &untrusted) {
 		return closed

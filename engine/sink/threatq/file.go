@@ -132,7 +132,7 @@ func (s *Sink) filesByHash(ctx context.Context, plans []*filePlan) (map[string][
 		}
 	}
 	for _, f := range plans {
-		if err := each(ctx, s.api, "/attachments", limited("hash", f.sums.md5), keep); err != nil {
+		if err := each(ctx, s.api, "/attachments", filter("hash", f.sums.md5), keep); err != nil {
 			return nil, err
 		}
 	}
@@ -141,31 +141,6 @@ func (s *Sink) filesByHash(ctx context.Context, plans []*filePlan) (map[string][
 
 // object is a JSON object that is made up on the spot.
 type object = map[string]any
-
-// query calls f for what a collection holds under criteria.
-func (s *Sink) query(ctx context.Context, path string, criteria object, with string, f func(wire.Object) bool) error {
-	body := wire.Query{Criteria: criteria, Filters: map[string]any{}}
-	for page, offset := 0, 0; page < maxPages; page++ {
-		q := limited("offset", strconv.Itoa(offset), "sort", "-created_at,id")
-		if with != "" {
-			q.Set("with", with)
-		}
-		got, err := ask[wire.Object](ctx, s.api, http.MethodPost, path, q, body)
-		if err != nil {
-			return err
-		}
-		for _, o := range got.Data {
-			if !f(o) {
-				return nil
-			}
-		}
-		offset += len(got.Data)
-		if len(got.Data) == 0 || offset >= got.Total {
-			return nil
-		}
-	}
-	return nil
-}
 
 // shipFile makes sure of one file. there are files of its MD5, as read before.
 func (p *shipment) shipFile(ctx context.Context, f *filePlan, there []wire.Object) error {

@@ -185,7 +185,7 @@ func (p *shipment) findIndicators(ctx context.Context, list []*indicatorPlan) (i
 // listIndicators asks for them one by one, where the server lacks queries.
 func (p *shipment) listIndicators(ctx context.Context, list []*indicatorPlan, keep func(wire.Object) bool) error {
 	for _, v := range p.values(list) {
-		if err := each(ctx, p.api, "/indicators", limited("value", v, "with", "attributes"), keep); err != nil {
+		if err := each(ctx, p.api, "/indicators", filter("value", v, "with", "attributes"), keep); err != nil {
 			return err
 		}
 	}
@@ -355,7 +355,7 @@ func (p *shipment) trustInline(list []*indicatorPlan) {
 func (p *shipment) hasLink(ctx context.Context, file, indicator engine.Ref) (bool, error) {
 	found := false
 	path := fmt.Sprintf("/attachments/%d/indicators", p.ids[file])
-	err := each(ctx, p.api, path, limited(), func(o wire.Object) bool {
+	err := each(ctx, p.api, path, nil, func(o wire.Object) bool {
 		found = found || int64(o.ID) == p.ids[indicator]
 		return !found
 	})

@@ -115,18 +115,47 @@ const (
 	maxPages = 40 // of one list that are read
 )
 
-// each calls f for every element of a list, page by page, until f returns false.
-// It moves on by what it got, and ends where nothing new comes.
+// each calls f for every element of a list until f returns false.
 func each[T any](ctx context.Context, a *api, path string, query url.Values, f func(T) bool) error {
-	for page, offset := 0, 0; page < maxPages; page++ {
+	return pages(func(limit, offset int) (wire.Page[T], error) {
 		q := url.Values{}
 		for k, v := range query {
 			q[k] = v
 		}
-		if page > 0 {
-			q.Set("offset", strconv.Itoa(offset))
+		window(q, limit, offset)
+		return ask[T](ctx, a, http.MethodGet, path, q, nil)
+	}, f)
+}
+
+// query calls f for what a collection holds under criteria, until f returns
+// false.
+func (s *Sink) query(ctx context.Context, path string, criteria object, with string, f func(wire.Object) bool) error {
+	body := wire.Query{Criteria: criteria, Filters: map[string]any{}}
+	return pages(func(limit, offset int) (wire.Page[wire.Object], error) {
+		q := url.Values{"sort": {"-created_at,id"}}
+		if with != "" {
+			q.Set("with", with)
 		}
-		got, err := ask[T](ctx, a, http.MethodGet, path, q, nil)
+		window(q, limit, offset)
+		return ask[wire.Object](ctx, s.api, http.MethodPost, path, q, body)
+	}, f)
+}
+
+func window(q url.Values, limit, offset int) {
+	q.Set("limit", strconv.Itoa(limit))
+	q.Set("offset", strconv.Itoa(offset))
+}
+
+// pages reads page after page. It moves on by what it got, ends where nothing
+// more comes, and asks for less where a page is longer than is read.
+func pages[T any](fetch func(limit, offset int) (wire.Page[T], error), f func(T) bool) error {
+	limit := pageSize
+	for page, offset := 0, 0; page < maxPages; page++ {
+		got, err := fetch(limit, offset)
+		if isKind(err, tooLong) && limit > 1 {
+			limit = max(1, limit/4)
+			continue
+		}
 		if err != nil {
 			return err
 		}
@@ -143,9 +172,9 @@ func each[T any](ctx context.Context, a *api, path string, query url.Values, f f
 	return nil
 }
 
-// limited is a query for pages of the usual size.
-func limited(pairs ...string) url.Values {
-	q := url.Values{"limit": {strconv.Itoa(pageSize)}}
+// filter is a query string of pairs.
+func filter(pairs ...string) url.Values {
+	q := url.Values{}
 	for i := 0; i+1 < len(pairs); i += 2 {
 		q.Set(pairs[i], pairs[i+1])
 	}

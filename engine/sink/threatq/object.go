@@ -139,7 +139,7 @@ func nameField(collection string) string {
 
 func (s *Sink) findObject(ctx context.Context, o *objectPlan) (int64, error) {
 	found := int64(0)
-	err := each(ctx, s.api, "/"+url.PathEscape(o.collection), limited(nameField(o.collection), filterText(o.name)), func(got wire.Object) bool {
+	err := each(ctx, s.api, "/"+url.PathEscape(o.collection), filter(nameField(o.collection), filterText(o.name)), func(got wire.Object) bool {
 		if strings.EqualFold(got.Value, o.name) || strings.EqualFold(got.Name, o.name) {
 			found = int64(got.ID)
 		}

@@ -81,7 +81,7 @@ func (p *shipment) tie(ctx context.Context, b *bundle, again bool) error {
 	old := func(r engine.Ref) bool { return !p.fresh[r] }
 	inlineMaybe := b.from.Kind == "file" && b.collection == "indicators" && p.does[consumeFiles] == unknown
 	if again || inlineMaybe || old(b.from) && slices.ContainsFunc(b.to, old) {
-		err := each(ctx, p.api, path, limited(), func(o wire.Object) bool {
+		err := each(ctx, p.api, path, nil, func(o wire.Object) bool {
 			there[int64(o.ID)] = true
 			return true
 		})

@@ -202,7 +202,7 @@ func (r *retraction) otherMails(e *eventPlan, have *eventObject) []string {
 func (r *retraction) untie(ctx context.Context, b *bundle) error {
 	path := fmt.Sprintf("/%s/%d/%s", r.plan.home(b.from), r.plan.ids[b.from], url.PathEscape(b.collection))
 	var pivots []wire.Int
-	err := each(ctx, r.api, path, limited(), func(o wire.Object) bool {
+	err := each(ctx, r.api, path, nil, func(o wire.Object) bool {
 		if o.Pivot != nil && slices.ContainsFunc(b.to, func(to engine.Ref) bool { return r.plan.ids[to] == int64(o.ID) }) {
 			pivots = append(pivots, o.Pivot.ID)
 		}
