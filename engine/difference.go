@@ -133,3 +133,23 @@ func gone[R any](before, now []R, key func(R) string, words func(R) string) (all
 	}
 	return all
 }
+
+// Common is what of a batch that was shipped would still be shipped.
+func Common(before, now Batch) Batch {
+	b := before
+	b.Events = both(before.Events, now.Events, EventRecord.key)
+	b.Files = both(before.Files, now.Files, FileRecord.key)
+	b.Indicators = both(before.Indicators, now.Indicators, IndicatorRecord.key)
+	b.Objects = both(before.Objects, now.Objects, ObjectRecord.key)
+	b.Relations = slices.DeleteFunc(slices.Clone(before.Relations), func(r Relation) bool { return !slices.Contains(now.Relations, r) })
+	return b
+}
+
+func both[R any](before, now []R, key func(R) string) (all []R) {
+	for _, r := range before {
+		if slices.ContainsFunc(now, func(o R) bool { return key(o) == key(r) }) {
+			all = append(all, r)
+		}
+	}
+	return all
+}

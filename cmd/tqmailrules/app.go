@@ -50,7 +50,7 @@ func commands() []command {
 	return []command{
 		initCommand, checkCommand, dryRunCommand, runCommand, testCommand, explainCommand, inspectCommand, unpackCommand, indicatorsCommand,
 		queryCommand, demoCommand,
-		statusCommand, pendingCommand, quarantineCommand, shipCommand, fetchCommand, cronCommand, simCommand,
+		statusCommand, pendingCommand, quarantineCommand, shipCommand, shippedCommand, reprocessCommand, retractCommand, purgeCommand, fetchCommand, cronCommand, simCommand,
 		extNewCommand, extBuildCommand, extTestCommand, extRunCommand, extInspectCommand,
 		extPackCommand, extKeygenCommand, extSignCommand, extVerifyCommand,
 		schemaCommand, completionCommand(), versionCommand,

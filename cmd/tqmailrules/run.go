@@ -139,6 +139,7 @@ func (a *app) work(ctx context.Context, l *loaded, goOn bool) (sum engine.Summar
 	aside.Go(func() { l.finders.watch(watching, w.log) })
 	if goOn {
 		aside.Go(func() { w.reload(watching) })
+		aside.Go(func() { w.purgeDaily(watching) })
 		if err := w.serve(watching, &aside); err != nil {
 			return sum, nil, err
 		}
@@ -155,6 +156,7 @@ type wired struct {
 	store       *store
 	name        string // of the run
 	started     time.Time
+	sinks       []engine.Sink
 	quarantined []held
 	closers     []func() error // in the order of opening
 }
@@ -180,7 +182,7 @@ func (a *app) wire(ctx context.Context, l *loaded, goOn bool) (w *wired, err err
 	}
 	w.closers = append(w.closers, w.store.Close)
 	sinks, err := a.sinks(ctx, cfg, w.store, log)
-	w.closers = append(w.closers, func() error { return closeSinks(sinks) })
+	w.sinks, w.closers = sinks, append(w.closers, func() error { return closeSinks(sinks) })
 	if err != nil {
 		return w, err
 	}
@@ -189,6 +191,9 @@ func (a *app) wire(ctx context.Context, l *loaded, goOn bool) (w *wired, err err
 		return w, err
 	}
 	w.closers = append(w.closers, src.Close)
+	if err := w.purge(ctx); err != nil {
+		return w, err
+	}
 	progress := ui.NewProgress(a.err, a.now())
 	w.closers = append(w.closers, func() error { progress.Clear(); return nil })
 	recheck := time.Duration(0)
@@ -196,7 +201,7 @@ func (a *app) wire(ctx context.Context, l *loaded, goOn bool) (w *wired, err err
 		recheck = cfg.Watch.Poll
 	}
 	w.Engine, err = engine.New(engine.Config{
-		Source: &progressed{Source: src, app: a, p: progress},
+		Source: w.withinQuota(&progressed{Source: src, app: a, p: progress}, goOn),
 		Parser: parserFor(cfg), Rules: l.set, Extractors: l.finders.guarded(log), Unpacker: l.opener, Secrets: secrets, Limits: cfg.Limits, DomainOf: domainOf,
 		Store: w.store.Store, Sinks: sinks, Workers: workersOr(cfg.Workers), Attempts: cfg.Attempts, Backlog: 256, Recheck: recheck,
 		Flood: engine.Flood(cfg.Flood), Run: w.name, Log: log, Observe: w.observe,
