@@ -365,6 +365,15 @@ func (r *retraction) dropIndicator(ctx context.Context, ref engine.Ref) error {
 	return nil
 }
 
+// said are the attributes of an event that rules decide.
+func said(e *engine.EventRecord) []engine.AttributeRecord {
+	all := slices.Clone(e.Attributes)
+	if e.Score != 0 {
+		all = append(all, engine.AttributeRecord{Name: attrScore, Value: fmt.Sprint(e.Score)})
+	}
+	return all
+}
+
 // dropAttributes removes, from events that stay, the attributes that keep lacks.
 func (r *retraction) dropAttributes(keep *engine.Batch) func(context.Context) error {
 	return func(ctx context.Context) error {
@@ -373,7 +382,7 @@ func (r *retraction) dropAttributes(keep *engine.Batch) func(context.Context) er
 			if i < 0 || r.plan.ids[e.ref] == 0 {
 				continue
 			}
-			drop := lacking(r.attributes(e.rec.Attributes), r.attributes(keep.Events[i].Attributes))
+			drop := lacking(r.attributes(said(e.rec)), r.attributes(said(&keep.Events[i])))
 			err := r.persist(ctx, func(bool) error {
 				have, err := r.readEvent(ctx, r.plan.ids[e.ref])
 				if err != nil || len(drop) == 0 {

@@ -15,6 +15,10 @@
 // Attributes are posted only where they are missing, since the platform keeps
 // two of them when they come twice. An indicator that exists keeps its status.
 //
+// What the vendor's documents leave open (which parts of an event or a file are
+// taken along with it, which filters are known) is tried, read back once, and
+// replaced by further requests where it does not work: see feature.go.
+//
 // # Failures
 //
 // What may pass (network, 429, 5xx, pages of proxies, cut answers) is tried a few
