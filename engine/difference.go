@@ -138,6 +138,11 @@ func gone[R any](before, now []R, key func(R) string, words func(R) string) (all
 func Common(before, now Batch) Batch {
 	b := before
 	b.Events = both(before.Events, now.Events, EventRecord.key)
+	for i := range b.Events {
+		e := &b.Events[i]
+		n := now.Events[slices.IndexFunc(now.Events, func(o EventRecord) bool { return o.Key == e.Key })]
+		e.Attributes, e.Tags = both(e.Attributes, n.Attributes, AttributeRecord.key), both(e.Tags, n.Tags, itself)
+	}
 	b.Files = both(before.Files, now.Files, FileRecord.key)
 	b.Indicators = both(before.Indicators, now.Indicators, IndicatorRecord.key)
 	b.Objects = both(before.Objects, now.Objects, ObjectRecord.key)

@@ -254,14 +254,14 @@ func (p *production) round(t *testing.T, rng *rand.Rand, cutter *imaptest.Cutter
 	}
 	gone := make(chan error, 1)
 	go func() { gone <- c.Wait() }()
-	ended := p.wait(gone, time.Duration(rng.Int64N(int64(whole/2))))
+	ended := p.wait(gone, time.Duration(rng.Int64N(int64(min(whole/2, 6*time.Second)))))
 	switch rng.IntN(4) {
 	case 0:
 		p.mailbox.Restart(t)
-		ended = ended || p.wait(gone, time.Duration(rng.Int64N(int64(whole/8))))
+		ended = ended || p.wait(gone, time.Duration(rng.Int64N(int64(min(whole/8, time.Second)))))
 	case 1:
 		cutter.Cut()
-		ended = ended || p.wait(gone, time.Duration(rng.Int64N(int64(whole/8))))
+		ended = ended || p.wait(gone, time.Duration(rng.Int64N(int64(min(whole/8, time.Second)))))
 	}
 	if !ended {
 		c.Process.Kill()
