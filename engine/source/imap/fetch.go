@@ -36,7 +36,7 @@ var errTorn = errors.New("a literal ends early")
 // read of that command any more, not even to discard it.
 func (c *session) torn() error {
 	c.wire.end(net.ErrClosed)
-	<-c.client.Closed()
+	c.over()
 	return errTorn
 }
 

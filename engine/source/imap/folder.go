@@ -37,6 +37,7 @@ type folder struct {
 	open  map[goimap.UID]bool
 	given map[goimap.UID]time.Time // handed out and not acknowledged
 	acked goimap.UIDSet
+	mails uint32 // when it was last entered; of Next alone
 }
 
 func newFolder(name string) *folder {
@@ -299,7 +300,7 @@ func (c *session) unasked(lit goimap.LiteralReader) error {
 		_, _ = io.Copy(io.Discard, lit) // at most maxLiteral; it lets the library's reader go on
 	}
 	c.wire.end(errLiteral)
-	<-c.client.Closed()
+	c.over()
 	return errLiteral
 }
 

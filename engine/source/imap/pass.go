@@ -87,6 +87,9 @@ func (s *Source) finish(ctx context.Context, p *pass) error {
 // enter selects the next folder and asks for its candidates.
 func (s *Source) enter(ctx context.Context, p *pass) error {
 	f := p.folders[0]
+	if f == s.folders[0] {
+		s.clearHint() // what comes from here on is not in this pass
+	}
 	err := s.with(ctx, &s.reader, func(c *session) error {
 		if err := c.choose(ctx, f.name, s.cfg.ReadOnly); err != nil {
 			return err
@@ -95,6 +98,7 @@ func (s *Source) enter(ctx context.Context, p *pass) error {
 			return err
 		}
 		s.meet(f, c.selected.epoch)
+		f.mails = c.selected.mails
 		found, err := s.candidates(ctx, c, f)
 		p.rest = found
 		return err

@@ -411,6 +411,11 @@ func TestWhatIsTooMuchIsCut(t *testing.T) {
 		}}, "cannot be read: the answer announces a literal where none of that size may be"},
 		{"every number there is", scripted{say: instead("UID SEARCH", "* ESEARCH (TAG \"%T\") UID ALL 1:4294967295\r\n%T OK\r\n")}, "the server names more than 4000000 mails"},
 		{"numbers up to a star", scripted{say: instead("UID SEARCH", "* ESEARCH (TAG \"%T\") UID ALL 1:*\r\n%T OK\r\n")}, "cannot be read: server returned a dynamic"},
+		{"a parenthesis among capabilities", scripted{say: instead("CAPABILITY", "* CAPABILITY IMAP4rev1 (X)\r\n%T OK\r\n")}, "of a kind that nobody asked for"},
+		{"a parenthesis behind a code", scripted{say: instead("SELECT", "* OK [CAPABILITY(\r\n%T OK\r\n")}, "of a kind that nobody asked for"},
+		{"a parenthesis among numbered capabilities", scripted{say: instead("SELECT", "* 5 CAPABILITY X  ( \r\n%T OK\r\n")}, "of a kind that nobody asked for"},
+		{"a parenthesis in a tagged answer", scripted{say: instead("LOGIN", "%T OK [CAPABILITY IMAP4rev1 (\r\n")}, "of a kind that nobody asked for"},
+		{"capabilities that are enabled", scripted{say: instead("SELECT", "* ENABLED  (\r\n%T OK\r\n")}, "of a kind that nobody asked for"},
 		{"deep lists", scripted{say: instead("SELECT", "* THREAD "+strings.Repeat("(", 60_000)+"\r\n%T OK\r\n")}, ": "},
 	}
 	for _, tt := range tests {
@@ -525,7 +530,7 @@ func TestTroubleIsToldInWords(t *testing.T) {
 		{name: "wrong password", s: &scripted{say: instead("LOGIN", "%T NO [AUTHENTICATIONFAILED] Authentication failed.\r\n")}, want: []string{`log in as "phish": user name or password refused (the server says "[AUTHENTICATIONFAILED] Authentication failed.")`}, login: true},
 		{name: "the password said aloud", s: &scripted{say: instead("LOGIN", "%T NO LOGIN \"phish\" \""+secret+"\" is wrong\r\n")}, want: []string{"refused", "[hidden]"}, login: true},
 		{name: "the password said aloud, encoded", s: &scripted{caps: "IMAP4rev1 AUTH=PLAIN SASL-IR", say: instead("AUTHENTICATE", "%T BAD "+base64.StdEncoding.EncodeToString([]byte("\x00phish\x00"+secret))+"\r\n")}, want: []string{"refused", "[hidden]"}, login: true},
-		{name: "the password in rubbish", s: &scripted{say: instead("LOGIN", "* "+secret+" "+secret+"\r\n")}, want: []string{"cannot be read", "[hidden]"}, temporary: true},
+		{name: "the password in rubbish", s: &scripted{say: instead("LOGIN", "* 1 FETCH ("+secret+" 1)\r\n")}, want: []string{"cannot be read", "[hidden]"}, temporary: true},
 		{name: "login not possible now", s: &scripted{say: instead("LOGIN", "%T NO [UNAVAILABLE] try later\r\n")}, want: []string{"the server cannot now", "try later"}, temporary: true},
 		{name: "no password without TLS", s: &scripted{caps: "IMAP4rev1 LOGINDISABLED"}, want: []string{"takes no password without TLS: say security: tls or starttls"}},
 		{name: "turned away", s: &scripted{greeting: "* BYE too many connections"}, want: []string{"the server turns away", "too many connections"}, temporary: true},

@@ -101,12 +101,21 @@ func (c *session) patiently(f func() error) error {
 	case err := <-result:
 		return err
 	case <-c.client.Closed():
+	case <-c.wire.ended:
 	}
 	select {
 	case err := <-result:
 		return err
 	case <-time.After(grace):
 		return errStuck
+	}
+}
+
+// over waits until the library has seen the end of the connection, but not long.
+func (c *session) over() {
+	select {
+	case <-c.client.Closed():
+	case <-time.After(grace):
 	}
 }
 
@@ -147,20 +156,17 @@ func (c *session) late(over time.Time) error {
 // drop ends the session without a word.
 func (c *session) drop() {
 	c.dead.Store(true)
-	c.wire.end(net.ErrClosed)
-	c.client.Close()
+	c.wire.end(net.ErrClosed) // the library's reader ends at that
 }
 
-// leave says good-bye if the session is not busy, and ends it within half a
-// second.
+// leave says good-bye if the session is not busy, and ends it within a second.
 func (c *session) leave() {
-	timer := time.AfterFunc(500*time.Millisecond, func() { c.wire.end(net.ErrClosed) })
+	timer := time.AfterFunc(grace, func() { c.wire.end(net.ErrClosed) })
 	defer timer.Stop()
 	if !c.dead.Load() {
-		_ = c.client.Logout().Wait() // it is over either way
+		_ = c.patiently(c.client.Logout().Wait) // it is over either way
 	}
-	c.wire.end(net.ErrClosed)
-	c.client.Close()
+	c.drop()
 }
 
 // connect opens a connection and logs in. A token that is refused is asked for

@@ -15,6 +15,7 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+	"time"
 	"unicode"
 
 	goimap "github.com/emersion/go-imap/v2"
@@ -95,11 +96,11 @@ func (c *session) broken(err error) error {
 	switch cause := c.wire.why(); {
 	case errors.Is(err, errStuck):
 		return &trouble{err.Error(), []error{errStuck, errLost, engine.ErrTemporary}}
-	case cause == nil, errors.Is(cause, errLine), errors.Is(cause, errLiteral), errors.Is(cause, errFlood):
-		if told := c.client.Close(); cause != nil {
+	case cause == nil, errors.Is(cause, errLine), errors.Is(cause, errLiteral), errors.Is(cause, errFlood), errors.Is(cause, errAnswer):
+		if told := c.told(); cause != nil {
 			err = cause
-		} else if told != nil && !errors.Is(told, net.ErrClosed) {
-			err = told // the reader's error: that of the command may be a consequence
+		} else if told != nil {
+			err = told
 		}
 		return &trouble{"the server's answer cannot be read: " + c.secrets.clean(plainest(err)), []error{errGarbled, engine.ErrTemporary}}
 	case errors.Is(cause, errSilent):
@@ -107,6 +108,20 @@ func (c *session) broken(err error) error {
 	default:
 		return &trouble{"the connection was lost: " + network(cause), []error{errLost, engine.ErrTemporary}}
 	}
+}
+
+// told is the error of the library's reader; that of a command may be a mere
+// consequence.
+func (c *session) told() error {
+	select {
+	case <-c.client.Closed():
+	case <-time.After(grace):
+		return nil
+	}
+	if err := c.client.Close(); !errors.Is(err, net.ErrClosed) {
+		return err
+	}
+	return nil
 }
 
 // plainest drops the prefixes of the library.

@@ -11,6 +11,10 @@ import (
 // hintPause is what is waited after a hint: mails come in swarms.
 const hintPause = 250 * time.Millisecond
 
+// idlePause is what is waited when a server ends connections instead of
+// telling of mail.
+const idlePause = 10 * time.Second
+
 // wait passes the time between two passes: Poll, or less when the server hints
 // at new mail in the first folder. A hint is not more than that: the pass looks
 // for itself, and without hints it comes all the same.
@@ -30,12 +34,15 @@ func (s *Source) wait(ctx context.Context) {
 func (s *Source) idle(ctx context.Context, c *session) {
 	first := s.folders[0].name
 	if c.selected == nil || c.selected.name != first {
+		before := s.folders[0].mails
 		if err := c.choose(ctx, first, s.cfg.ReadOnly); err != nil {
 			_ = s.cfg.Clock.Sleep(ctx, s.cfg.Poll)
 			return
 		}
+		if c.selected.mails > before {
+			return // some came while other folders were read
+		}
 	}
-	s.clearHint()
 	var cmd *imapclient.IdleCommand
 	err := c.do(ctx, talk, func() (err error) {
 		cmd, err = c.client.Idle()
@@ -55,6 +62,7 @@ func (s *Source) idle(ctx context.Context, c *session) {
 	})
 	if err != nil && ctx.Err() == nil {
 		s.cfg.Log.Info("the connection ended while waiting for mail", "err", err)
+		_ = s.cfg.Clock.Sleep(ctx, min(s.cfg.Poll, idlePause))
 	}
 }
 

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 )
@@ -17,12 +19,15 @@ const (
 	maxSearch  = 16 << 20 // of one that lists the mails of a folder: 2 million of them
 	maxLiteral = 64 << 10 // of a literal that is no body: a folder's name, say
 	maxTalk    = 64 << 20 // of all that comes in answer to one command, bodies aside
+
+	headSize = 64 // bytes of a response that tell its kind
 )
 
 var (
 	errLine    = errors.New("a line of the answer is too long")
 	errLiteral = errors.New("the answer announces a literal where none of that size may be")
 	errFlood   = errors.New("the answer is longer than what was announced")
+	errAnswer  = errors.New("the answer is of a kind that nobody asked for")
 	errExpunge = errors.New("a command that would remove mails of others is not sent")
 )
 
@@ -43,12 +48,16 @@ type wire struct {
 
 	literal int64  // bytes of the open literal that are still to come
 	line    int    // bytes of the response so far, without literals
-	head    []byte // how the response begins, at most 64 bytes
+	head    []byte // how the response begins, at most headSize bytes
 	tail    []byte // how its line ends so far, at most 40 bytes
+	coded   bool   // its response code is over
+
+	ended chan struct{} // closed when we end the connection
+	once  sync.Once
 }
 
 func newWire(conn, raw net.Conn) *wire {
-	return &wire{Conn: conn, raw: raw, budget: maxTalk, last: time.Now()}
+	return &wire{Conn: conn, raw: raw, budget: maxTalk, last: time.Now(), ended: make(chan struct{})}
 }
 
 // SetReadDeadline and SetDeadline do nothing: see wire.
@@ -69,7 +78,7 @@ func (w *wire) Read(p []byte) (int, error) {
 	defer w.mu.Unlock()
 	w.last = time.Now()
 	if limit := w.scan(p[:n]); limit != nil {
-		err = limit
+		n, err = 0, limit // the library must not see what would make it spin
 	}
 	if err != nil && w.cause == nil {
 		w.cause = err
@@ -106,8 +115,9 @@ func (w *wire) scan(b []byte) error {
 			piece = b[:i+1]
 		}
 		b = b[len(piece):]
-		if w.note(piece); w.line > w.longest() {
-			return errLine
+		w.note(piece)
+		if err := w.judge(piece); err != nil {
+			return err
 		}
 		if i < 0 {
 			return nil
@@ -121,18 +131,63 @@ func (w *wire) scan(b []byte) error {
 
 func (w *wire) note(piece []byte) {
 	w.line += len(piece)
-	if room := 64 - len(w.head); room > 0 {
+	if room := headSize - len(w.head); room > 0 {
 		w.head = append(w.head, piece[:min(room, len(piece))]...)
 	}
 	w.tail = append(w.tail, piece[max(0, len(piece)-40):]...)
 	w.tail = w.tail[max(0, len(w.tail)-40):]
 }
 
-func (w *wire) longest() int {
-	if f := bytes.Fields(w.head); len(f) > 1 && (bytes.EqualFold(f[1], []byte("SEARCH")) || bytes.EqualFold(f[1], []byte("ESEARCH"))) {
-		return maxSearch
+// judge looks at a response as far as it has come.
+//
+// QUIRK: at a parenthesis in a list of capabilities the library spins for ever.
+func (w *wire) judge(piece []byte) error {
+	kind, code := w.kind()
+	switch {
+	case kind == "":
+	case w.head[0] == '*' && !slices.Contains(kinds, kind):
+		return errAnswer
+	case (kind == "CAPABILITY" || strings.HasPrefix(code, "[CAPABILITY")) && !w.coded:
+		end := bytes.IndexByte(piece, ']')
+		w.coded = end >= 0
+		if end < 0 {
+			end = len(piece)
+		}
+		if bytes.IndexByte(piece[:end], '(') >= 0 {
+			return errAnswer
+		}
 	}
-	return maxLine
+	if w.line > maxLine && !(w.line <= maxSearch && strings.HasSuffix(kind, "SEARCH")) {
+		return errLine
+	}
+	return nil
+}
+
+// kinds are the answers that our commands can have.
+var kinds = []string{
+	"OK", "NO", "BAD", "BYE", "PREAUTH", "CAPABILITY", "ID", "LIST", "STATUS", "FLAGS",
+	"EXISTS", "RECENT", "EXPUNGE", "FETCH", "SEARCH", "ESEARCH",
+}
+
+// kind is what kind of response begins like w.head, and what follows that; ""
+// when that is not known yet.
+func (w *wire) kind() (kind, code string) {
+	f := strings.Fields(strings.ToUpper(string(w.head)))
+	if len(f) > 1 && strings.Trim(f[1], "0123456789") == "" {
+		f = f[1:] // * 17 FETCH
+	}
+	whole := len(w.head) == headSize || bytes.ContainsAny(w.head[len(w.head)-1:], " \r\n(")
+	if len(f) < 2 || len(f) == 2 && !whole {
+		return "", ""
+	}
+	if len(f) > 2 {
+		code = f[2]
+	}
+	kind, glued, _ := strings.Cut(f[1], "(")
+	if glued != "" || strings.HasSuffix(f[1], "(") {
+		code = "(" + glued
+	}
+	return kind, code
 }
 
 // endLine looks whether a literal follows, or the response is over.
@@ -144,7 +199,7 @@ func (w *wire) endLine() error {
 	size, before, ok := announced(w.tail)
 	w.tail = w.tail[:0]
 	if !ok || text {
-		w.line, w.head = 0, w.head[:0]
+		w.line, w.head, w.coded = 0, w.head[:0], false
 		return nil
 	}
 	if size > maxLiteral && (!w.bodies || !endsInBody(before)) {
@@ -214,6 +269,7 @@ func (w *wire) end(reason error) {
 		w.cause = reason
 	}
 	w.mu.Unlock()
+	w.once.Do(func() { close(w.ended) })
 	w.raw.Close()
 }
 
