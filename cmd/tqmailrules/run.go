@@ -19,6 +19,7 @@ import (
 	"github.com/tqmailrules/tqmailrules/engine"
 	"github.com/tqmailrules/tqmailrules/engine/sink/jsonl"
 	"github.com/tqmailrules/tqmailrules/engine/sink/sqlite"
+	"github.com/tqmailrules/tqmailrules/engine/sink/stix"
 	"github.com/tqmailrules/tqmailrules/engine/sink/threatq"
 	"github.com/tqmailrules/tqmailrules/engine/source/files"
 	"github.com/tqmailrules/tqmailrules/engine/source/imap"
@@ -352,7 +353,10 @@ func (a *app) sink(ctx context.Context, s settings.Sink, cfg *settings.Config, m
 	if err := os.MkdirAll(filepath.Dir(s.Path), 0o700); err != nil {
 		return nil, err
 	}
-	if s.Kind == "sqlite" {
+	switch s.Kind {
+	case "stix":
+		return stix.New(stix.Config{Name: s.Name, Path: s.Path})
+	case "sqlite":
 		return sqlite.Open(sqlite.Config{Name: s.Name, Path: s.Path, Files: cfg.Files.Dir, Now: a.now, RunID: cfg.Instance})
 	}
 	return jsonl.New(jsonl.Config{Name: s.Name, Path: s.Path, Files: cfg.Files.Dir})
