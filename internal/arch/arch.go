@@ -82,6 +82,8 @@ var Table = map[string]Package{
 	"engine/source/imap/imaptest":       {NoLeaf: true, Project: []string{"engine/enginetest"}},
 	"engine/sink/sqlite":                {},
 	"engine/sink/jsonl":                 {},
+	"engine/sink/stix":                  {Project: []string{"engine/sink/stix/stixtest"}}, // in its tests
+	"engine/sink/stix/stixtest":         {NoLeaf: true},
 	"engine/sink/threatq":               {Project: []string{"engine/sink/threatq/threatqsim", "engine/sink/threatq/wire"}}, // the simulator in its tests
 	"engine/sink/threatq/threatqsim":    {Project: []string{"engine/sink/threatq/wire"}},
 	"engine/sink/threatq/wire":          {NoLeaf: true},
