@@ -79,6 +79,7 @@ func (w *wire) Read(p []byte) (int, error) {
 	w.last = time.Now()
 	if limit := w.scan(p[:n]); limit != nil {
 		n, err = 0, limit // the library must not see what would make it spin
+		w.raw.Close()     // and reads once more, whatever it was told
 	}
 	if err != nil && w.cause == nil {
 		w.cause = err
