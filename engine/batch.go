@@ -126,6 +126,9 @@ func newEvent(out *Outcome, it *Item) EventRecord {
 	e.Attributes = sortAttributes(append(eventAttributes(out, it, e.Key), it.chosenAttributes("event")...))
 	if it.Ships == Spearphish {
 		e.Raw = msg.Raw
+		if d.Parse.Server {
+			e.Parse = "server"
+		}
 	}
 	if hasLocked(msg.Attachments) {
 		e.Tags = sortedSet(append(slices.Clone(e.Tags), tagLocked))

@@ -28,6 +28,7 @@ type Decision struct {
 	Ship       Ship
 	Route      Route
 	Hold       time.Duration
+	Parse      Parse
 }
 
 // Extraction is the union of all extract actions.
@@ -98,6 +99,8 @@ func (d *Decision) add(s Step) {
 		if d.Route == (Route{}) {
 			d.Route = a
 		}
+	case Parse:
+		d.Parse.Server = d.Parse.Server || a.Server
 	case Hold:
 		d.Hold = max(d.Hold, a.For)
 	}

@@ -149,6 +149,7 @@ type EventRecord struct {
 	Tags        []string          `json:"tags,omitempty"`
 	Attributes  []AttributeRecord `json:"attributes,omitempty"`
 	SeenIn      string            `json:"seen_in"`
+	Parse       string            `json:"parse,omitempty"` // server: the sink may parse Raw itself, beside what is here
 	Message     MessageRecord     `json:"message"`
 	Raw         Blob              `json:"-"` // source of a spearphish; nil otherwise
 }

@@ -147,6 +147,10 @@ type (
 		Flag   string
 	}
 
+	// Parse asks sinks that can to parse a spearphish themselves, beside what was
+	// extracted here.
+	Parse struct{ Server bool }
+
 	// Hold parks the message without a partner.
 	Hold struct{ For time.Duration }
 )
@@ -155,6 +159,7 @@ func (TreatAs) Kind() string    { return "treat_as" }
 func (Trim) Kind() string       { return "trim" }
 func (Pair) Kind() string       { return "pair" }
 func (Unlock) Kind() string     { return "unlock" }
+func (Parse) Kind() string      { return "parse" }
 func (Unwrap) Kind() string     { return "unwrap" }
 func (Extract) Kind() string    { return "extract" }
 func (Event) Kind() string      { return "event" }

@@ -52,6 +52,16 @@ func readRoute(l *loader, _ *Rule, n *yamlfile.Node) resolver {
 	return one(t)
 }
 
+// parseOptions are who may parse beside us.
+var parseOptions = []string{"server"}
+
+func readParse(l *loader, _ *Rule, n *yamlfile.Node) resolver {
+	if _, ok := l.Choice(n, "parse", parseOptions); !ok {
+		return nil
+	}
+	return one(engine.Parse{Server: true})
+}
+
 func readHold(l *loader, _ *Rule, n *yamlfile.Node) resolver {
 	f, ok := l.Fields(n, "hold", actionKeys["hold"])
 	if !ok || !l.Need(f, "hold", "for") {

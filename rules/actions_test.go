@@ -80,6 +80,7 @@ func TestActions(t *testing.T) {
 		{"ship none", "ship: none", []engine.Action{engine.Ship{None: true}}},
 		{"ship somewhere", "ship: { sinks: [threatq] }", []engine.Action{engine.Ship{Sinks: []string{"threatq"}}}},
 		{"route", "route: { seen: true, move_to: Done, flag: '$Phish' }", []engine.Action{engine.Route{Seen: true, MoveTo: "Done", Flag: "$Phish"}}},
+		{"parse", "parse: server", []engine.Action{engine.Parse{Server: true}}},
 		{"hold", "hold: { for: 1d }", []engine.Action{engine.Hold{For: 24 * time.Hour}}},
 		{"pair", `pair: { subject: 'PARCEL', password_prefix: 'pw: ', window: 2h, default_password: [x, { secret: s }], scope: mailbox, take: '\S+' }`, []engine.Action{engine.Pair{
 			Key: engine.Key{Scope: "mailbox:", Key: "PARCEL"}, Prefix: regexp.MustCompile("(?i)pw: "), Window: 2 * time.Hour, Take: regexp.MustCompile(`\S+`),

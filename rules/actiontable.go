@@ -110,6 +110,11 @@ func actionTable() []Action {
 			Example: "route: { move_to: Handled }", read: readRoute,
 		},
 		{
+			Name: "parse", Form: "server", Until: engine.PhaseFindings, Combine: "any",
+			Doc:     "Has ThreatQ parse the source of the item itself (its import), beside what is extracted here, when it ships as a spearphish. What it finds cannot be known in a dry run; other sinks are as ever.",
+			Example: "parse: server", read: readParse,
+		},
+		{
 			Name: "hold", Form: "{for: duration}", Until: engine.PhaseMessage, Combine: "the longest",
 			Doc:     "Parks the mail without a partner; it is handled when the time has passed.",
 			Example: "hold: { for: 24h }", read: readHold,

@@ -168,6 +168,7 @@ func actionForms() map[string]schema {
 		"score":     whole(-1_000_000, 1_000_000),
 		"ship":      {"anyOf": []schema{{"const": "none"}, need(keys("ship", map[string]schema{"sinks": texts()}), "sinks")}},
 		"route":     keys("route", map[string]schema{"seen": {"type": "boolean"}}),
+		"parse":     enum(parseOptions),
 		"hold":      need(keys("hold", map[string]schema{"for": duration()}), "for"),
 	}
 }

@@ -384,3 +384,27 @@ func BenchmarkVendorsAverageRun(b *testing.B) {
 		b.ReportMetric(float64(p.tq.Counts().Total), "requests")
 	}
 }
+
+// `parse: server` has the platform import a spearphish, beside what we extract; the
+// rest is as ever.
+func TestThePlatformParsesWhatRulesWant(t *testing.T) {
+	t.Setenv("TQ_TEST_THREATQ", "tq")
+	tq := newPlatform(t)
+	f := folder{t, t.TempDir()}
+	f.write("tq.yaml", strings.Replace(retractConfig, "HOST", tq.url, 1))
+	f.write("rules.yaml", productionRules+"  - { id: parsed-there-too, when: 'true', then: [ { parse: server } ] }\n")
+	for i := range 3 {
+		f.write(fmt.Sprintf("mails/%d.eml", i), string(madeUpMail(i)))
+	}
+	if out := f.run(exitOK, "dry-run"); strings.Count(out, "parsed by the server") != 1 {
+		t.Errorf("a dry run says:\n%s", out)
+	}
+	f.run(exitOK, "run")
+	routes := tq.Counts().Routes
+	if imports, commits := routes["POST /api/events/import"], routes["GET /api/events/import/{impid}/commit"]; imports != 1 || commits != 1 {
+		t.Errorf("%d imports, %d commits of them, want one: %v", imports, commits, routes)
+	}
+	if events := strings.Count(tq.graph(), `"tqmailrules-key: `); events != 3 {
+		t.Errorf("%d events, want 3:\n%s", events, tq.graph())
+	}
+}

@@ -129,7 +129,7 @@ func (a *app) threatqConfig(s settings.Sink, memory threatq.Memory, log *slog.Lo
 	cfg = threatq.Config{
 		Name: s.Name, Host: q.Host, AllowHTTP: onLoopback(q.Host), ClientID: q.ClientID, User: q.User, Status: q.Status, Source: q.Source, TLP: q.TLP,
 		Types: q.Types, Upload: threatq.Upload(q.Upload), StatusPolicy: threatq.StatusPolicy(q.StatusPolicy), Normalize: threatq.Normalize(q.Normalize),
-		Retracted: q.Retracted, Bulk: q.Bulk, Alone: q.Alone, Tries: 2, Memory: memory, // the engine tries a batch again, too
+		Retracted: q.Retracted, Bulk: q.Bulk, Alone: q.Alone, ParseServer: parsesItself, Tries: 2, Memory: memory, // the engine tries a batch again, too
 		Now: a.now, Log: log,
 	}
 	for _, secret := range []struct {
@@ -155,6 +155,9 @@ func (a *app) threatqConfig(s settings.Sink, memory threatq.Memory, log *slog.Lo
 	cfg.Transport = transport(dialer, tlsConfig)
 	return cfg, nil
 }
+
+// parsesItself tells whether rules want the platform to parse an event's mail.
+func parsesItself(e engine.EventRecord) bool { return e.Parse == "server" }
 
 // onLoopback tells whether a platform is on this machine, where a password may go
 // over a plain connection: a simulator is.

@@ -74,6 +74,7 @@ type Event struct {
 	Source     string                   `json:"source,omitempty"`
 	TLP        string                   `json:"tlp,omitempty"`
 	Attributes []engine.AttributeRecord `json:"attributes,omitempty"`
+	Parse      string                   `json:"parse,omitempty"` // server: what ThreatQ finds itself comes beside what is listed here
 }
 
 // When writes the time of an event for people; a mail without any date has none.
@@ -183,7 +184,7 @@ func (out *Item) add(b engine.Batch, it *engine.Item) {
 		return
 	}
 	e := b.Events[i]
-	out.Event = &Event{e.Type, e.Title, e.HappenedAt, e.Source, e.TLP, e.Attributes}
+	out.Event = &Event{e.Type, e.Title, e.HappenedAt, e.Source, e.TLP, e.Attributes, e.Parse}
 	for _, ind := range it.Indicators {
 		out.Indicators = append(out.Indicators, indicatorOf(ind, it.Decision.Status))
 	}

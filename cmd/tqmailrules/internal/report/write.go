@@ -72,7 +72,7 @@ func (t *textWriter) item(it Item) {
 	}
 	t.rules(it, line)
 	if e := it.Event; e != nil {
-		line("event", "%s, %s%s", ui.Line(e.Type, 60), e.When(), labelled(", TLP ", e.TLP))
+		line("event", "%s, %s%s", ui.Line(e.Type, 60), e.When(), labelled(", TLP ", e.TLP)+labelled(", parsed by the ", e.Parse))
 		if e.Title != it.Subject {
 			line("title", "%s", ui.Line(e.Title, 200))
 		}
