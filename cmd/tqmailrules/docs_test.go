@@ -48,7 +48,7 @@ func workplace(t *testing.T) (root string) {
 	readme := read(t, filepath.Join(root, "README.md"))
 	_, config, _ := strings.Cut(readme, "```yaml\n# phish.yaml\n")
 	config, _, _ = strings.Cut(config, "```")
-	if err := os.WriteFile(filepath.Join(dir, "phish.yaml"), []byte(config), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, "phish.yaml"), []byte(served(t, config, filepath.Join(dir, "mails"))), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	_, rules, _ := strings.Cut(readme, "```yaml\nversion: 1\n")
@@ -58,6 +58,28 @@ func workplace(t *testing.T) (root string) {
 	}
 	t.Chdir(dir)
 	return root
+}
+
+// served puts servers of this process in the place of those of a configuration.
+func served(t *testing.T, config, mails string) string {
+	t.Helper()
+	ends, err := (&app{now: time.Now}).demoEnds(t.Context(), mails)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(ends.close)
+	t.Setenv("IMAP_PASSWORD", demoPassword)
+	t.Setenv("TQ_PASSWORD", demoPassword)
+	for from, to := range map[string]string{
+		"host: mail.corp.example, user: phish@corp.example":               "host: \"" + ends.imap + "\", security: plain, user: phish@nordhafen.example",
+		"host: tq.corp.example, client_id: CLIENT, user: tq@corp.example": "host: \"" + ends.threatq + "\", client_id: any, user: analyst@nordhafen.example",
+	} {
+		if !strings.Contains(config, from) {
+			t.Fatalf("the configuration of the README does not hold %q:\n%s", from, config)
+		}
+		config = strings.Replace(config, from, to, 1)
+	}
+	return config
 }
 
 func read(t *testing.T, path string) string {
