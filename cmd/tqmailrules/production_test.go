@@ -178,7 +178,8 @@ func corpusMails(t testing.TB, most int) (all [][]byte) {
 
 // madeUpMail is a lure, a report with an attachment, or a forwarded lure.
 func madeUpMail(i int) []byte {
-	head := fmt.Sprintf("From: Sender %d <s%[1]d@mail-%[1]d.example>\r\nTo: phish@corp.example\r\nSubject: Notice %[1]d, 50%% off\r\nMessage-ID: <%[1]d@mail.example>\r\nDate: Mon, 2 Mar 2026 09:%02d:00 +0000\r\nMIME-Version: 1.0\r\n", i, i%60)
+	date := enginetest.Epoch.Add(time.Duration(i) * 37 * time.Second).Format(time.RFC1123Z)
+	head := fmt.Sprintf("From: Sender %d <s%[1]d@mail-%[1]d.example>\r\nTo: phish@corp.example\r\nSubject: Notice %[1]d, 50%% off\r\nMessage-ID: <%[1]d@mail.example>\r\nDate: %s\r\nMIME-Version: 1.0\r\n", i, date)
 	lure := fmt.Sprintf("Your parcel %d waits: https://parcel-%[1]d.top/pay?id=%[1]d and hxxp://203[.]0[.]113[.]%d/x\r\n", i, i%250)
 	switch i % 3 {
 	case 0:
@@ -187,7 +188,7 @@ func madeUpMail(i int) []byte {
 		file := base64.StdEncoding.EncodeToString([]byte(fmt.Sprintf("report %d\nc2: evil-%[1]d.icu\n%x\n", i, bytes.Repeat([]byte{byte(i)}, 32))))
 		return []byte(head + "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\nSee the file.\r\n--b\r\nContent-Type: text/plain\r\nContent-Disposition: attachment; filename=report.txt\r\nContent-Transfer-Encoding: base64\r\n\r\n" + file + "\r\n--b--\r\n")
 	}
-	return []byte(head + "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\nplease look\r\n--b\r\nContent-Type: message/rfc822\r\n\r\nFrom: Bank <bank@fake-" + fmt.Sprint(i) + ".example>\r\nTo: anna@corp.example\r\nSubject: Confirm " + fmt.Sprint(i) + "\r\nDate: Sun, 1 Mar 2026 09:00:00 +0000\r\n\r\n" + lure + "\r\n--b--\r\n")
+	return []byte(head + "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\nplease look\r\n--b\r\nContent-Type: message/rfc822\r\n\r\nFrom: Bank <bank@fake-" + fmt.Sprint(i) + ".example>\r\nTo: anna@corp.example\r\nSubject: Confirm " + fmt.Sprint(i) + "\r\nDate: " + date + "\r\n\r\n" + lure + "\r\n--b--\r\n")
 }
 
 // TestFromAMailboxToThreatQ reads a mailbox of 2,000 mails that are 500, each four
