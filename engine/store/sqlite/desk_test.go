@@ -114,7 +114,7 @@ func TestADroppedMailIsGivenUp(t *testing.T) {
 	}
 	d.Close()
 	closed(t, s)
-	s = open(t, cfg)
+	open(t, cfg)
 	if n := blobs(t, cfg); n != 0 {
 		t.Errorf("%d contents left after the store was opened again", n)
 	}
