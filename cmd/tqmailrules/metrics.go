@@ -65,7 +65,7 @@ func (w *wired) health(ctx context.Context) (words string, ok bool) {
 		if err != nil {
 			return "the store cannot be read: " + err.Error(), false
 		}
-		if age := w.app.now().Sub(oldest); n > 0 && !oldest.IsZero() && age > 5*time.Minute {
+		if age := w.app.now().Sub(oldest); n > 0 && !oldest.IsZero() && age > w.patience() {
 			told = append(told, fmt.Sprintf("%d batches wait for %s, the oldest for %s", n, s.Name, age.Round(time.Second)))
 		}
 	}
@@ -74,6 +74,10 @@ func (w *wired) health(ctx context.Context) (words string, ok bool) {
 	}
 	return "ok", true
 }
+
+// patience is how long a batch may wait before that is told: five tries, and five
+// minutes at most.
+func (w *wired) patience() time.Duration { return min(5*w.l.cfg.Watch.Poll, 5*time.Minute) }
 
 // writeMetrics writes the text format of Prometheus (exposition format 0.0.4).
 func (w *wired) writeMetrics(ctx context.Context, out io.Writer) {

@@ -42,7 +42,7 @@ const productionConfig = `instance: production
 mailbox: { name: Phishing Desk, own_domains: [corp.example] }
 sources: [ { imap: { host: %q, security: plain, user: %s, password: { env: TQ_TEST_IMAP } } } ]
 rules: [ rules.yaml ]
-sinks: [ { threatq: { host: %q, client_id: any, user: a@b.example, password: { env: TQ_TEST_THREATQ } } } ]
+sinks: [ { threatq: { host: %q, client_id: any, user: a@b.example, password: { env: TQ_TEST_THREATQ }%s } } ]
 store: { path: state.db }
 limits: { attempts: 1000 } # it is not the mails that kill the process
 log: { to: run.log }
@@ -77,7 +77,7 @@ type production struct {
 	tq      *platform
 }
 
-func newProduction(t testing.TB, mails [][]byte, through func(n int) int64) (*production, *imaptest.Cutter) {
+func newProduction(t testing.TB, mails [][]byte, through func(n int) int64, more string) (*production, *imaptest.Cutter) {
 	t.Helper()
 	p := &production{killDir: killDir(t.TempDir()), mailbox: imaptest.Start(t), tq: newPlatform(t)}
 	t.Setenv("TQ_TEST_IMAP", p.mailbox.Password)
@@ -86,7 +86,7 @@ func newProduction(t testing.TB, mails [][]byte, through func(n int) int64) (*pr
 		p.mailbox.Deliver(t, "INBOX", raw, enginetest.Epoch.Add(time.Duration(i)*time.Second))
 	}
 	cutter := imaptest.NewCutter(t, p.mailbox.Addr, 0, through)
-	config := fmt.Sprintf(productionConfig, cutter.Addr, p.mailbox.User, p.tq.url)
+	config := fmt.Sprintf(productionConfig, cutter.Addr, p.mailbox.User, p.tq.url, more)
 	for name, text := range map[string]string{"tq.yaml": config, "rules.yaml": productionRules} {
 		if err := os.WriteFile(p.file(name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
@@ -204,7 +204,7 @@ func TestFromAMailboxToThreatQ(t *testing.T) {
 		distinct, times, rounds = 30, 2, 3
 	}
 	mails := reportedMails(t, distinct, times)
-	calm, _ := newProduction(t, mails, nil)
+	calm, _ := newProduction(t, mails, nil, "")
 	began := time.Now()
 	calm.end(t)
 	whole := time.Since(began)
@@ -220,11 +220,27 @@ func TestFromAMailboxToThreatQ(t *testing.T) {
 
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
+	for left := rounds; left > 0; left -= perCampaign {
+		disturbed(t, mails, want, seed+uint64(left), min(left, perCampaign), whole)
+	}
+}
+
+// perCampaign is how often one filling of the mailbox is disturbed.
+const perCampaign = 20
+
+// trouble is what the platform does to requests.
+var trouble = []threatqsim.What{
+	"401", "429", "500", "503", "500-after", "503-after", threatqsim.Truncated, threatqsim.Cut, threatqsim.CutBefore, threatqsim.HTML, threatqsim.Shuffled, threatqsim.Slow,
+}
+
+// disturbed takes mails in through so many rounds of trouble, and wants a graph.
+func disturbed(t *testing.T, mails [][]byte, want string, seed uint64, rounds int, whole time.Duration) {
+	t.Helper()
 	rng := rand.New(rand.NewPCG(seed, 5))
-	torn, cutter := newProduction(t, mails, func(int) int64 { return 1000 + rng.Int64N(4<<20) })
+	torn, cutter := newProduction(t, mails, func(int) int64 { return 1000 + rng.Int64N(4<<20) }, ", timeout: 700ms")
 	for round := range rounds {
 		torn.tq.Calm()
-		if err := torn.tq.Chaos(seed+uint64(round), 0.04); err != nil {
+		if err := torn.tq.Chaos(seed+uint64(round), 0.04, trouble...); err != nil {
 			t.Fatal(err)
 		}
 		torn.round(t, rng, cutter, whole)
@@ -349,7 +365,7 @@ func BenchmarkMailboxToThreatQ(b *testing.B) {
 	mails := reportedMails(b, 250, 2)
 	for b.Loop() {
 		b.StopTimer()
-		p, _ := newProduction(b, mails, nil)
+		p, _ := newProduction(b, mails, nil, "")
 		began := time.Now()
 		c := exec.Command(os.Args[0], "fetch", "-c", p.file("tq.yaml"), "--to", p.file("corpus"))
 		c.Env = append(os.Environ(), asProgram+"=1")
@@ -379,7 +395,7 @@ func BenchmarkVendorsAverageRun(b *testing.B) {
 		body.String() + "--b\r\nContent-Type: text/plain\r\nContent-Disposition: attachment; filename=list.txt\r\n\r\nc2: one.icu two.icu three.icu\r\n--b--\r\n")
 	for b.Loop() {
 		b.StopTimer()
-		p, _ := newProduction(b, [][]byte{mail}, nil)
+		p, _ := newProduction(b, [][]byte{mail}, nil, "")
 		b.StartTimer()
 		p.end(b)
 		b.ReportMetric(float64(p.tq.Counts().Total), "requests")

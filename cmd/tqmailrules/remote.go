@@ -39,7 +39,7 @@ func (a *app) imapConfig(s settings.Source, limits engine.Limits, use mailboxUse
 	cfg = imap.Config{
 		Name: s.Name, Addr: m.Host, Security: imap.Security(m.Security), User: m.User, Auth: imap.Auth(m.Auth),
 		Folders: m.Folders, Intake: imap.Intake(m.Intake), Keyword: m.Keyword, Since: m.Since,
-		ReadOnly: use.readOnly, Watch: use.goOn, Poll: use.watch.Poll, Idle: use.watch.Idle, Limits: limits, Log: use.log,
+		Timeout: m.Timeout, ReadOnly: use.readOnly, Watch: use.goOn, Poll: use.watch.Poll, Idle: use.watch.Idle, Limits: limits, Log: use.log,
 	}
 	if use.memory != nil {
 		cfg.Cursors, cfg.Known = use.memory, use.memory.Settled
@@ -129,7 +129,7 @@ func (a *app) threatqConfig(s settings.Sink, memory threatq.Memory, log *slog.Lo
 	cfg = threatq.Config{
 		Name: s.Name, Host: q.Host, AllowHTTP: onLoopback(q.Host), ClientID: q.ClientID, User: q.User, Status: q.Status, Source: q.Source, TLP: q.TLP,
 		Types: q.Types, Upload: threatq.Upload(q.Upload), StatusPolicy: threatq.StatusPolicy(q.StatusPolicy), Normalize: threatq.Normalize(q.Normalize),
-		Retracted: q.Retracted, Bulk: q.Bulk, Alone: q.Alone, ParseServer: parsesItself, Tries: 2, Memory: memory, // the engine tries a batch again, too
+		Retracted: q.Retracted, Bulk: q.Bulk, Timeout: q.Timeout, Alone: q.Alone, ParseServer: parsesItself, Tries: 2, Memory: memory, // the engine tries a batch again, too
 		Now: a.now, Log: log,
 	}
 	for _, secret := range []struct {

@@ -84,9 +84,7 @@ func (r *runner) run(ctx context.Context, a *app, args []string) exit {
 	}
 	defer l.close()
 	sum, quarantined, err := a.work(ctx, l, r.watch)
-	if r.watch && ctx.Err() != nil {
-		err = nil // it was told to end
-	}
+	told := r.watch && ctx.Err() != nil // to end
 	if err != nil {
 		a.fail(err)
 	}
@@ -100,6 +98,9 @@ func (r *runner) run(ctx context.Context, a *app, args []string) exit {
 	}
 	for _, q := range quarantined {
 		fmt.Fprintf(a.err, "quarantined %s: %s\n", ui.Line(q.name, 200), ui.Line(q.reason, 300))
+	}
+	if told && err == nil {
+		return exitOK // what waits is kept, and what went wrong in all that time was told
 	}
 	return statusOf(sum, err)
 }
@@ -156,6 +157,7 @@ type wired struct {
 	log         *slog.Logger
 	store       *store
 	name        string // of the run
+	goesOn      bool   // until it is told to end
 	started     time.Time
 	sinks       []engine.Sink
 	quarantined []held
@@ -167,7 +169,7 @@ type wired struct {
 func (a *app) wire(ctx context.Context, l *loaded, goOn bool) (w *wired, err error) {
 	cfg := l.cfg
 	started := a.now().UTC()
-	w = &wired{app: a, l: l, started: started, name: cfg.Instance + " " + started.Format("20060102T150405.000000000")}
+	w = &wired{app: a, l: l, goesOn: goOn, started: started, name: cfg.Instance + " " + started.Format("20060102T150405.000000000")}
 	secrets, err := a.secrets(cfg)
 	if err != nil {
 		return w, err
@@ -230,6 +232,9 @@ func (w *wired) run(ctx context.Context) (engine.Summary, []held, error) {
 		return engine.Summary{}, nil, err
 	}
 	sum, err := w.Run(ctx)
+	if w.goesOn && ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+		err = nil // it was told to end
+	}
 	err = errors.Join(err, w.store.ended(context.WithoutCancel(ctx), w.name, sum, err))
 	refused, refusedErr := w.store.refused()
 	for _, f := range refused {
@@ -413,7 +418,9 @@ func sinkRows(t *ui.Table, s engine.Summary) {
 		t.Row("to "+sink, s.Delivered[sink])
 	}
 	for _, sink := range sortedKeys(s.Unshipped) {
-		t.Row("waiting for "+sink, s.Unshipped[sink])
+		if n := s.Unshipped[sink]; n > 0 {
+			t.Row("waiting for "+sink, n)
+		}
 	}
 	for _, sink := range sortedKeys(s.Failed) {
 		t.Row("refused by "+sink, s.Failed[sink])

@@ -84,7 +84,7 @@ func (a *app) store(ctx context.Context, cfg *settings.Config, log *slog.Logger)
 		return nil, errors.Join(err, s.Close())
 	}
 	return &store{Store: s, durable: s, refused: func() (all []deadLetter, err error) {
-		failed, err := s.Failed(ctx, began)
+		failed, err := s.Failed(context.WithoutCancel(ctx), began) // also when the run was interrupted
 		for _, f := range failed {
 			all = append(all, deadLetter{f.Sink, f.Batch.Key, f.Reason})
 		}

@@ -20,7 +20,8 @@ type IMAP struct {
 	Folders  []string
 	Intake   string // unread, new, keyword
 	Keyword  string
-	Since    time.Time // zero: all
+	Since    time.Time     // zero: all
+	Timeout  time.Duration // of connecting, and of silence; 0 means the default
 	Proxy    Proxy
 	TLS      TLS
 	*yamlfile.Node
@@ -43,6 +44,7 @@ type ThreatQ struct {
 	Retracted    string
 	Bulk         int
 	Alone        bool
+	Timeout      time.Duration // of a request; 0 means the default
 	Proxy        Proxy
 	TLS          TLS
 	*yamlfile.Node
@@ -86,9 +88,9 @@ type Flood struct {
 }
 
 var (
-	imapKeys    = []string{"auth", "folder", "folders", "host", "intake", "keyword", "name", "oauth", "password", "proxy", "security", "since", "tls", "user"}
+	imapKeys    = []string{"auth", "folder", "folders", "host", "intake", "keyword", "name", "oauth", "password", "proxy", "security", "since", "timeout", "tls", "user"}
 	threatqKeys = []string{
-		"alone", "bulk", "client_id", "client_secret", "host", "name", "normalize", "password", "proxy", "retracted", "source", "status", "status_policy", "tlp", "tls", "types", "upload", "user",
+		"alone", "bulk", "client_id", "client_secret", "host", "name", "normalize", "password", "proxy", "retracted", "source", "status", "status_policy", "timeout", "tlp", "tls", "types", "upload", "user",
 	}
 	proxySchemes = []string{"http", "https", "socks4", "socks4a", "socks5"}
 )
@@ -110,6 +112,7 @@ func (r *reader) imap(f yamlfile.Fields) *IMAP {
 	m.Since = r.day(f.Get("since"), "since")
 	m.Proxy, m.TLS = r.proxy(f.Get("proxy")), r.tls(f.Get("tls"))
 	m.OAuth = r.oauth(f.Get("oauth"))
+	m.Timeout = r.timeout(f)
 	r.credentials(f, m)
 	return m
 }
@@ -181,6 +184,7 @@ func (r *reader) threatq(f yamlfile.Fields) *ThreatQ {
 		q.Bulk, _ = r.Int(n, "bulk", 1, 5000)
 	}
 	q.Alone, _ = r.Bool(f.Get("alone"), "alone")
+	q.Timeout = r.timeout(f)
 	q.Proxy, q.TLS = r.proxy(f.Get("proxy")), r.tls(f.Get("tls"))
 	for key, to := range map[string]*Secret{"password": &q.Password, "client_secret": &q.ClientSecret} {
 		if n := f.Get(key); n != nil {
@@ -191,6 +195,14 @@ func (r *reader) threatq(f yamlfile.Fields) *ThreatQ {
 		r.Need(f, "sink threatq without client_secret", "user", "password")
 	}
 	return q
+}
+
+func (r *reader) timeout(f yamlfile.Fields) time.Duration {
+	n := f.Get("timeout")
+	if n == nil {
+		return 0
+	}
+	return r.span(n, "timeout")
 }
 
 // threatqHost takes a bare host as the vendors' connectors do.
