@@ -98,6 +98,7 @@ var Table = map[string]Package{
 	"internal/cms":                      {NoLeaf: true},
 	"internal/charset":                  {NoLeaf: true, Modules: []string{"golang.org/x/text", "github.com/gogs/chardet"}},
 	"internal/dial":                     {NoLeaf: true},
+	"internal/dial/dialtest":            {NoLeaf: true, Project: []string{"engine/enginetest"}},
 	"internal/oauth":                    {Modules: []string{"golang.org/x/oauth2"}},
 	"internal/filetype":                 {NoLeaf: true},
 	"internal/fold":                     {NoLeaf: true},

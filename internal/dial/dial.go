@@ -21,6 +21,8 @@ import (
 	"net/netip"
 	"net/url"
 	"strconv"
+	"strings"
+	"syscall"
 	"time"
 )
 
@@ -51,6 +53,9 @@ func ParseProxy(address, password string) (p Proxy, err error) {
 	}
 	if p.Scheme != "http" && p.Scheme != "https" && (len(p.User) > 255 || len(p.Password) > 255) {
 		return Proxy{}, errors.New("user or password of the proxy is longer than 255 bytes")
+	}
+	if strings.ContainsRune(p.User+p.Password, 0) {
+		return Proxy{}, errors.New("user or password of the proxy holds a zero byte")
 	}
 	return p, nil
 }
@@ -106,14 +111,10 @@ func (d *Dialer) negotiate(ctx context.Context, conn net.Conn, addr string) (net
 	case "socks5":
 		return conn, d.Proxy.socks5(conn, host, port)
 	case "https":
-		cfg := &tls.Config{MinVersion: tls.VersionTLS12}
-		if d.TLS != nil {
-			cfg = d.TLS.Clone()
+		secure, err := Handshake(ctx, conn, d.Proxy.Addr, d.TLS)
+		if err != nil {
+			return nil, err
 		}
-		if cfg.ServerName == "" {
-			cfg.ServerName, _, _ = net.SplitHostPort(d.Proxy.Addr)
-		}
-		secure := tls.Client(conn, cfg)
 		return d.Proxy.connect(secure, addr)
 	}
 	return d.Proxy.connect(conn, addr)
@@ -127,6 +128,9 @@ func splitPort(addr string) (host string, port uint16, err error) {
 	n, err := strconv.ParseUint(text, 10, 16)
 	if err != nil {
 		return "", 0, fmt.Errorf("port %q of %s is no number", text, host)
+	}
+	if strings.ContainsAny(host, "\x00\r\n") {
+		return "", 0, errors.New("the name of the server holds a line end or a zero byte")
 	}
 	return host, uint16(n), nil
 }
@@ -150,12 +154,14 @@ func (p Proxy) socks4(ctx context.Context, conn net.Conn, host string, port uint
 	if _, err := io.ReadFull(conn, reply[:]); err != nil {
 		return unexpected("SOCKS4", err)
 	}
-	switch reply[1] {
-	case 0x5a:
+	switch {
+	case reply[0] != 0 && reply[0] != 4: // 0 by the notes; some say 4
+		return fmt.Errorf("it answers %#x, which is not SOCKS4", reply[0])
+	case reply[1] == 0x5a:
 		return nil
-	case 0x5b:
+	case reply[1] == 0x5b:
 		return errors.New("it refuses the connection, or the server cannot be reached from there")
-	case 0x5c, 0x5d:
+	case reply[1] == 0x5c || reply[1] == 0x5d:
 		return errors.New("it wants to ask this machine who the user is (identd)")
 	}
 	return fmt.Errorf("it answers %#x, which is not SOCKS4", reply[1])
@@ -251,6 +257,9 @@ func request5(conn net.Conn, host string, port uint16) error {
 	if _, err := io.ReadFull(conn, head[:]); err != nil {
 		return unexpected("SOCKS5", err)
 	}
+	if head[0] != 5 {
+		return fmt.Errorf("it answers %#x, which is not SOCKS5", head[0])
+	}
 	if head[1] != 0 {
 		if words, ok := replies5[head[1]]; ok {
 			return errors.New(words)
@@ -278,7 +287,7 @@ func skipBound(conn net.Conn, kind byte) error {
 
 // unexpected says that an answer ended too early.
 func unexpected(what string, err error) error {
-	if err == io.EOF || err == io.ErrUnexpectedEOF {
+	if err == io.EOF || err == io.ErrUnexpectedEOF || errors.Is(err, syscall.ECONNRESET) {
 		return fmt.Errorf("it hung up, as one does that is no %s proxy, or does not let us in", what)
 	}
 	return err
@@ -296,18 +305,28 @@ func (p Proxy) connect(conn net.Conn, addr string) (net.Conn, error) {
 	r := bufio.NewReader(&io.LimitedReader{R: conn, N: 1 << 16})
 	resp, err := http.ReadResponse(r, req)
 	if err != nil {
-		return nil, unexpected("HTTP", err)
+		return nil, notHTTP(err)
 	}
 	switch {
 	case resp.StatusCode == http.StatusProxyAuthRequired:
 		return nil, errors.New("it wants another user or password")
 	case resp.StatusCode/100 != 2:
-		return nil, fmt.Errorf("it refuses the connection: %s", resp.Status)
+		return nil, fmt.Errorf("it refuses the connection: %d %s", resp.StatusCode, http.StatusText(resp.StatusCode))
 	case r.Buffered() > 0:
 		early, _ := r.Peek(r.Buffered())
 		return &begun{conn, append([]byte(nil), early...)}, nil
 	}
 	return conn, nil
+}
+
+// notHTTP says what is wrong with an answer, without the words of it.
+func notHTTP(err error) error {
+	var broken *net.OpError
+	switch {
+	case err == io.EOF || err == io.ErrUnexpectedEOF || errors.As(err, &broken):
+		return unexpected("HTTP", err)
+	}
+	return errors.New("its answer is no HTTP")
 }
 
 // begun is a connection whose server spoke before the tunnel was told to be open.

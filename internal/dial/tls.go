@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"strings"
@@ -63,9 +64,19 @@ func Handshake(ctx context.Context, conn net.Conn, addr string, cfg *tls.Config)
 	secure := tls.Client(conn, cfg)
 	if err := secure.HandshakeContext(ctx); err != nil {
 		conn.Close()
-		return nil, Explain(err)
+		return nil, explainHandshake(err)
 	}
 	return secure, nil
+}
+
+func explainHandshake(err error) error {
+	switch {
+	case errors.Is(err, context.DeadlineExceeded):
+		return fmt.Errorf("the server does not answer in TLS; is it the port for STARTTLS, or for plain connections?: %w", err)
+	case errors.Is(err, io.EOF), errors.Is(err, syscall.ECONNRESET):
+		return fmt.Errorf("the server hung up when TLS began: %w", err)
+	}
+	return Explain(err)
 }
 
 // Explain says in words why there is no connection, and what to do about it,
@@ -83,7 +94,7 @@ func words(err error) string {
 	var unknown x509.UnknownAuthorityError
 	var invalid x509.CertificateInvalidError
 	var header tls.RecordHeaderError
-	var alert tls.AlertError
+	var remote *net.OpError
 	var name *net.DNSError
 	switch {
 	case err == nil:
@@ -98,7 +109,7 @@ func words(err error) string {
 		return "the certificate cannot be used"
 	case errors.As(err, &header):
 		return "the server does not speak TLS on this port; is it the port for STARTTLS, or for plain connections?"
-	case errors.As(err, &alert):
+	case errors.As(err, &remote) && remote.Op == "remote error": // what crypto/tls calls an alert
 		return "the server ended the TLS handshake; it may want a client certificate (tls.certificate, tls.key) or an older version of TLS than 1.2"
 	case errors.As(err, &name) && name.IsNotFound:
 		return fmt.Sprintf("there is no host %s", name.Name)
