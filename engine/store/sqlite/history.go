@@ -17,6 +17,7 @@ type Mails struct {
 	Rule  string    // that matched when they were handled
 	Since time.Time // of commit
 	Sink  string    // of what was shipped
+	Mail  int64     // the one
 }
 
 // ShippedBatch is what a sink has taken, without contents.
@@ -43,8 +44,9 @@ func (s *Store) Shipped(ctx context.Context, m Mails) (all []ShippedBatch, err e
 		var blobs []int64
 		var blob int64
 		t.each(`SELECT seq, shipped.mail, at, coalesce(retracted_at, ''), batch FROM shipped
-			WHERE at >= ? AND (? = '' OR sink = ?) AND (? = '' OR EXISTS (SELECT 1 FROM matched WHERE matched.mail = shipped.mail AND rule = ?)) ORDER BY seq`,
-			[]any{stamp(m.Since), m.Sink, m.Sink, m.Rule, m.Rule}, []any{&b.Seq, &b.Mail, &at, &retracted, &blob}, func() {
+			WHERE at >= ? AND (? = '' OR sink = ?) AND (? = 0 OR mail = ?)
+			AND (? = '' OR EXISTS (SELECT 1 FROM matched WHERE matched.mail = shipped.mail AND rule = ?)) ORDER BY seq`,
+			[]any{stamp(m.Since), m.Sink, m.Sink, m.Mail, m.Mail, m.Rule, m.Rule}, []any{&b.Seq, &b.Mail, &at, &retracted, &blob}, func() {
 				b.At, b.Retracted = parseStamp(at), parseStamp(retracted)
 				all, blobs = append(all, b), append(blobs, blob)
 			})
@@ -89,8 +91,8 @@ func (s *Store) KeptMails(ctx context.Context, m Mails) (all []KeptMail, err err
 		var at string
 		var raw int64
 		var raws []int64
-		t.each(`SELECT mails.mail, kept_at, raw FROM mails WHERE kept_at >= ? AND (? = '' OR EXISTS (SELECT 1 FROM matched WHERE matched.mail = mails.mail AND rule = ?))
-			ORDER BY kept_at, mails.mail`, []any{stamp(m.Since), m.Rule, m.Rule}, []any{&k.ID, &at, &raw}, func() {
+		t.each(`SELECT mails.mail, kept_at, raw FROM mails WHERE kept_at >= ? AND (? = 0 OR mail = ?) AND (? = '' OR EXISTS (SELECT 1 FROM matched WHERE matched.mail = mails.mail AND rule = ?))
+			ORDER BY kept_at, mails.mail`, []any{stamp(m.Since), m.Mail, m.Mail, m.Rule, m.Rule}, []any{&k.ID, &at, &raw}, func() {
 			k.At = parseStamp(at)
 			all, raws = append(all, k), append(raws, raw)
 		})
