@@ -163,17 +163,19 @@ func (w *writer) relate(f frame, source, kind, target string) {
 	if source == target {
 		return
 	}
-	id := w.say("relationship", f, f.tlp, object{"relationship_type": kind, "source_ref": source, "target_ref": target}, source, kind, target)
+	tlp := engine.MostRestrictive(f.tlp, engine.MostRestrictive(w.levels[source], w.levels[target]))
+	id := w.say("relationship", f, tlp, object{"relationship_type": kind, "source_ref": source, "target_ref": target}, source, kind, target)
 	w.links = append(w.links, link{id, source, target})
 }
 
-// note says in words what has no property. Without lines there is none.
+// note says in words what has no property. Without lines there is none. What it says
+// is part of its identity, so that one object may have many.
 func (w *writer) note(f frame, tlp, abstract string, all []line, about ...string) (id string) {
 	if len(all) == 0 {
 		return ""
 	}
-	abstract = cmp.Or(oneLine(abstract), "more")
-	return w.say("note", f, tlp, object{"abstract": abstract, "content": contentOf(all), "object_refs": about}, append([]string{w.batch.Key, abstract}, about...)...)
+	abstract, content := cmp.Or(oneLine(abstract), "more"), contentOf(all)
+	return w.say("note", f, tlp, object{"abstract": abstract, "content": content, "object_refs": about}, append([]string{abstract, content}, about...)...)
 }
 
 func (w *writer) bytes() ([]byte, error) {
@@ -210,14 +212,19 @@ func (w *writer) all() []object {
 	return slices.Concat(used, marked)
 }
 
-// writeJSON writes an object in one line, with characters that HTML knows as they
-// are.
+// writeJSON writes an object in one line, what it is first, with characters that HTML
+// knows as they are.
 func writeJSON(out *bytes.Buffer, o object) error {
-	enc := json.NewEncoder(out)
+	rest := maps.Clone(o)
+	delete(rest, "type")
+	delete(rest, "id")
+	var properties bytes.Buffer
+	enc := json.NewEncoder(&properties)
 	enc.SetEscapeHTML(false)
-	if err := enc.Encode(o); err != nil {
+	if err := enc.Encode(rest); err != nil {
 		return err
 	}
-	out.Truncate(out.Len() - 1) // the line feed
+	out.WriteString(`{"type":` + canonical(o["type"]) + `,"id":` + canonical(o["id"]) + ",")
+	out.Write(bytes.TrimRight(properties.Bytes()[1:], "\n"))
 	return nil
 }

@@ -166,6 +166,43 @@ func TestWhatHasNoWordIsANote(t *testing.T) {
 	}
 }
 
+// TestNotesOfOneTypeStayApart: each value has its own.
+func TestNotesOfOneTypeStayApart(t *testing.T) {
+	b := engine.Batch{Key: "b", Events: []engine.EventRecord{{Key: "e"}}}
+	for i := range 3 {
+		r := engine.IndicatorRecord{Key: fmt.Sprint("btc", i), Type: "btc", Value: fmt.Sprint("wallet", i)}
+		b.Indicators = append(b.Indicators, r)
+		b.Relations = append(b.Relations, engine.Relation{From: engine.Ref{Kind: "event", Key: "e"}, To: engine.Ref{Kind: "indicator", Key: r.Key}})
+	}
+	if notes := ofType(objects(t, b), "note"); len(notes) != 3 {
+		t.Errorf("%d notes, want 3: %v", len(notes), notes)
+	}
+}
+
+// TestSecondCopyAddsANote and changes nothing: a mail that is in two folders has one
+// event, and what is said of it is the same.
+func TestSecondCopyAddsANote(t *testing.T) {
+	first, second := wholeBatch(), wholeBatch()
+	second.Key, second.Events[0].SeenIn = "copy", "imap box Archive 7"
+	known, added := byID(objects(t, first)), 0
+	for _, o := range objects(t, second) {
+		old, there := known[o["id"].(string)]
+		if !there {
+			added++
+			if !strings.Contains(fmt.Sprint(o["content"]), "Seen In: imap box Archive 7") {
+				t.Errorf("new: %v", o)
+			}
+			continue
+		}
+		if diff := cmp.Diff(old, o); diff != "" {
+			t.Errorf("changed:\n%s", diff)
+		}
+	}
+	if added != 1 {
+		t.Errorf("%d objects are new, want a note", added)
+	}
+}
+
 // TestLockedContentsStayAway: with one malware-locked file, no content goes along,
 // since it may be inside the others.
 func TestLockedContentsStayAway(t *testing.T) {

@@ -54,7 +54,6 @@ func Validate(data []byte) (wrong []error) {
 
 type validator struct {
 	types map[string]string // by identifier
-	at    string            // what is looked at
 	wrong []error
 }
 
@@ -72,7 +71,6 @@ type kind struct {
 	required     []string
 	properties   map[string]check
 	contributing []string // of observables: what identifies
-	any          []string // at least one of them
 	extra        func(v *validator, o map[string]any)
 }
 
