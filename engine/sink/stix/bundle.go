@@ -36,6 +36,7 @@ type writer struct {
 	order   []string // identifiers, as they came
 	objects map[string]object
 	levels  map[string]string           // TLP by identifier
+	sources map[string]string           // identities by name
 	nodes   map[engine.Ref][]string     // identifiers of what a node became; the first stands for it
 	ties    map[engine.Ref][]engine.Ref // relations by their start
 	events  []frame                     // by event
@@ -60,7 +61,7 @@ type frame struct {
 
 func newWriter(b *engine.Batch) *writer {
 	w := &writer{
-		batch: b, objects: map[string]object{}, levels: map[string]string{}, nodes: map[engine.Ref][]string{},
+		batch: b, objects: map[string]object{}, levels: map[string]string{}, sources: map[string]string{}, nodes: map[engine.Ref][]string{},
 		ties: map[engine.Ref][]engine.Ref{}, frames: map[engine.Ref]frame{}, payload: maxPayloads,
 		secret: slices.ContainsFunc(b.Files, func(f engine.FileRecord) bool { return f.Locked }),
 	}
@@ -155,7 +156,12 @@ func saidID(kind string, f frame, key ...string) string {
 
 // source is the identity of who says something.
 func (w *writer) source(name string) (id string) {
-	return w.put(identity(cmp.Or(strings.TrimSpace(clean(name)), "tqmailrules")), "")
+	id, there := w.sources[name]
+	if !there {
+		id = w.put(identity(cmp.Or(strings.TrimSpace(clean(name)), "tqmailrules")), "")
+		w.sources[name] = id
+	}
+	return id
 }
 
 // relate says that one object has to do with another.

@@ -100,8 +100,8 @@ var readers = map[string]func(string) (reading, bool){
 	"Registry Key":     readRegistryKey,
 	"Mutex":            simple("mutex", "name"),
 	"MAC Address":      readMAC,
-	"User-agent":       patternOnly(`network-traffic:extensions.'http-request-ext'.request_header.'User-Agent'`),
-	"X-Mailer":         patternOnly(`email-message:additional_header_fields.'X-Mailer'`),
+	"User-agent":       patternOnly(`network-traffic:extensions.'http-request-ext'.request_header.'User-Agent'[*]`),
+	"X-Mailer":         patternOnly(`email-message:additional_header_fields.'X-Mailer'[*]`),
 	"Email Subject":    patternOnly("email-message:subject"),
 }
 

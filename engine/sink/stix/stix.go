@@ -28,6 +28,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"sync"
 
 	"github.com/tqmailrules/tqmailrules/engine"
@@ -77,8 +78,11 @@ func (s *Sink) Ship(ctx context.Context, b engine.Batch) error {
 
 func (s *Sink) ship(ctx context.Context, b *engine.Batch) error {
 	name := filepath.Join(s.cfg.Path, fileName(b.Key))
-	if _, err := os.Lstat(name); err == nil {
+	switch info, err := os.Lstat(name); {
+	case err == nil && info.Mode().IsRegular():
 		return nil
+	case err == nil:
+		return fmt.Errorf("%w: %s is no file", engine.ErrTemporary, name)
 	}
 	if err := ctx.Err(); err != nil {
 		return err
@@ -123,8 +127,12 @@ func write(name string, content []byte) error {
 	return syncFolder(filepath.Dir(name))
 }
 
-// syncFolder makes a new name durable.
+// syncFolder makes a new name durable. Windows does so by itself, and refuses to be
+// asked.
 func syncFolder(dir string) error {
+	if runtime.GOOS == "windows" {
+		return nil
+	}
 	d, err := os.Open(dir)
 	if err != nil {
 		return err

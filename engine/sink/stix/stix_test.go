@@ -106,6 +106,13 @@ func TestTroubleOfTheDiskIsTemporary(t *testing.T) {
 	if err := s.Ship(t.Context(), b); !errors.Is(err, engine.ErrTemporary) || !strings.Contains(err.Error(), "ship batch "+b.Key+" to stix") {
 		t.Errorf("error %v", err)
 	}
+	if err := os.Mkdir(filepath.Join(dir, "taken.json"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	b.Key = "taken"
+	if err := s.Ship(t.Context(), b); !errors.Is(err, engine.ErrTemporary) || !strings.Contains(err.Error(), "is no file") {
+		t.Errorf("a folder in its place: %v", err)
+	}
 	b.Key, b.Files[0].Locked, b.Files[0].Content = "other", false, broken{}
 	if err := s.Ship(t.Context(), b); !errors.Is(err, engine.ErrTemporary) {
 		t.Errorf("unreadable content: %v", err)
@@ -206,8 +213,8 @@ func TestPatternsSayWhatTheIndicatorIs(t *testing.T) {
 		{"Registry Key", `hklm\Software\x`, `[windows-registry-key:key = 'HKEY_LOCAL_MACHINE\\Software\\x']`},
 		{"Mutex", `Global\x`, `[mutex:name = 'Global\\x']`},
 		{"MAC Address", "D2:FB:49:24:37:18", "[mac-addr:value = 'd2:fb:49:24:37:18']"},
-		{"User-agent", "Evil/1.0", "[network-traffic:extensions.'http-request-ext'.request_header.'User-Agent' = 'Evil/1.0']"},
-		{"X-Mailer", "Evil", "[email-message:additional_header_fields.'X-Mailer' = 'Evil']"},
+		{"User-agent", "Evil/1.0", "[network-traffic:extensions.'http-request-ext'.request_header.'User-Agent'[*] = 'Evil/1.0']"},
+		{"X-Mailer", "Evil", "[email-message:additional_header_fields.'X-Mailer'[*] = 'Evil']"},
 		{"Email Subject", "pay' OR email-message:subject = '", `[email-message:subject = 'pay\' OR email-message:subject = \'']`},
 		{"CVE", "CVE-2026-1234", ""},
 		{"attack", "T1566.001", ""},
