@@ -44,11 +44,13 @@ generate: ## write the schema and the reference pages from the tables in the cod
 	@$(GO) generate ./...
 
 dist: ## build releases for Linux, macOS and Windows into dist/
-	@for t in linux/amd64 linux/arm64 darwin/arm64 windows/amd64; do \
+	@rm -rf dist
+	@for t in linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64; do \
 	  ext=; [ $${t%/*} = windows ] && ext=.exe; \
 	  echo dist/tqmailrules-$${t%/*}-$${t#*/}$$ext; \
 	  CGO_ENABLED=0 GOOS=$${t%/*} GOARCH=$${t#*/} $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o dist/tqmailrules-$${t%/*}-$${t#*/}$$ext ./cmd/tqmailrules || exit 1; \
 	done
+	@cd dist && { command -v sha256sum >/dev/null && sha256sum tqmailrules-* || shasum -a 256 tqmailrules-*; } > SHA256SUMS
 
 install: ## install tqmailrules where go install puts programs
 	@CGO_ENABLED=0 $(GO) install -trimpath -ldflags '$(LDFLAGS)' ./cmd/tqmailrules

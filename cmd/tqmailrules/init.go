@@ -42,6 +42,7 @@ examples:
 		fs.StringVar(&i.dir, "c", ".", "`folder` to write to")
 		fs.StringVar(&i.name, "n", "", "`name` of the instance")
 		fs.BoolVar(&i.force, "force", false, "replace a configuration that is there")
+		fs.StringVar(&i.state, "state", "", "`folder` for the store, files and results; that of the configuration when not given")
 		fs.BoolVar(&i.check, "check", false, "try both ends afterwards")
 		fs.StringVar(&i.caFile, "ca-file", "", "`file` with the certificates of authorities that both ends are known by")
 		fs.BoolVar(&i.insecure, "insecure", false, "do not verify the certificates of both ends")
@@ -94,6 +95,7 @@ var questions = []initQuestion{
 // initializer makes a configuration.
 type initializer struct {
 	dir, name, caFile      string
+	state                  string // folder of what runs write; "": dir
 	force, check, insecure bool
 	answers                answers
 	files                  answers // that hold secrets
@@ -245,6 +247,7 @@ var starterRules string
 // starter is what the templates see.
 type starter struct {
 	Name, Rules, CAFile string
+	State               string // "", or a folder with a slash at its end
 	Insecure            bool
 	Answer              answers
 	Folders, Domains    []string
@@ -262,6 +265,13 @@ func (i *initializer) write(path string) error {
 		if st.CAFile, err = filepath.Abs(i.caFile); err != nil {
 			return err
 		}
+	}
+	if i.state != "" {
+		state, err := filepath.Abs(i.state)
+		if err != nil {
+			return err
+		}
+		st.State = state + "/"
 	}
 	secrets := filepath.Join(i.dir, "secrets")
 	if err := os.MkdirAll(secrets, 0o700); err != nil {
