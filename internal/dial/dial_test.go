@@ -170,6 +170,53 @@ func TestWhatIsNoProxyIsRefused(t *testing.T) {
 	}
 }
 
+// TestAnswersThatBreakOffAreRefused cuts whole conversations at every byte; whole, and
+// in single bytes, they open the connection.
+func TestAnswersThatBreakOffAreRefused(t *testing.T) {
+	for _, row := range []struct{ name, scheme, user, answer string }{
+		{"socks4", "socks4", "", "\x00\x5a\x00\x00\x00\x00\x00\x00"},
+		{"socks5", "socks5", "", "\x05\x00\x05\x00\x00\x01\x7f\x00\x00\x01\x00\x50"},
+		{"socks5 with a password", "socks5", "joe", "\x05\x02\x01\x00\x05\x00\x00\x03\x04name\x00\x50"},
+		{"socks5 over IPv6", "socks5", "", "\x05\x00\x05\x00\x00\x04" + strings.Repeat("\x00", 18)},
+		{"http", "http", "", "HTTP/1.1 200 Connection established\r\nVia: x\r\n\r\n"},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			p := dial.Proxy{Scheme: row.scheme, User: row.user, Password: "secret"}
+			for n := range row.answer {
+				if c, err := converseBytewise(t, p, row.answer[:n]); err == nil {
+					t.Errorf("opened by %d of %d bytes", n, len(row.answer))
+					c.Close()
+				}
+			}
+			c, err := converseBytewise(t, p, row.answer+"* OK early")
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer c.Close()
+			early, err := io.ReadAll(c)
+			if err != nil || string(early) != "* OK early" {
+				t.Errorf("heard %q, %v", early, err)
+			}
+		})
+	}
+}
+
+// converseBytewise has a proxy answer in single bytes, and hang up.
+func converseBytewise(t *testing.T, p dial.Proxy, answer string) (net.Conn, error) {
+	t.Helper()
+	client, server := net.Pipe()
+	t.Cleanup(func() { client.Close() })
+	go discard(server)
+	go func() {
+		defer server.Close()
+		for i := range len(answer) {
+			server.Write([]byte{answer[i]})
+		}
+	}()
+	client.SetDeadline(time.Now().Add(10 * time.Second))
+	return dial.Negotiate(t.Context(), p, client, "192.0.2.1:993")
+}
+
 func TestSilentProxyIsGivenUp(t *testing.T) {
 	silent := dialtest.Silent(t)
 	for _, scheme := range []string{"socks4", "socks4a", "socks5", "http", "https"} {

@@ -281,6 +281,29 @@ func TestCollidingFilesAreTwo(t *testing.T) {
 	}
 }
 
+func TestEveryLevelHasItsMarking(t *testing.T) {
+	for level, want := range map[string]string{
+		"RED": "5e57c739-391a-4eb3-b6be-7d15ca92d5ed", "AMBER+STRICT": "939a9414-2ddd-4d32-a0cd-375ea402b003", "AMBER": "f88d31f6-486f-44da-b317-01333bde0b82",
+		"GREEN": "34098fce-860f-48ae-8e50-ebd3cc5e41da", "CLEAR": "94868c89-83c2-464b-929b-a1a8aa3c8487", "WHITE": "613f2e26-407d-48c7-9eca-b8e91df99dc9", "": "", "PINK": "",
+	} {
+		b := engine.Batch{Key: "b", Events: []engine.EventRecord{{Key: "e", TLP: level}}}
+		data, err := stix.Encode(&b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, wrong := range stixtest.Validate(data) {
+			t.Errorf("%s: %v", level, wrong)
+		}
+		got := ""
+		for _, m := range ofType(objects(t, b), "marking-definition") {
+			got += strings.TrimPrefix(m["id"].(string), "marking-definition--")
+		}
+		if got != want {
+			t.Errorf("%s: %s, want %s", level, got, want)
+		}
+	}
+}
+
 func TestStricterMarkingWins(t *testing.T) {
 	b := wholeBatch() // AMBER+STRICT; its indicators are RED
 	b.Events[0].Message.From = "a@evil.example"

@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"os/user"
 	"path/filepath"
 	"testing"
 	"time"
@@ -18,40 +19,52 @@ import (
 func Danted(t testing.TB) (addr string) {
 	t.Helper()
 	program := enginetest.Peer(t, "danted", "dante-server")
-	if os.Getuid() != 0 {
-		t.Skip("skipped: danted wants to be started by root")
-	}
+	privileged, unprivileged := daemonUsers(t)
 	port := freePort(t)
 	config := filepath.Join(t.TempDir(), "danted.conf")
 	text := fmt.Sprintf(`logoutput: stderr
-internal: 127.0.0.1 port = %d
+internal: 127.0.0.1 port = %[1]d
 external: 127.0.0.1
 socksmethod: none
 clientmethod: none
-user.privileged: root
-user.unprivileged: nobody
+user.privileged: %[2]s
+user.unprivileged: %[3]s
 client pass {
 	from: 127.0.0.0/8 to: 0.0.0.0/0
 }
 socks pass {
 	from: 127.0.0.0/8 to: 0.0.0.0/0
 }
-`, port)
+`, port, privileged, unprivileged)
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	return start(t, port, program, "-f", config, "-p", filepath.Join(t.TempDir(), "danted.pid"), "-N", "1")
 }
 
+// daemonUsers are those that a daemon may be: root gives up what it can, others stay
+// who they are.
+func daemonUsers(t testing.TB) (privileged, unprivileged string) {
+	t.Helper()
+	me, err := user.Current()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if me.Uid == "0" {
+		return me.Username, "nobody"
+	}
+	return me.Username, me.Username
+}
+
 // Microsocks starts a SOCKS5 proxy (Debian package microsocks) that wants a user
-// and a password, none when user is empty. It stops with the test.
-func Microsocks(t testing.TB, user, password string) (addr string) {
+// and a password, none when the name is empty. It stops with the test.
+func Microsocks(t testing.TB, name, password string) (addr string) {
 	t.Helper()
 	program := enginetest.Peer(t, "microsocks", "microsocks")
 	port := freePort(t)
 	args := []string{"-i", "127.0.0.1", "-p", fmt.Sprint(port)}
-	if user != "" {
-		args = append(args, "-u", user, "-P", password)
+	if name != "" {
+		args = append(args, "-u", name, "-P", password)
 	}
 	return start(t, port, program, args...)
 }
