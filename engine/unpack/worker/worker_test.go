@@ -28,7 +28,7 @@ const asWorker = "unpack-worker"
 // TestMain makes the test binary be a worker when a pool starts it as one.
 func TestMain(m *testing.M) {
 	if len(os.Args) > 1 && os.Args[1] == asWorker {
-		err := worker.Serve(worker.Options{Memory: 256 << 20, Time: 300 * time.Millisecond, New: func(s task.Store, _ json.RawMessage) (engine.Unpacker, error) { return naughty{s}, nil }})
+		err := worker.Serve(worker.Options{Memory: 256 << 20, Time: time.Second, New: func(s task.Store, _ json.RawMessage) (engine.Unpacker, error) { return naughty{s}, nil }})
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
