@@ -1,7 +1,9 @@
 package dial_test
 
 import (
+	"errors"
 	"net"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -32,10 +34,13 @@ func FuzzAnswer(f *testing.F) {
 			server.Write(answer)
 		}()
 		p := dial.Proxy{Scheme: schemes[int(kind)%len(schemes)], User: user, Password: "secret"}
-		client.SetDeadline(time.Now().Add(10 * time.Second))
+		client.SetDeadline(time.Now().Add(10 * time.Second)) // that nobody may need: the other end hangs up
 		c, err := dial.Negotiate(t.Context(), p, client, "192.0.2.1:993")
 		if err != nil {
 			client.Close()
+			if errors.Is(err, os.ErrDeadlineExceeded) {
+				t.Errorf("%s waits after %q", p.Scheme, answer)
+			}
 			if strings.Contains(err.Error(), "secret") && !strings.Contains(user, "secret") {
 				t.Errorf("the password stands in %v", err)
 			}

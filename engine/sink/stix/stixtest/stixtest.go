@@ -196,13 +196,13 @@ func (v *validator) identified(id, name string, contributing []string, o map[str
 	if h, ok := subset["hashes"].(map[string]any); ok {
 		subset["hashes"] = identifying(h)
 	}
-	var name1 bytes.Buffer
-	enc := json.NewEncoder(&name1)
+	var encoded bytes.Buffer
+	enc := json.NewEncoder(&encoded)
 	enc.SetEscapeHTML(false)
 	if err := enc.Encode(subset); err != nil {
 		v.must(false, "%s: %v", id, err)
 	}
-	text := strings.NewReplacer(`\u2028`, "\u2028", `\u2029`, "\u2029").Replace(strings.TrimSuffix(name1.String(), "\n"))
+	text := strings.NewReplacer(`\u2028`, "\u2028", `\u2029`, "\u2029").Replace(strings.TrimSuffix(encoded.String(), "\n"))
 	want := name + "--" + nameBased("00abedb4-aa42-466c-9c01-fed23315a9b7", text)
 	v.must(id == want, "%s: identified by %s it is %s", id, text, want)
 }
