@@ -7,6 +7,8 @@ import (
 	"runtime"
 	"runtime/debug"
 	"strings"
+
+	"github.com/tqmailrules/tqmailrules/cmd/tqmailrules/internal/settings"
 )
 
 // version is set by the linker for releases.
@@ -54,7 +56,7 @@ type build struct {
 func thisBuild(ctx context.Context) build {
 	return build{
 		Version: versionText(), Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH,
-		Sources: []string{"files"}, Sinks: []string{"jsonl", "sqlite"}, Extractors: []string{builtinName, "wasm", "regex"}, Confined: confinement(ctx),
+		Sources: settings.Sources(), Sinks: settings.Sinks(), Extractors: []string{builtinName, "wasm", "regex"}, Confined: confinement(ctx),
 	}
 }
 

@@ -116,6 +116,22 @@ var (
 	sinkKinds   = map[string]bool{"sqlite": true, "jsonl": true, "threatq": true, "stix": true}
 )
 
+// Sources lists the kinds of sources that this build has, sorted.
+func Sources() []string { return built(sourceKinds) }
+
+// Sinks lists the kinds of sinks that this build has, sorted.
+func Sinks() []string { return built(sinkKinds) }
+
+func built(kinds map[string]bool) (all []string) {
+	for kind, here := range kinds {
+		if here {
+			all = append(all, kind)
+		}
+	}
+	slices.Sort(all)
+	return all
+}
+
 var topKeys = []string{"instance", "mailbox", "sources", "rules", "extractors", "cache", "secrets", "keys", "sinks", "store", "files", "watch", "flood", "limits", "log"}
 
 // Parse reads the configuration in data, which came from the file name.
