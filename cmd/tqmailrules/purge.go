@@ -6,6 +6,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"io/fs"
 	"log/slog"
 	"os"
@@ -56,19 +57,9 @@ func (p *purge) run(ctx context.Context, a *app, args []string) exit {
 	if code != exitOK {
 		return code
 	}
-	ledger := time.Duration(0)
-	for _, f := range []struct {
-		name, text string
-		to         *time.Duration
-	}{{"keep", p.keep, &cfg.Store.Keep}, {"history", p.history, &cfg.Store.History}, {"files", p.files, &cfg.Files.Retention}, {"ledger", p.ledger, &ledger}} {
-		if f.text == "" {
-			continue
-		}
-		span, ok := yamlfile.ParseDuration(f.text)
-		if !ok {
-			return a.usage("purge", "--%s %q is no span: 36h, 90d", f.name, f.text)
-		}
-		*f.to = span
+	ledger, err := p.spans(cfg)
+	if err != nil {
+		return a.usage("purge", "%v", err)
 	}
 	if cfg.Store.Path == "" {
 		return a.usage("purge", "%s has no store", p.config)
@@ -82,20 +73,50 @@ func (p *purge) run(ctx context.Context, a *app, args []string) exit {
 	if err := errors.Join(err, filesErr, remembers.Close()); err != nil {
 		return a.fail(err)
 	}
+	writePurged(a.out, gone, files)
+	return exitOK
+}
+
+// spans puts those of the flags in the place of those of the configuration.
+func (p *purge) spans(cfg *settings.Config) (ledger time.Duration, err error) {
+	for _, f := range []struct {
+		name, text string
+		to         *time.Duration
+	}{{"keep", p.keep, &cfg.Store.Keep}, {"history", p.history, &cfg.Store.History}, {"files", p.files, &cfg.Files.Retention}, {"ledger", p.ledger, &ledger}} {
+		if f.text == "" {
+			continue
+		}
+		span, ok := yamlfile.ParseDuration(f.text)
+		if !ok {
+			return 0, fmt.Errorf("--%s %q is no span: 36h, 90d", f.name, f.text)
+		}
+		*f.to = span
+	}
+	return ledger, nil
+}
+
+func writePurged(w io.Writer, gone sqlite.Purged, files int) {
 	var t ui.Table
 	for _, row := range []struct {
 		what string
 		n    int
-	}{{"kept mails", gone.Mails}, {"shipped batches", gone.Shipped}, {"refused batches", gone.Refused}, {"runs", gone.Runs}, {"notes of sinks", gone.Notes}, {"mails of the ledger", gone.Ledger}, {"files", files}} {
+	}{
+		{"kept mails", gone.Mails},
+		{"shipped batches", gone.Shipped},
+		{"refused batches", gone.Refused},
+		{"runs", gone.Runs},
+		{"notes of sinks", gone.Notes},
+		{"mails of the ledger", gone.Ledger},
+		{"files", files},
+	} {
 		if row.n > 0 {
 			t.Row(row.what, row.n)
 		}
 	}
 	if t.Len() == 0 {
-		fmt.Fprintln(a.out, "nothing was old enough")
+		fmt.Fprintln(w, "nothing was old enough")
 	}
-	t.Write(a.out, "")
-	return exitOK
+	t.Write(w, "")
 }
 
 // purgeFiles removes files that are older than they may be. They are named by
@@ -151,12 +172,12 @@ func (w *wired) purgeDaily(ctx context.Context) {
 }
 
 // withinQuota takes in nothing while the disk holds more than it may.
-func (w *wired) withinQuota(src engine.Source, goOn bool) engine.Source {
+func (w *wired) withinQuota(src engine.Source) engine.Source {
 	cfg := w.l.cfg
 	if (cfg.Store.Quota == 0 || w.store.durable == nil) && cfg.Files.Quota == 0 {
 		return src
 	}
-	return &quota{Source: src, w: w, goOn: goOn}
+	return &quota{Source: src, w: w}
 }
 
 // quota measures what is on disk, and asks its source only when that is less than
@@ -164,7 +185,6 @@ func (w *wired) withinQuota(src engine.Source, goOn bool) engine.Source {
 type quota struct {
 	engine.Source
 	w       *wired
-	goOn    bool
 	checked time.Time
 }
 
@@ -199,7 +219,7 @@ func (q *quota) measure() error {
 
 func (q *quota) reached(what string, size, limit int64, hint string) error {
 	err := fmt.Errorf("no mail is taken in: %s takes %s, and may take %s; %s", what, ui.Size(size), ui.Size(limit), hint)
-	if q.goOn {
+	if q.w.goesOn {
 		return fmt.Errorf("%w: %w", engine.ErrTemporary, err)
 	}
 	return err

@@ -154,62 +154,86 @@ type wired struct {
 	*engine.Engine
 	app         *app
 	l           *loaded
+	goesOn      bool   // it waits for more mail
+	name        string // of the run
+	started     time.Time
+	secrets     map[string]string
 	log         *slog.Logger
 	store       *store
-	name        string // of the run
-	goesOn      bool   // until it is told to end
-	started     time.Time
 	sinks       []engine.Sink
+	source      engine.Source
 	quarantined []held
 	closers     []func() error // in the order of opening
 }
 
 // wire opens what a run needs. What is returned is to be closed, also with an
-// error.
-func (a *app) wire(ctx context.Context, l *loaded, goOn bool) (w *wired, err error) {
-	cfg := l.cfg
+// error. The store comes before the sinks, which it keeps other processes from.
+func (a *app) wire(ctx context.Context, l *loaded, goOn bool) (*wired, error) {
 	started := a.now().UTC()
-	w = &wired{app: a, l: l, goesOn: goOn, started: started, name: cfg.Instance + " " + started.Format("20060102T150405.000000000")}
-	secrets, err := a.secrets(cfg)
+	w := &wired{app: a, l: l, goesOn: goOn, started: started, name: l.cfg.Instance + " " + started.Format("20060102T150405.000000000")}
+	for _, step := range []func(context.Context) error{w.openLog, w.openStore, w.openSinks, w.openSource, w.purge, w.assemble} {
+		if err := step(ctx); err != nil {
+			return w, err
+		}
+	}
+	return w, nil
+}
+
+func (w *wired) closes(f func() error) { w.closers = append(w.closers, f) }
+
+func (w *wired) openLog(context.Context) (err error) {
+	if w.secrets, err = w.app.secrets(w.l.cfg); err != nil {
+		return err
+	}
+	log, closeLog, err := w.app.logger(w.l.cfg.Log, w.secrets)
 	if err != nil {
-		return w, err
+		return err
 	}
-	log, closeLog, err := a.logger(cfg.Log, secrets)
+	w.log = log
+	w.closes(closeLog)
+	warnOfInsecure(w.l.cfg, log)
+	return nil
+}
+
+func (w *wired) openStore(ctx context.Context) (err error) {
+	if w.store, err = w.app.store(ctx, w.l.cfg, w.log); err == nil {
+		w.closes(w.store.Close)
+	}
+	return err
+}
+
+func (w *wired) openSinks(ctx context.Context) (err error) {
+	w.sinks, err = w.app.sinks(ctx, w.l.cfg, w.store, w.log)
+	w.closes(func() error { return closeSinks(w.sinks) }) // those that did open
+	return err
+}
+
+func (w *wired) openSource(context.Context) error {
+	cfg := w.l.cfg
+	src, err := w.app.sources(cfg, mailboxUse{watch: cfg.Watch, goOn: w.goesOn, memory: w.store.mailboxes(), log: w.log})
 	if err != nil {
-		return w, err
+		return err
 	}
-	w.log, w.closers = log, append(w.closers, closeLog)
-	warnOfInsecure(cfg, log)
-	if w.store, err = a.store(ctx, cfg, log); err != nil { // before the sinks, which it keeps other processes from
-		return w, err
-	}
-	w.closers = append(w.closers, w.store.Close)
-	sinks, err := a.sinks(ctx, cfg, w.store, log)
-	w.sinks, w.closers = sinks, append(w.closers, func() error { return closeSinks(sinks) })
-	if err != nil {
-		return w, err
-	}
-	src, err := a.sources(cfg, mailboxUse{watch: cfg.Watch, goOn: goOn, memory: w.store.mailboxes(), log: log})
-	if err != nil {
-		return w, err
-	}
-	w.closers = append(w.closers, src.Close)
-	if err := w.purge(ctx); err != nil {
-		return w, err
-	}
-	progress := ui.NewProgress(a.err, a.now())
-	w.closers = append(w.closers, func() error { progress.Clear(); return nil })
+	w.closes(src.Close)
+	progress := ui.NewProgress(w.app.err, w.app.now())
+	w.closes(func() error { progress.Clear(); return nil })
+	w.source = w.withinQuota(&progressed{Source: src, app: w.app, p: progress})
+	return nil
+}
+
+func (w *wired) assemble(context.Context) (err error) {
+	cfg, l := w.l.cfg, w.l
 	recheck := time.Duration(0)
-	if goOn {
+	if w.goesOn {
 		recheck = cfg.Watch.Poll
 	}
 	w.Engine, err = engine.New(engine.Config{
-		Source: w.withinQuota(&progressed{Source: src, app: a, p: progress}, goOn),
-		Parser: parserFor(cfg), Rules: l.set, Extractors: l.finders.guarded(log), Unpacker: l.opener, Secrets: secrets, Limits: cfg.Limits, DomainOf: domainOf,
-		Store: w.store.Store, Sinks: sinks, Workers: workersOr(cfg.Workers), Attempts: cfg.Attempts, Backlog: 256, Recheck: recheck,
-		Flood: engine.Flood(cfg.Flood), Run: w.name, Log: log, Observe: w.observe,
+		Source: w.source, Parser: parserFor(cfg), Rules: l.set, Extractors: l.finders.guarded(w.log), Unpacker: l.opener,
+		Secrets: w.secrets, Limits: cfg.Limits, DomainOf: domainOf, Flood: engine.Flood(cfg.Flood),
+		Store: w.store.Store, Sinks: w.sinks, Workers: workersOr(cfg.Workers), Attempts: cfg.Attempts, Backlog: 256, Recheck: recheck,
+		Run: w.name, Log: w.log, Observe: w.observe,
 	})
-	return w, err
+	return err
 }
 
 func (w *wired) close() (err error) {
