@@ -12,6 +12,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"runtime"
 
 	"github.com/tqmailrules/tqmailrules/engine"
 )
@@ -79,6 +80,9 @@ func move(from, to string) error {
 	}
 	if err := os.Rename(from, to); err != nil {
 		return err
+	}
+	if runtime.GOOS == "windows" {
+		return nil // a name is durable there by itself, and a folder cannot be synced
 	}
 	d, err := os.Open(folder)
 	if err != nil {
