@@ -231,10 +231,19 @@ func (w *wired) assemble(context.Context) (err error) {
 		Source: w.source, Parser: parserFor(cfg), Rules: l.set, Extractors: l.finders.guarded(w.log), Unpacker: l.opener,
 		Secrets: w.secrets, Limits: cfg.Limits, DomainOf: domainOf, Flood: engine.Flood(cfg.Flood),
 		Store: w.store.Store, Sinks: w.sinks, Workers: workersOr(cfg.Workers), Attempts: cfg.Attempts, Backlog: 256, Recheck: recheck,
-		Run: w.name, Log: w.log, Observe: w.observe,
+		Clock: wallClock{now: w.app.now}, Run: w.name, Log: w.log, Observe: w.observe,
 	})
 	return err
 }
+
+// wallClock tells the time of the program.
+type wallClock struct {
+	engine.SystemClock
+	now func() time.Time
+}
+
+// Now implements engine.Clock.
+func (c wallClock) Now() time.Time { return c.now() }
 
 func (w *wired) close() (err error) {
 	for i := len(w.closers) - 1; i >= 0; i-- {
