@@ -22,6 +22,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/tqmailrules/tqmailrules/engine/enginetest"
 	"github.com/tqmailrules/tqmailrules/engine/source/imap/imapsim"
 )
 
@@ -125,6 +126,8 @@ type watching struct {
 	mail    *door // to the mailbox
 	web     *door // to the platform
 
+	delivered int // mails
+
 	process *exec.Cmd
 	talk    *bytes.Buffer
 	ended   chan struct{}
@@ -217,11 +220,13 @@ func (w *watching) stop() {
 	}
 }
 
-// deliver puts a mail into the mailbox, received now.
+// deliver puts a mail into the mailbox, received now, with a date of its own.
 func (w *watching) deliver(subject string) {
 	w.Helper()
-	raw := fmt.Sprintf("From: Sender <s@mail.example>\r\nTo: phish@corp.example\r\nSubject: %s\r\nMessage-ID: <%s@mail.example>\r\nDate: Mon, 2 Mar 2026 09:00:00 +0000\r\n\r\nhttps://%s.top/pay\r\n",
-		subject, strings.ReplaceAll(subject, " ", "."), strings.ToLower(strings.ReplaceAll(subject, " ", "-")))
+	w.delivered++
+	date := enginetest.Epoch.Add(time.Duration(w.delivered) * time.Second)
+	raw := fmt.Sprintf("From: Sender <s@mail.example>\r\nTo: phish@corp.example\r\nSubject: %s\r\nMessage-ID: <%s@mail.example>\r\nDate: %s\r\n\r\nhttps://%s.top/pay\r\n",
+		subject, strings.ReplaceAll(subject, " ", "."), date.Format(time.RFC1123Z), strings.ToLower(strings.ReplaceAll(strings.Trim(subject, "."), " ", "-")))
 	if _, err := w.mailbox.AddMail("INBOX", []byte(raw), time.Now()); err != nil {
 		w.Fatal(err)
 	}
@@ -252,7 +257,7 @@ func (w *watching) page(path string) (status int, body string) {
 	w.Helper()
 	answer, err := http.Get("http://" + w.address() + path)
 	if err != nil {
-		w.Fatal(err)
+		w.Fatalf("%v: %s\n%.3000s", err, w.process.ProcessState, w.talk)
 	}
 	defer answer.Body.Close()
 	b, err := io.ReadAll(answer.Body)
