@@ -99,6 +99,19 @@ func (a *again) now(ctx context.Context, k sqlite.KeptMail) (*engine.Outcome, er
 	return a.Process(ctx, engine.Delivery{Raw: k.Raw, Origin: k.Origin, Parked: true, Expired: true})
 }
 
+// relocked names a file that was opened when its mail was handled and stays locked
+// now, since the password that another mail offered has expired; "" when there is
+// none. What stood in it says nothing about the rules.
+func relocked(now, before engine.Batch) string {
+	for _, f := range now.Files {
+		i := slices.IndexFunc(before.Files, func(o engine.FileRecord) bool { return o.Key == f.Key })
+		if i >= 0 && slices.Contains(f.Tags, "locked") && !slices.Contains(before.Files[i].Tags, "locked") {
+			return f.Name
+		}
+	}
+	return ""
+}
+
 // difference replaces the batches of an outcome by what they ship beyond what
 // stands, and tells in words what they would not ship any more.
 func (a *again) difference(ctx context.Context, mail int64, o *engine.Outcome) (missing []string, err error) {
@@ -111,6 +124,10 @@ func (a *again) difference(ctx context.Context, mail int64, o *engine.Outcome) (
 		before, _, err := a.before(ctx, mail, c.Name)
 		if err != nil {
 			return nil, err
+		}
+		if name := relocked(now[c.Name], before); name != "" {
+			o.Batches = nil
+			return []string{"nothing: " + name + " cannot be opened any more: its password is not known now"}, nil
 		}
 		missing = append(missing, engine.Missing(before, now[c.Name])...)
 		add := engine.Difference(now[c.Name], before)

@@ -110,6 +110,10 @@ func (r *retract) mail(ctx context.Context, back *again, b sqlite.ShippedBatch) 
 		if err != nil {
 			return any, err
 		}
+		if name := relocked(now[sink.Name()], before); name != "" {
+			fmt.Fprintf(a.out, "%s\n  %s cannot be opened any more: its password is not known now; --all takes back everything of it\n", ui.Line(b.Batch.Origin.Name, 120), ui.Line(name, 80))
+			return any, nil
+		}
 		missing := engine.Missing(before, now[sink.Name()])
 		if len(missing) == 0 {
 			continue
