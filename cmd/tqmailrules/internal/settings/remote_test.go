@@ -98,6 +98,7 @@ func TestMistakesAboutRemoteEnds(t *testing.T) {
 	tests := []struct{ name, in, want string }{
 		{"password in the file", imap("password: hunter2"), "password is written into the configuration"},
 		{"no password", imap("intake: new"), "password"},
+		{"no store", imap("password: { env: P }"), "source imap without a store"},
 		{"misspelt intake", imap("password: { env: P }, intake: unred"), "unread"},
 		{"unknown security", imap("password: { env: P }, security: ssl"), "security"},
 		{"oauth without its mechanism", imap("password: { env: P }, oauth: { token_url: 'https://t', client_id: c, client_secret: { env: S } }"), "auth: xoauth2"},

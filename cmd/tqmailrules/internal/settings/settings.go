@@ -178,11 +178,27 @@ func (r *reader) config(n *yamlfile.Node) *Config {
 	cfg.Sinks = r.sinks(f.Get("sinks"))
 	cfg.Store = r.store(f.Get("store"))
 	cfg.Files = r.files(f.Get("files"))
+	if !f.Has("store") {
+		r.remembered(cfg)
+	}
 	cfg.Watch = r.watch(f.Get("watch"))
 	cfg.Flood = r.flood(f.Get("flood"))
 	r.limits(f.Get("limits"), cfg)
 	r.log(f.Get("log"), &cfg.Log)
 	return cfg
+}
+
+// remembered wants a store for mailboxes: their mails are marked when the outcome is
+// durable, and without a store it never is.
+func (r *reader) remembered(cfg *Config) {
+	i := slices.IndexFunc(cfg.Sources, func(s Source) bool { return s.IMAP != nil })
+	if i < 0 {
+		return
+	}
+	d := cfg.Sources[i].IMAP.Errorf("source %s without a store: a mail would be marked as read, and lost when a sink is away", cfg.Sources[i].Name)
+	d.Text = "" // the line may hold a password, which is told elsewhere
+	d.Hint = "store: { path: state.db }"
+	r.Add(d)
 }
 
 // notBuilt reports a part of the configuration that this build cannot carry out.
