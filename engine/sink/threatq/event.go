@@ -128,7 +128,7 @@ func (s *Sink) readEvent(ctx context.Context, id int64) (*eventObject, error) {
 
 // maxCandidates is how many events of one time are looked at, the newest first:
 // dates come from attackers, too, and one that was interrupted is new.
-const maxCandidates = 1000
+const maxCandidates = 200
 
 // searchEvent finds the event with our key among those that happened at one
 // time; 0 when there is none. Titles come from attackers, and the platform's

@@ -63,12 +63,21 @@ func (a *api) token(ctx context.Context) (string, error) {
 		err = a.grant(ctx, c)
 	}
 	if isKind(err, refused, forbidden, closed) {
-		l.shut = &fault{"log in", closed, fmt.Errorf("ThreatQ refuses %s: %w", l.who(), cause(err))}
+		l.shut = &fault{"log in", closed, l.words(cause(err))}
 		l.again = now.Add(shutFor)
 		return "", l.shut
 	}
 	l.shut = nil
 	return l.access, err
+}
+
+// words say that the server refuses us, or that there is no way to it.
+func (l *login) words(why error) error {
+	var said *wire.Error
+	if errors.As(why, &said) {
+		return fmt.Errorf("ThreatQ refuses %s: %w", l.who(), why)
+	}
+	return fmt.Errorf("no way to ThreatQ for %s: %w", l.who(), why)
 }
 
 // cause is what stands behind a fault.
