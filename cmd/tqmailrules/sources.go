@@ -147,8 +147,21 @@ func (s *sources) Ack(ctx context.Context, receipts []engine.Receipt) (err error
 	return err
 }
 
+// patience is how long those that are read side by side may take to notice that
+// they are not read any more: standard input may never.
+const patience = 5 * time.Second
+
 // Close implements engine.Source.
 func (s *sources) Close() (err error) {
+	ended := make(chan struct{})
+	go func() {
+		s.reading.Wait()
+		close(ended)
+	}()
+	select {
+	case <-ended:
+	case <-time.After(patience):
+	}
 	for _, src := range s.all {
 		err = errors.Join(err, src.Close())
 	}

@@ -239,13 +239,13 @@ func (d *Desk) Runs(ctx context.Context, n int) (all []Run, err error) {
 }
 
 // Outcomes counts the mails of the ledger by what became of them; those that were
-// begun and have no outcome yet under "".
+// begun and have no outcome yet under "". One that a run gave back does not count.
 func (d *Desk) Outcomes(ctx context.Context) (counts map[string]int, err error) {
 	counts = map[string]int{}
 	err = d.s.look(ctx, func(t *tx) {
 		var disposition string
 		var n int
-		t.each("SELECT CASE WHEN committed_at IS NULL THEN '' ELSE disposition END AS d, count(*) FROM ledger GROUP BY d", nil, []any{&disposition, &n}, func() { counts[disposition] = n })
+		t.each("SELECT CASE WHEN committed_at IS NULL THEN '' ELSE disposition END AS d, count(*) FROM ledger WHERE committed_at IS NOT NULL OR attempts > 0 GROUP BY d", nil, []any{&disposition, &n}, func() { counts[disposition] = n })
 	})
 	if err != nil {
 		return nil, fmt.Errorf("read ledger: %w", err)

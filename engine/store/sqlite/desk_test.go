@@ -250,3 +250,21 @@ func TestRunsAreRemembered(t *testing.T) {
 		t.Errorf("the one that has ended: %+v", got[1])
 	}
 }
+
+func TestAMailThatWasGivenBackIsNotBegun(t *testing.T) {
+	cfg := config(path(t))
+	s := open(t, cfg)
+	begun, back := enginetest.Mail("begun", "", "").Origin, enginetest.Mail("back", "", "").Origin
+	for _, o := range []engine.Origin{begun, back} {
+		if _, err := s.Begin(t.Context(), o, "r"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.Release(t.Context(), []engine.Origin{back}, "r"); err != nil {
+		t.Fatal(err)
+	}
+	counts, err := desk(t, cfg).Outcomes(t.Context())
+	if diff := cmp.Diff(map[string]int{"": 1}, counts); diff != "" || err != nil {
+		t.Error(diff, err)
+	}
+}
