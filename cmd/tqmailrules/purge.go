@@ -17,6 +17,7 @@ import (
 	"github.com/tqmailrules/tqmailrules/cmd/tqmailrules/internal/ui"
 	"github.com/tqmailrules/tqmailrules/engine"
 	"github.com/tqmailrules/tqmailrules/engine/store/sqlite"
+	"github.com/tqmailrules/tqmailrules/internal/blobdir"
 	"github.com/tqmailrules/tqmailrules/internal/yamlfile"
 )
 
@@ -119,8 +120,9 @@ func writePurged(w io.Writer, gone sqlite.Purged, files int) {
 	t.Write(w, "")
 }
 
-// purgeFiles removes files that are older than they may be. They are named by
-// digest: one that comes again is written again.
+// purgeFiles removes contents that are older than they may be, and nothing that
+// somebody else put into the folder. They are named by digest: one that comes again
+// is written again.
 func purgeFiles(f settings.Files, now time.Time) (n int, err error) {
 	if f.Dir == "" || f.Retention == 0 {
 		return 0, nil
@@ -129,7 +131,7 @@ func purgeFiles(f settings.Files, now time.Time) (n int, err error) {
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
 			return nil
-		case err != nil || d.IsDir():
+		case err != nil || d.IsDir() || !blobdir.Ours(d.Name()):
 			return err
 		}
 		info, err := d.Info()
@@ -144,10 +146,11 @@ func purgeFiles(f settings.Files, now time.Time) (n int, err error) {
 
 // purge forgets what the configuration gives a time to.
 func (w *wired) purge(ctx context.Context) error {
-	if w.store.durable == nil {
-		return nil
+	var gone sqlite.Purged
+	var err error
+	if w.store.durable != nil {
+		gone, err = w.store.durable.Purge(ctx, sqlite.Retention{Keep: w.l.cfg.Store.Keep, History: w.l.cfg.Store.History})
 	}
-	gone, err := w.store.durable.Purge(ctx, sqlite.Retention{Keep: w.l.cfg.Store.Keep, History: w.l.cfg.Store.History})
 	files, filesErr := purgeFiles(w.l.cfg.Files, w.app.now())
 	if gone != (sqlite.Purged{}) || files > 0 {
 		w.log.Info("purged", "mails", gone.Mails, "shipped", gone.Shipped, "refused", gone.Refused, "runs", gone.Runs, "files", files)
@@ -210,7 +213,7 @@ func (q *quota) measure() error {
 		}
 	}
 	if limit := cfg.Files.Quota; limit > 0 && cfg.Files.Dir != "" {
-		if size, err := sizeOf(cfg.Files.Dir); err != nil || size >= limit {
+		if size, err := blobdir.Size(cfg.Files.Dir); err != nil || size >= limit {
 			return cmp.Or(err, q.reached(cfg.Files.Dir, size, limit, "shorten files.retention and purge, or raise files.quota"))
 		}
 	}
@@ -223,20 +226,4 @@ func (q *quota) reached(what string, size, limit int64, hint string) error {
 		return fmt.Errorf("%w: %w", engine.ErrTemporary, err)
 	}
 	return err
-}
-
-func sizeOf(dir string) (n int64, err error) {
-	err = filepath.WalkDir(dir, func(_ string, d fs.DirEntry, err error) error {
-		switch {
-		case errors.Is(err, fs.ErrNotExist):
-			return nil
-		case err != nil || d.IsDir():
-			return err
-		}
-		if info, err := d.Info(); err == nil {
-			n += info.Size()
-		}
-		return nil
-	})
-	return n, err
 }

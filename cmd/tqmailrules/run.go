@@ -134,6 +134,9 @@ func (a *app) work(ctx context.Context, l *loaded, goOn bool) (sum engine.Summar
 	if err != nil {
 		return sum, nil, err
 	}
+	if err := w.purge(ctx); err != nil {
+		return sum, nil, err
+	}
 	watching, stop := context.WithCancel(ctx)
 	var aside sync.WaitGroup
 	defer aside.Wait()
@@ -171,7 +174,7 @@ type wired struct {
 func (a *app) wire(ctx context.Context, l *loaded, goOn bool) (*wired, error) {
 	started := a.now().UTC()
 	w := &wired{app: a, l: l, goesOn: goOn, started: started, name: l.cfg.Instance + " " + started.Format("20060102T150405.000000000")}
-	for _, step := range []func(context.Context) error{w.openLog, w.openStore, w.openSinks, w.openSource, w.purge, w.assemble} {
+	for _, step := range []func(context.Context) error{w.openLog, w.openStore, w.openSinks, w.openSource, w.assemble} {
 		if err := step(ctx); err != nil {
 			return w, err
 		}

@@ -10,9 +10,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
+	"strings"
 
 	"github.com/tqmailrules/tqmailrules/engine"
 )
@@ -89,4 +91,28 @@ func move(from, to string) error {
 		return err
 	}
 	return errors.Join(d.Sync(), d.Close())
+}
+
+// Ours tells whether a file of that name in a folder is one that Store wrote, or
+// began to.
+func Ours(name string) bool {
+	return strings.HasSuffix(name, ".tmp") || len(name) == 64 && strings.Trim(name, "0123456789abcdef") == ""
+}
+
+// Size is how many bytes the files below a folder have; 0 when there is none. A
+// file that goes meanwhile counts nothing.
+func Size(dir string) (n int64, err error) {
+	err = filepath.WalkDir(dir, func(_ string, d fs.DirEntry, err error) error {
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			return nil
+		case err != nil || d.IsDir():
+			return err
+		}
+		if info, err := d.Info(); err == nil {
+			n += info.Size()
+		}
+		return nil
+	})
+	return n, err
 }

@@ -8,7 +8,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 	"weak"
 
 	"github.com/tqmailrules/tqmailrules/engine"
@@ -225,14 +224,9 @@ func (s *Store) sweepFolder() error {
 			return nil // nothing large was ever kept
 		case err != nil:
 			return err
-		case d.IsDir() || known[d.Name()] || !ours(d.Name()):
+		case d.IsDir() || known[d.Name()] || !blobdir.Ours(d.Name()):
 			return nil
 		}
 		return os.Remove(path)
 	})
-}
-
-// ours tells whether a name in the folder is one of blobdir's.
-func ours(name string) bool {
-	return strings.HasSuffix(name, ".tmp") || len(name) == 64 && strings.Trim(name, "0123456789abcdef") == ""
 }

@@ -2,14 +2,12 @@ package sqlite
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io/fs"
 	"os"
-	"path/filepath"
 	"time"
 
 	"github.com/tqmailrules/tqmailrules/engine"
+	"github.com/tqmailrules/tqmailrules/internal/blobdir"
 )
 
 // Mails choose mails of the past. Empty fields choose all.
@@ -239,18 +237,6 @@ func (s *Store) Size() (n int64, err error) {
 			n += info.Size()
 		}
 	}
-	err = filepath.WalkDir(s.cfg.Blobs, func(_ string, d fs.DirEntry, err error) error {
-		switch {
-		case errors.Is(err, fs.ErrNotExist):
-			return nil
-		case err != nil || d.IsDir():
-			return err
-		}
-		info, err := d.Info()
-		if err == nil {
-			n += info.Size()
-		}
-		return nil // one that has gone meanwhile counts nothing
-	})
-	return n, err
+	filed, err := blobdir.Size(s.cfg.Blobs)
+	return n + filed, err
 }
