@@ -2,6 +2,7 @@ package engine
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"slices"
 )
@@ -34,7 +35,7 @@ func unite[R any](all, more []R, key func(R) string, with func(later, earlier R)
 			all[i] = with(r, all[i])
 		}
 	}
-	slices.SortFunc(all, func(a, b R) int { return bytes.Compare([]byte(key(a)), []byte(key(b))) })
+	slices.SortFunc(all, func(a, b R) int { return cmp.Compare(key(a), key(b)) })
 	return all
 }
 

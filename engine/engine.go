@@ -56,7 +56,7 @@ type Config struct {
 type Engine struct {
 	cfg   Config
 	rules atomic.Pointer[Rules] // a mail is handled by those that were there when it began
-	now   atomic.Pointer[run]   // the run that goes on, or the last one
+	last  atomic.Pointer[run]   // or the one that goes on
 }
 
 // SetRules changes the rules for the mails that are begun from now on. It may be
@@ -65,7 +65,7 @@ func (e *Engine) SetRules(r Rules) { e.rules.Store(&r) }
 
 // Progress is the summary of the run that goes on, as far as it has come.
 func (e *Engine) Progress() Summary {
-	r := e.now.Load()
+	r := e.last.Load()
 	if r == nil {
 		return newSummary()
 	}

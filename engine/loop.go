@@ -79,7 +79,7 @@ func (e *Engine) Drain(ctx context.Context) (Summary, error) {
 // shipping takes mail in while the sinks are served.
 func (e *Engine) shipping(ctx context.Context, takeIn func(*run) error) (Summary, error) {
 	r := &run{Engine: e, noMore: make(chan struct{}), parked: map[string]bool{}, returning: map[string]bool{}, sum: newSummary()}
-	e.now.Store(r)
+	e.last.Store(r)
 	var shippers sync.WaitGroup
 	for range e.cfg.Sinks {
 		r.wake = append(r.wake, make(chan struct{}, 1))

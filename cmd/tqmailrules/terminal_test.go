@@ -32,8 +32,11 @@ const (
 func newTerminal(t *testing.T) *terminal {
 	t.Helper()
 	master, err := os.OpenFile("/dev/ptmx", os.O_RDWR|syscall.O_NOCTTY, 0)
-	if err != nil {
+	if err != nil && os.Getenv("TQ_REQUIRE_PEERS") == "" {
 		t.Skipf("skipped: needs a pseudo-terminal (%v)", err)
+	}
+	if err != nil {
+		t.Fatal(err)
 	}
 	t.Cleanup(func() { master.Close() })
 	number, unlocked := uint32(0), int32(0)
