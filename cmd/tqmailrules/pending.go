@@ -2,16 +2,11 @@ package main
 
 import (
 	"context"
-	"errors"
 	"flag"
 	"fmt"
-	"strconv"
-	"strings"
 	"time"
 
-	"github.com/tqmailrules/tqmailrules/cmd/tqmailrules/internal/settings"
 	"github.com/tqmailrules/tqmailrules/cmd/tqmailrules/internal/ui"
-	"github.com/tqmailrules/tqmailrules/engine"
 	"github.com/tqmailrules/tqmailrules/engine/store/sqlite"
 )
 
@@ -45,20 +40,9 @@ type pending struct {
 }
 
 func (p *pending) run(ctx context.Context, a *app, args []string) exit {
-	verb := "list"
-	if len(args) > 0 {
-		verb, args = args[0], args[1:]
-	}
-	ids, err := numbers(args)
-	switch {
-	case err != nil:
+	verb, ids, err := operatorsWord(args, p.reason, "release", "drop")
+	if err != nil {
 		return a.usage("pending", "%v", err)
-	case verb != "list" && verb != "release" && verb != "drop":
-		return a.usage("pending", "list, release or drop, not %q", verb)
-	case (verb == "list") != (len(ids) == 0):
-		return a.usage("pending", "release and drop take the numbers that pending lists; list takes none")
-	case p.reason != "" && verb != "drop":
-		return a.usage("pending", "--reason belongs to drop")
 	}
 	desk, code := a.desk(ctx, "pending", p.config)
 	if code != exitOK {
@@ -69,67 +53,9 @@ func (p *pending) run(ctx context.Context, a *app, args []string) exit {
 	case "release":
 		return a.decide(ids, "released: the next run handles it", func(id int64) error { return desk.ReleaseParked(ctx, id) })
 	case "drop":
-		reason := strings.TrimSuffix("dropped by an operator: "+p.reason, ": ")
-		return a.decide(ids, "dropped", func(id int64) error { return desk.DropParked(ctx, id, reason) })
+		return a.decide(ids, "dropped", func(id int64) error { return desk.DropParked(ctx, id, dropped(p.reason)) })
 	}
 	return p.list(ctx, a, desk)
-}
-
-// numbers reads the IDs of mails.
-func numbers(args []string) (ids []int64, err error) {
-	for _, s := range args {
-		id, err := strconv.ParseInt(s, 10, 64)
-		if err != nil {
-			return nil, fmt.Errorf("%q is no number of a mail", s)
-		}
-		ids = append(ids, id)
-	}
-	return ids, nil
-}
-
-// decide carries out a decision about each mail, and says what became of it.
-func (a *app) decide(ids []int64, done string, f func(id int64) error) exit {
-	code := exitOK
-	for _, id := range ids {
-		switch err := f(id); {
-		case errors.Is(err, engine.ErrNotFound):
-			fmt.Fprintf(a.err, "tqmailrules: there is no mail %d\n", id)
-			code = worst(code, exitAuthor)
-		case err != nil:
-			code = worst(code, a.fail(err))
-		default:
-			fmt.Fprintf(a.out, "%d %s\n", id, done)
-		}
-	}
-	return code
-}
-
-// desk opens the store of a configuration for an operator.
-func (a *app) desk(ctx context.Context, name, config string) (*sqlite.Desk, exit) {
-	cfg, code := a.configured(name, config)
-	if code != exitOK {
-		return nil, code
-	}
-	if cfg.Store.Path == "" {
-		return nil, a.usage(name, "%s has no store: nothing is remembered from run to run", config)
-	}
-	d, err := sqlite.OpenDesk(ctx, sqlite.Config{Path: cfg.Store.Path, Now: a.now})
-	if err != nil {
-		return nil, a.fail(err)
-	}
-	return d, exitOK
-}
-
-// configured reads the configuration that a command cannot do without.
-func (a *app) configured(name, config string) (*settings.Config, exit) {
-	if config == "" {
-		return nil, a.usage(name, "give the configuration with -c")
-	}
-	cfg, diags, err := readConfig(config)
-	if err != nil {
-		return nil, a.usage(name, "%v", err)
-	}
-	return cfg, a.diagnose(diags)
 }
 
 // parkedMail is a mail that waits, as it is listed.

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/tqmailrules/tqmailrules/cmd/tqmailrules/internal/ui"
@@ -46,20 +45,12 @@ type quarantine struct {
 }
 
 func (q *quarantine) run(ctx context.Context, a *app, args []string) exit {
-	verb := "list"
-	if len(args) > 0 {
-		verb, args = args[0], args[1:]
+	verb, ids, err := operatorsWord(args, q.reason, "show", "retry", "drop")
+	if err == nil && verb == "show" && len(ids) != 1 {
+		err = errors.New("show takes one number")
 	}
-	ids, err := numbers(args)
-	switch {
-	case err != nil:
+	if err != nil {
 		return a.usage("quarantine", "%v", err)
-	case !slices.Contains([]string{"list", "show", "retry", "drop"}, verb):
-		return a.usage("quarantine", "list, show, retry or drop, not %q", verb)
-	case (verb == "list") != (len(ids) == 0) || verb == "show" && len(ids) != 1:
-		return a.usage("quarantine", "show takes one of the numbers that quarantine lists, retry and drop take some, list takes none")
-	case q.reason != "" && verb != "drop":
-		return a.usage("quarantine", "--reason belongs to drop")
 	}
 	desk, code := a.desk(ctx, "quarantine", q.config)
 	if code != exitOK {
@@ -70,8 +61,7 @@ func (q *quarantine) run(ctx context.Context, a *app, args []string) exit {
 	case "retry":
 		return a.decide(ids, "the next run handles it again", func(id int64) error { return desk.RetryQuarantined(ctx, id) })
 	case "drop":
-		reason := strings.TrimSuffix("dropped by an operator: "+q.reason, ": ")
-		return a.decide(ids, "dropped", func(id int64) error { return desk.DropQuarantined(ctx, id, reason) })
+		return a.decide(ids, "dropped", func(id int64) error { return desk.DropQuarantined(ctx, id, dropped(q.reason)) })
 	}
 	all, err := desk.Quarantined(ctx)
 	switch {
