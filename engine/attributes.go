@@ -112,8 +112,8 @@ func (it *Item) chosenAttributes(on string) []AttributeRecord {
 	return all
 }
 
-// tagLocked is on every file that nobody could open, and on its event.
-const tagLocked = "locked"
+// TagLocked is on every file that nobody could open, and on its event.
+const TagLocked = "locked"
 
 // fileAttributes are what opening a file told about it.
 func fileAttributes(a *Part) []AttributeRecord {

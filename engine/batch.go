@@ -131,7 +131,7 @@ func newEvent(out *Outcome, it *Item) EventRecord {
 		}
 	}
 	if hasLocked(msg.Attachments) {
-		e.Tags = sortedSet(append(slices.Clone(e.Tags), tagLocked))
+		e.Tags = sortedSet(append(slices.Clone(e.Tags), TagLocked))
 	}
 	return e
 }
@@ -182,7 +182,7 @@ func (g *graph) addFile(it *Item, a *Part) string {
 		Attributes: append(it.chosenAttributes("files"), fileAttributes(a)...), Content: a.Content,
 	}
 	if a.Locked() {
-		f.Tags = sortedSet(append(slices.Clone(f.Tags), tagLocked))
+		f.Tags = sortedSet(append(slices.Clone(f.Tags), TagLocked))
 	}
 	if a.RawName != a.FileName && a.RawName != "" {
 		f.RawName = a.RawName

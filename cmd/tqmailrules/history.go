@@ -105,7 +105,7 @@ func (a *again) now(ctx context.Context, k sqlite.KeptMail) (*engine.Outcome, er
 func relocked(now, before engine.Batch) string {
 	for _, f := range now.Files {
 		i := slices.IndexFunc(before.Files, func(o engine.FileRecord) bool { return o.Key == f.Key })
-		if i >= 0 && slices.Contains(f.Tags, "locked") && !slices.Contains(before.Files[i].Tags, "locked") {
+		if i >= 0 && slices.Contains(f.Tags, engine.TagLocked) && !slices.Contains(before.Files[i].Tags, engine.TagLocked) {
 			return f.Name
 		}
 	}

@@ -98,10 +98,7 @@ func (p *purge) spans(cfg *settings.Config) (ledger time.Duration, err error) {
 
 func writePurged(w io.Writer, gone sqlite.Purged, files int) {
 	var t ui.Table
-	for _, row := range []struct {
-		what string
-		n    int
-	}{
+	countRows(&t, []count{
 		{"kept mails", gone.Mails},
 		{"shipped batches", gone.Shipped},
 		{"refused batches", gone.Refused},
@@ -109,11 +106,7 @@ func writePurged(w io.Writer, gone sqlite.Purged, files int) {
 		{"notes of sinks", gone.Notes},
 		{"mails of the ledger", gone.Ledger},
 		{"files", files},
-	} {
-		if row.n > 0 {
-			t.Row(row.what, row.n)
-		}
-	}
+	})
 	if t.Len() == 0 {
 		fmt.Fprintln(w, "nothing was old enough")
 	}

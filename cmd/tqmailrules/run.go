@@ -415,10 +415,7 @@ func closeSinks(sinks []engine.Sink) (err error) {
 func writeSummary(w io.Writer, s engine.Summary) {
 	fmt.Fprintf(w, "%d mails read, %s\n", s.Read, ui.Size(s.Bytes))
 	var t ui.Table
-	for _, row := range []struct {
-		name string
-		n    int
-	}{
+	countRows(&t, []count{
 		{"given back", s.Returned},
 		{"shipped", s.Shipped},
 		{"nothing to ship", s.Nothing},
@@ -428,14 +425,25 @@ func writeSummary(w io.Writer, s engine.Summary) {
 		{"handled before", s.Repeated},
 		{"left for the next run", s.Deferred},
 		{"not acknowledged", s.Unacked},
-	} {
-		if row.n > 0 {
-			t.Row(row.name, row.n)
-		}
-	}
+	})
 	sinkRows(&t, s)
 	t.Write(w, "  ")
 	writeTrouble(w, s)
+}
+
+// count is how many there are of something.
+type count struct {
+	what string
+	n    int
+}
+
+// countRows shows what there is any of.
+func countRows(t *ui.Table, all []count) {
+	for _, c := range all {
+		if c.n > 0 {
+			t.Row(c.what, c.n)
+		}
+	}
 }
 
 // writeShipped is the summary of a run that took nothing in.
