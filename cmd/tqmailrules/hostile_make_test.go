@@ -20,7 +20,7 @@ import (
 	"testing"
 
 	"github.com/tqmailrules/tqmailrules/engine"
-	"github.com/tqmailrules/tqmailrules/engine/unpack/office/cfb/cfbtest"
+	"github.com/tqmailrules/tqmailrules/internal/cfb/cfbtest"
 )
 
 type attachment struct {

@@ -28,8 +28,8 @@ import (
 
 	"github.com/tqmailrules/tqmailrules/engine"
 	"github.com/tqmailrules/tqmailrules/engine/enginetest"
-	"github.com/tqmailrules/tqmailrules/engine/unpack/office/cfb"
-	"github.com/tqmailrules/tqmailrules/engine/unpack/office/cfb/cfbtest"
+	"github.com/tqmailrules/tqmailrules/internal/cfb"
+	"github.com/tqmailrules/tqmailrules/internal/cfb/cfbtest"
 )
 
 // agileParams are one half of an agile description.

@@ -7,7 +7,7 @@ import (
 	"testing"
 
 	"github.com/tqmailrules/tqmailrules/engine"
-	"github.com/tqmailrules/tqmailrules/engine/unpack/office/cfb/cfbtest"
+	"github.com/tqmailrules/tqmailrules/internal/cfb/cfbtest"
 )
 
 // FuzzRead reads anything. Its seeds are documents of each kind, small ones

@@ -15,7 +15,7 @@ import (
 	"time"
 
 	"github.com/tqmailrules/tqmailrules/engine"
-	"github.com/tqmailrules/tqmailrules/engine/unpack/office/cfb/cfbtest"
+	"github.com/tqmailrules/tqmailrules/internal/cfb/cfbtest"
 )
 
 // What one document may take, whatever is in it.

@@ -14,7 +14,6 @@ import (
 	"strings"
 
 	"github.com/tqmailrules/tqmailrules/engine"
-	"github.com/tqmailrules/tqmailrules/engine/unpack/office/cfb"
 	"github.com/tqmailrules/tqmailrules/engine/unpack/office/crypt"
 	"github.com/tqmailrules/tqmailrules/engine/unpack/office/legacy"
 	"github.com/tqmailrules/tqmailrules/engine/unpack/office/odf"
@@ -22,6 +21,7 @@ import (
 	"github.com/tqmailrules/tqmailrules/engine/unpack/office/rtf"
 	"github.com/tqmailrules/tqmailrules/engine/unpack/office/zipped"
 	"github.com/tqmailrules/tqmailrules/engine/unpack/task"
+	"github.com/tqmailrules/tqmailrules/internal/cfb"
 )
 
 // wellKnown is the password under which Office itself protects documents: users

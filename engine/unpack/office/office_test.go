@@ -17,8 +17,8 @@ import (
 
 	"github.com/tqmailrules/tqmailrules/engine"
 	"github.com/tqmailrules/tqmailrules/engine/unpack/office"
-	"github.com/tqmailrules/tqmailrules/engine/unpack/office/cfb/cfbtest"
 	"github.com/tqmailrules/tqmailrules/engine/unpack/task"
+	"github.com/tqmailrules/tqmailrules/internal/cfb/cfbtest"
 )
 
 const password = "S3cret!"

@@ -12,6 +12,7 @@ import (
 	"github.com/tqmailrules/tqmailrules/engine"
 	"github.com/tqmailrules/tqmailrules/engine/unpack/task"
 	"github.com/tqmailrules/tqmailrules/internal/charset"
+	"github.com/tqmailrules/tqmailrules/internal/outlook"
 )
 
 // maxFile bounds what is read in memory.
@@ -182,7 +183,7 @@ func (r *reading) message(props []property) error {
 				return err
 			}
 		case propRTF:
-			rtf, err := decompress(p.raw)
+			rtf, err := outlook.Decompress(p.raw)
 			if err != nil {
 				r.t.Defect(engine.DefectUnreadable, "the RTF body: %s", err)
 			}

@@ -16,12 +16,12 @@ import (
 	"unicode/utf16"
 
 	"github.com/tqmailrules/tqmailrules/engine"
-	"github.com/tqmailrules/tqmailrules/engine/unpack/office/cfb"
 	"github.com/tqmailrules/tqmailrules/engine/unpack/office/crypt"
 	"github.com/tqmailrules/tqmailrules/engine/unpack/office/object"
 	"github.com/tqmailrules/tqmailrules/engine/unpack/office/remark"
 	"github.com/tqmailrules/tqmailrules/engine/unpack/office/vba"
 	"github.com/tqmailrules/tqmailrules/engine/unpack/task"
+	"github.com/tqmailrules/tqmailrules/internal/cfb"
 )
 
 const (

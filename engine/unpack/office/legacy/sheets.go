@@ -8,9 +8,9 @@ import (
 	"strings"
 
 	"github.com/tqmailrules/tqmailrules/engine/unpack/office/cell"
-	"github.com/tqmailrules/tqmailrules/engine/unpack/office/cfb"
 	"github.com/tqmailrules/tqmailrules/engine/unpack/office/crypt"
 	"github.com/tqmailrules/tqmailrules/engine/unpack/office/remark"
+	"github.com/tqmailrules/tqmailrules/internal/cfb"
 	"github.com/tqmailrules/tqmailrules/internal/charset"
 )
 

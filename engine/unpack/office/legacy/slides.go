@@ -9,11 +9,11 @@ import (
 	"strings"
 
 	"github.com/tqmailrules/tqmailrules/engine"
-	"github.com/tqmailrules/tqmailrules/engine/unpack/office/cfb"
 	"github.com/tqmailrules/tqmailrules/engine/unpack/office/crypt"
 	"github.com/tqmailrules/tqmailrules/engine/unpack/office/object"
 	"github.com/tqmailrules/tqmailrules/engine/unpack/office/remark"
 	"github.com/tqmailrules/tqmailrules/engine/unpack/office/vba"
+	"github.com/tqmailrules/tqmailrules/internal/cfb"
 )
 
 // Records (MS-PPT 2.13.24).

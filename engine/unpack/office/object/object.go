@@ -10,9 +10,9 @@ import (
 	"path"
 	"strings"
 
-	"github.com/tqmailrules/tqmailrules/engine/unpack/office/cfb"
 	"github.com/tqmailrules/tqmailrules/engine/unpack/office/remark"
 	"github.com/tqmailrules/tqmailrules/engine/unpack/task"
+	"github.com/tqmailrules/tqmailrules/internal/cfb"
 	"github.com/tqmailrules/tqmailrules/internal/charset"
 )
 

@@ -5,8 +5,8 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/tqmailrules/tqmailrules/engine/unpack/office/cfb"
 	"github.com/tqmailrules/tqmailrules/engine/unpack/task"
+	"github.com/tqmailrules/tqmailrules/internal/cfb"
 	"github.com/tqmailrules/tqmailrules/internal/charset"
 )
 

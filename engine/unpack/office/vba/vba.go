@@ -17,9 +17,9 @@ import (
 	"unicode/utf16"
 
 	"github.com/tqmailrules/tqmailrules/engine"
-	"github.com/tqmailrules/tqmailrules/engine/unpack/office/cfb"
 	"github.com/tqmailrules/tqmailrules/engine/unpack/office/remark"
 	"github.com/tqmailrules/tqmailrules/engine/unpack/task"
+	"github.com/tqmailrules/tqmailrules/internal/cfb"
 	"github.com/tqmailrules/tqmailrules/internal/charset"
 )
 

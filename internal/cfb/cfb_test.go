@@ -12,8 +12,8 @@ import (
 
 	"github.com/richardlehane/mscfb"
 
-	"github.com/tqmailrules/tqmailrules/engine/unpack/office/cfb"
-	"github.com/tqmailrules/tqmailrules/engine/unpack/office/cfb/cfbtest"
+	"github.com/tqmailrules/tqmailrules/internal/cfb"
+	"github.com/tqmailrules/tqmailrules/internal/cfb/cfbtest"
 )
 
 func open(t testing.TB, whole []byte) *cfb.File {
@@ -30,7 +30,7 @@ func open(t testing.TB, whole []byte) *cfb.File {
 func TestStreamsAreWhatTheLibraryReads(t *testing.T) {
 	compared := 0
 	for _, name := range []string{"letter.doc", "book.xls", "letter-locked.doc", "letter-standard.docx"} {
-		whole, err := os.ReadFile(filepath.Join("..", "testdata", name))
+		whole, err := os.ReadFile(filepath.Join("..", "..", "engine", "unpack", "office", "testdata", name))
 		if err != nil {
 			t.Fatal(err)
 		}

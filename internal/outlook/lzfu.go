@@ -1,4 +1,4 @@
-package tnef
+package outlook
 
 import (
 	"encoding/binary"
@@ -10,6 +10,8 @@ import (
 const dictionary = `{\rtf1\ansi\mac\deff0\deftab720{\fonttbl;}{\f0\fnil \froman \fswiss \fmodern \fscript \fdecor MS Sans SerifSymbolArialTimes New RomanCourier{\colortbl\red0\green0\blue0` +
 	"\r\n" + `\par \pard\plain\f0\fs20\b\i\u\tab\tx`
 
+var errEnds = errors.New("it ends early")
+
 const (
 	compressed   = 0x75465a4c // "LZFu"
 	uncompressed = 0x414c454d // "MELA"
@@ -17,10 +19,11 @@ const (
 	maxRTF       = 64 << 20
 )
 
-// decompress reads compressed RTF. What came out before an error counts.
-func decompress(b []byte) ([]byte, error) {
+// Decompress reads compressed RTF ([MS-OXRTFCP]), as much as 64 MiB. What came out
+// before an error counts.
+func Decompress(b []byte) ([]byte, error) {
 	if len(b) < 16 {
-		return nil, errShort
+		return nil, errEnds
 	}
 	size := int(min(binary.LittleEndian.Uint32(b[4:]), maxRTF))
 	switch binary.LittleEndian.Uint32(b[8:]) {
@@ -50,14 +53,14 @@ func inflate(in []byte, size int) ([]byte, error) {
 		for bit := 0; bit < 8 && len(out) < size; bit++ {
 			if flags&(1<<bit) == 0 {
 				if len(in) < 1 {
-					return out, errShort
+					return out, errEnds
 				}
 				put(in[0])
 				in = in[1:]
 				continue
 			}
 			if len(in) < 2 {
-				return out, errShort
+				return out, errEnds
 			}
 			token := binary.BigEndian.Uint16(in)
 			in = in[2:]
