@@ -84,6 +84,7 @@ const (
 	PropAttachFilename       = 0x3704
 	PropAttachMethod         = 0x3705 // 1 by value, 5 embedded message, 6 OLE
 	PropAttachLongFilename   = 0x3707
+	PropAttachLongPathname   = 0x370d
 	PropAttachMIMEType       = 0x370e
 	PropAttachContentID      = 0x3712
 	PropAttachLocation       = 0x3713
