@@ -335,6 +335,9 @@ func TestDates(t *testing.T) {
 	}
 }
 
+// plist is the end of an .emlx file.
+const plist = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<!DOCTYPE plist PUBLIC \"-//Apple//DTD PLIST 1.0//EN\" \"http://www.apple.com/DTDs/PropertyList-1.0.dtd\">\n<plist version=\"1.0\"><dict/></plist>\n"
+
 func TestHeaderBlocks(t *testing.T) {
 	for _, tc := range []struct{ name, raw, subject, body, defect string }{
 		{"CRLF", "Subject: s\r\n\r\nb\r\n", "s", "b\n", ""},
@@ -346,6 +349,8 @@ func TestHeaderBlocks(t *testing.T) {
 		{"byte order mark", "\ufeffSubject: s\n\nb\n", "s", "b\n", ""},
 		{"leading empty lines", "\n\r\nSubject: s\n\nb\n", "s", "b\n", ""},
 		{"emlx", "1234\nSubject: s\n\nb\n", "s", "b\n", ""},
+		{"emlx with its list", "14        \nSubject: s\n\nb\n" + plist, "s", "b\n", ""},
+		{"emlx that lies about its length", "12\nSubject: s\n\nb\nc\n" + plist, "s", "b\nc\n" + plist, ""},
 		{"space before the colon", "Subject : s\n\nb\n", "s", "b\n", ""},
 		{"continuation not indented", "To: a@b.example\nSubject: a\nb\nX: y\n\nb\n", "a b", "b\n", engine.DefectHeader},
 		{"no empty line before the body", "Subject: s\nHello there,\n\nb\n", "s", "Hello there,\n\nb\n", engine.DefectHeader},

@@ -113,10 +113,11 @@ func (b *builder) load(raw engine.Blob) (*source, error) {
 	if raw.Size() > limits.Message {
 		b.defects.limit(engine.DefectMessageSize, "", "message of %d bytes, %d were read", raw.Size(), limits.Message)
 	}
+	src.size = min(src.size, withoutPlist(raw))
 	if m, ok := raw.(engine.Bytes); ok || raw.Size() <= inMemory(limits) {
 		var err error
 		if !ok {
-			m, err = engine.ReadAll(raw, src.size)
+			m, err = engine.ReadAll(raw, raw.Size())
 		}
 		if b.msg.Meta.SHA256 == "" {
 			b.msg.Meta.SHA256 = digest(m)

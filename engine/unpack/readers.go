@@ -9,6 +9,7 @@ import (
 
 	"github.com/tqmailrules/tqmailrules/engine/unpack/agenda"
 	"github.com/tqmailrules/tqmailrules/engine/unpack/archive"
+	"github.com/tqmailrules/tqmailrules/engine/unpack/mails"
 	"github.com/tqmailrules/tqmailrules/engine/unpack/office"
 	"github.com/tqmailrules/tqmailrules/engine/unpack/pdf"
 	"github.com/tqmailrules/tqmailrules/engine/unpack/picture"
@@ -34,6 +35,8 @@ var readers = table(
 	row(reader{read: scripted, container: true}, "html", "htm", "shtml", "xhtml", "hta", "svg", "js", "jse", "vbs", "vbe", "wsf", "wsh", "sct", "ps1", "psm1", "bat", "cmd"),
 	row(reader{read: agenda.Read, container: true}, "ics", "vcf"),
 	row(reader{read: shortcut.Read}, "lnk"),
+	row(reader{read: mails.Message, container: true}, "msg"),
+	row(reader{read: mails.Mbox, container: true}, "mbox"),
 	row(reader{read: tnef.Read, container: true}, "tnef"),
 	row(reader{keyed: sealed.Keys.CMS, container: true}, "p7m"),
 	row(reader{keyed: sealed.Keys.PGP, container: true}, "pgp"),

@@ -405,6 +405,14 @@ func (m *Message) Subject() string {
 	return s
 }
 
+// FileName is what a file with the message may be called.
+func (m *Message) FileName() string {
+	if s := strings.TrimSpace(strings.NewReplacer("/", "_", `\`, "_").Replace(oneLine(m.Subject()))); s != "" {
+		return strings.ToValidUTF8(s[:min(len(s), 100)], "") + ".eml"
+	}
+	return "message.eml"
+}
+
 func (m *Message) date() time.Time {
 	for _, id := range []uint16{PropClientSubmitTime, PropDeliveryTime, PropCreationTime, PropModificationTime} {
 		if t := m.Properties.Time(id); !t.IsZero() {

@@ -114,12 +114,7 @@ func (s *Source) entry(r io.Reader, name string, give yield) bool {
 		s.skip(name)
 		return true
 	}
-	spool := engine.Spool{Dir: s.cfg.TempDir, Threshold: s.cfg.Limits.Leaf}
-	_, err = io.Copy(&spool, io.LimitReader(buffered, s.cfg.Limits.Message+1))
-	if err != nil {
-		return give(s.delivery(spool.Blob(), name, folderOf(name), entryDefect(name, err)), nil)
-	}
-	return give(s.delivery(spool.Blob(), name, folderOf(name)), nil)
+	return s.spooled(buffered, name, name, give)
 }
 
 // broken delivers an empty mail that says what is wrong with a container.

@@ -245,8 +245,8 @@ func (s *Source) stream(r io.Reader, name string, give yield) bool {
 	if kind.container() && kind != zipFile {
 		return s.container(kind, whole, 0, name, give)
 	}
-	spool := engine.Spool{Dir: s.cfg.TempDir, Threshold: s.cfg.Limits.Leaf}
-	if _, err := io.Copy(&spool, io.LimitReader(whole, s.streamCap(kind))); err != nil {
+	spool := s.spool()
+	if _, err := io.Copy(spool, io.LimitReader(whole, s.streamCap(kind))); err != nil {
 		return give(s.unreadable(name, name, err), nil)
 	}
 	if kind == zipFile {

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"path"
 	"strings"
+
+	"github.com/tqmailrules/tqmailrules/internal/mbox"
 )
 
 // kind is what a file of a corpus is.
@@ -31,7 +33,7 @@ func sniff(name string, head []byte) kind {
 		return gzipFile
 	case len(head) > 262 && string(head[257:262]) == "ustar":
 		return tarFile
-	case isFromLine(firstLine(head)):
+	case mbox.IsFrom(firstLine(head)):
 		return mboxFile
 	case path.Ext(lower) == ".eml", path.Ext(lower) == ".mail", looksLikeMail(head):
 		return mailFile

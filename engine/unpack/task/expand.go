@@ -39,13 +39,33 @@ func (e *expanding) Read(p []byte) (int, error) {
 		if n, err := e.r.Read(make([]byte, 1)); n == 0 && err != nil {
 			return 0, err // it ends just here
 		}
-		return 0, &spentError{engine.DefectUnpackSize, fmt.Sprintf("more than %d bytes come out of the attachments of this mail", e.t.Limits.Unpacked)}
+		return 0, e.t.spent()
 	}
 	n, err := e.r.Read(p[:min(int64(len(p)), e.t.budget.Bytes)])
 	e.n += int64(n)
 	e.t.budget.Bytes -= int64(n)
 	if e.packed > 0 && e.n > ratioFrom && e.n/maxRatio > e.packed {
 		return 0, &spentError{engine.DefectRatio, fmt.Sprintf("%d bytes expand to more than %d", e.packed, e.n)}
+	}
+	return n, err
+}
+
+func (t *Task) spent() error {
+	return &spentError{engine.DefectUnpackSize, fmt.Sprintf("more than %d bytes come out of the attachments of this mail", t.Limits.Unpacked)}
+}
+
+// metered spends the budget of the mail on what is written.
+type metered struct {
+	w io.Writer
+	t *Task
+}
+
+func (m *metered) Write(p []byte) (int, error) {
+	some := p[:min(int64(len(p)), max(0, m.t.budget.Bytes))]
+	n, err := m.w.Write(some)
+	m.t.budget.Bytes -= int64(n)
+	if err == nil && n < len(p) {
+		err = m.t.spent()
 	}
 	return n, err
 }

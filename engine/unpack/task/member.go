@@ -22,11 +22,24 @@ import (
 // takes there, 0 when that is not known. A member that cannot be read to its end
 // is kept as far as it goes, with a defect; only an exhausted budget is an error.
 func (t *Task) Add(name string, r io.Reader, packed int64) (*engine.Part, error) {
+	return t.add(name, func(w io.Writer) error {
+		_, err := io.Copy(w, t.Expand(r, packed))
+		return err
+	})
+}
+
+// Compose is Add for a member that is not there as bytes, but made of what the file
+// holds: write makes it.
+func (t *Task) Compose(name string, write func(io.Writer) error) (*engine.Part, error) {
+	return t.add(name, func(w io.Writer) error { return write(&metered{w, t}) })
+}
+
+func (t *Task) add(name string, write func(io.Writer) error) (*engine.Part, error) {
 	if t.budget.Members <= 0 {
 		return nil, &spentError{engine.DefectMembers, fmt.Sprintf("more than %d members in the attachments of this mail", t.Limits.Members)}
 	}
 	t.budget.Members--
-	c := t.contain(t.Expand(r, packed))
+	c := t.contain(write)
 	p := t.describe(name, c)
 	t.Part.Children = append(t.Part.Children, p)
 	if c.err == nil {
@@ -58,21 +71,25 @@ type content struct {
 	err               error
 }
 
-func (t *Task) contain(r io.Reader) content {
+func (t *Task) contain(write func(io.Writer) error) content {
 	place := t.store.Create()
 	h256, h1, h5 := sha256.New(), sha1.New(), md5.New()
 	e := &edges{}
-	n, err := io.Copy(io.MultiWriter(place, h256, h1, h5, e), r)
+	err := write(io.MultiWriter(place, h256, h1, h5, e))
 	return content{
-		blob: place.Blob(), size: n, err: err, head: e.head, tail: e.end(),
+		blob: place.Blob(), size: e.n, err: err, head: e.head, tail: e.end(),
 		sha256: hex.EncodeToString(h256.Sum(nil)), sha1: hex.EncodeToString(h1.Sum(nil)), md5: hex.EncodeToString(h5.Sum(nil)),
 	}
 }
 
 // edges keeps the beginning and the end of what is written to it.
-type edges struct{ head, tail []byte }
+type edges struct {
+	head, tail []byte
+	n          int64 // bytes of all
+}
 
 func (e *edges) Write(b []byte) (int, error) {
+	e.n += int64(len(b))
 	e.head = append(e.head, b[:min(len(b), filetype.Edge-len(e.head))]...)
 	if e.tail = append(e.tail, b...); len(e.tail) > 2*filetype.Edge {
 		e.tail = append(e.tail[:0], e.tail[len(e.tail)-filetype.Edge:]...)
