@@ -107,7 +107,9 @@ var Table = map[string]Package{
 	"internal/outlook":                  {Project: []string{"internal/outlook/msg/msgtest"}},
 	"internal/outlook/msg":              {Project: []string{"internal/outlook/msg/msgtest"}},
 	"internal/outlook/msg/msgtest":      {},
-	"internal/outlook/pst":              {},
+	"internal/outlook/pst":              {Project: []string{"internal/outlook/pst/psttest"}}, // the writer in its tests
+	"internal/outlook/pst/coding":       {NoLeaf: true},
+	"internal/outlook/pst/psttest":      {NoLeaf: true, Project: []string{"internal/outlook/pst/coding"}},
 	"internal/oauth":                    {Modules: []string{"golang.org/x/oauth2"}},
 	"internal/filetype":                 {NoLeaf: true},
 	"internal/fold":                     {NoLeaf: true},
