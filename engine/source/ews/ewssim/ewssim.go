@@ -1,0 +1,160 @@
+// Package ewssim is an Exchange server to test against: an http.Handler that
+// keeps mailboxes in memory and speaks Exchange Web Services as Exchange 2010 to
+// 2019 do, as far as mail goes.
+//
+// It is made to catch clients that assume. Item ids change when an item moves and
+// change keys with every change; a filter for unread mail is evaluated anew for
+// each page, so that a client that marks while it pages skips mail; MIME contents
+// may be another text on each read; folders have the names of the server's
+// language; booleans are 1 and 0 as well as words; NTLM holds for a connection.
+//
+// # Paths
+//
+// /EWS/Exchange.asmx takes SOAP 1.1 by POST, whatever its case, and answers GET
+// with a page, as Exchange does once one is logged in.
+// /autodiscover/autodiscover.xml is the older autodiscovery (POX). /_sim is the
+// simulator's own door; it asks for no password and is not counted:
+//
+//	GET    /_sim/dump    the state as JSON, see Dump
+//	GET    /_sim/counts  requests by operation and what else was counted, see Counts
+//	DELETE /_sim/counts  count anew
+//	GET    /_sim/faults  the scripts in force, and how often each struck
+//	POST   /_sim/faults  a script or a list, see Fault
+//	POST   /_sim/chaos   {"seed":7,"rate":0.2,"kinds":["503","cut"]}, see Chaos
+//	DELETE /_sim/faults  calm again
+//	POST   /_sim/sync    all sync states become invalid
+//
+// # Operations
+//
+// GetFolder, FindFolder, CreateFolder, DeleteFolder, SyncFolderHierarchy,
+// FindItem, GetItem, CreateItem (MIME content, or subject and body),
+// UpdateItem, MoveItem, CopyItem, DeleteItem, SyncFolderItems, GetAttachment,
+// ConvertId, ResolveNames, GetUserConfiguration (finds none),
+// GetServerTimeZones (UTC only) and GetUserOofSettings-like rest: any other
+// operation is refused with ErrorInvalidRequest. The order of elements is not
+// enforced, required ones are.
+//
+// # Who may do what
+//
+// A user logs in with any spelling of the account: DOMAIN\user, user@domain, the
+// bare user name, or the address of a mailbox that is his; without regard to
+// case. A spelling with a domain fits an account with a domain when they are
+// equal or one is the first label of the other (CORP and corp.example); it fits
+// every account without a domain. A spelling that fits several accounts is none,
+// unless it is written like one of them.
+//
+// A user sees the mailboxes he owns and those of Config.Delegates; others are
+// ErrorAccessDenied. Config.Impersonators act as the owner of any mailbox.
+package ewssim
+
+import (
+	"cmp"
+	"log/slog"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Config says what kind of Exchange it is. The zero value has no users, so that
+// nobody can log in.
+type Config struct {
+	Users     map[string]string // user name, as DOMAIN\user, user@domain or bare, to password
+	Mailboxes map[string]string // e-mail address to the user that owns it; empty: one for the first user by name
+	// Delegates are the mailboxes of others that a user may open, by e-mail address.
+	Delegates map[string][]string
+	// Impersonators may act as the owner of any mailbox.
+	Impersonators []string
+
+	Schemes []string          // that are offered, in this order: NTLM, Negotiate, Basic, Bearer; empty: NTLM and Basic
+	Tokens  map[string]string // bearer token to user
+
+	// Version is the newest that requests may ask for: Exchange2010_SP2,
+	// Exchange2013, Exchange2013_SP1, Exchange2016 or Exchange2019. "" means
+	// Exchange2016. An unknown one is taken for it, too.
+	Version string
+
+	// Protection is Extended Protection: "off" (or ""), "allow", by which a channel
+	// binding is checked when it is sent, or "require". It counts when there is a
+	// Certificate.
+	Protection  string
+	Certificate []byte // the leaf that clients see over TLS, as DER; empty: plain HTTP
+	OldClients  bool   // NTLM without a MIC, and with the client's own time, logs in
+
+	Language   string // of the names of well-known folders: en (or ""), de, fr, ja
+	Regenerate bool   // MIME contents are made anew on each read: other boundaries, some headers gone
+
+	MaxItems       int           // of a page of FindItem; 0 means 1000
+	MaxSync        int           // of a page of SyncFolderItems; 0 means 512
+	MaxResponse    int64         // bytes of MIME in one answer of GetItem: what is beyond is ErrorMessageSizeExceeded; 0 means 64 MiB
+	MaxConcurrency int           // requests of one user at a time: more are ErrorExceededConnectionCount; 0: no limit
+	Latency        time.Duration // before each answer
+
+	Redirect string // what autodiscovery answers instead: an e-mail address, or a URL
+
+	Now  func() time.Time // nil: time.Now
+	Seed uint64           // of ids and boundaries
+	Log  *slog.Logger     // one line per request, without content; nil: none
+}
+
+// Server is the simulator. Its methods are safe for concurrent use.
+type Server struct {
+	cfg      Config
+	accounts accounts
+	binding  []byte // of the channel, as clients have to send it; nil over plain HTTP
+	version  release
+
+	mu     sync.Mutex // holds for everything below
+	store  *store
+	faults faults
+	counts map[string]int
+	busy   map[string]int // requests under way by user
+	reads  uint64         // of MIME contents: no two boundaries are the same
+	logins uint64         // no two NTLM challenges are the same
+}
+
+var _ http.Handler = (*Server)(nil)
+
+// New is a server with mailboxes that hold the well-known folders and no items.
+func New(cfg Config) *Server {
+	cfg.fill()
+	s := &Server{
+		cfg: cfg, accounts: newAccounts(cfg), binding: channelBinding(cfg.Certificate), version: releaseOf(cfg.Version),
+		counts: map[string]int{}, busy: map[string]int{},
+	}
+	s.store = newStore(cfg, s.accounts)
+	return s
+}
+
+func (c *Config) fill() {
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	if len(c.Schemes) == 0 {
+		c.Schemes = []string{"NTLM", "Basic"}
+	}
+	c.MaxItems = cmp.Or(c.MaxItems, 1000)
+	c.MaxSync = cmp.Or(c.MaxSync, 512)
+	c.MaxResponse = cmp.Or(c.MaxResponse, 64<<20)
+	if len(c.Mailboxes) == 0 && len(c.Users) > 0 {
+		first := slices.Min(slices.Collect(maps.Keys(c.Users)))
+		c.Mailboxes = map[string]string{addressOf(first): first}
+	}
+}
+
+// addressOf makes up an e-mail address for a user name.
+func addressOf(user string) string {
+	domain, name, both := strings.Cut(user, `\`)
+	switch {
+	case strings.Contains(user, "@"):
+		return strings.ToLower(user)
+	case both:
+		return strings.ToLower(name + "@" + domain + ".example")
+	}
+	return strings.ToLower(user + "@sim.example")
+}
