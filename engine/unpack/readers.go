@@ -36,6 +36,7 @@ var readers = table(
 	row(reader{read: agenda.Read, container: true}, "ics", "vcf"),
 	row(reader{read: shortcut.Read}, "lnk"),
 	row(reader{read: mails.Message, container: true}, "msg"),
+	row(reader{read: mails.Store, container: true}, "pst"),
 	row(reader{read: mails.Mbox, container: true}, "mbox"),
 	row(reader{read: tnef.Read, container: true}, "tnef"),
 	row(reader{keyed: sealed.Keys.CMS, container: true}, "p7m"),

@@ -405,6 +405,24 @@ func (m *Message) Subject() string {
 	return s
 }
 
+// notMail are classes of what Outlook keeps beside mail: people, notes, dates, and its
+// own settings ([MS-OXOAB], [MS-OXOTASK], [MS-OXONOTE], [MS-OXOJRNL], [MS-OXOCAL]).
+var notMail = []string{
+	"ipm.contact", "ipm.distlist", "ipm.abchperson", "ipm.activity", "ipm.stickynote", "ipm.task", "ipm.appointment", "ipm.configuration", "ipm.microsoft", "ipm.ole.class",
+}
+
+// IsMail tells whether a message is one that people send each other. Of a class that
+// is not known it is.
+func (m *Message) IsMail() bool {
+	class := strings.ToLower(m.Text(m.Properties, PropMessageClass))
+	for _, c := range notMail {
+		if class == c || strings.HasPrefix(class, c+".") {
+			return false
+		}
+	}
+	return true
+}
+
 // FileName is what a file with the message may be called.
 func (m *Message) FileName() string {
 	if s := strings.TrimSpace(strings.NewReplacer("/", "_", `\`, "_").Replace(oneLine(m.Subject()))); s != "" {

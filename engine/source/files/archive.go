@@ -46,17 +46,6 @@ func (s *Source) zipEntry(f *zip.File, name string, give yield) bool {
 	return s.entry(r, name, give)
 }
 
-// spooledZip reads a zip that came through a stream. Readers of a spool can be
-// read at any offset.
-func (s *Source) spooledZip(b engine.Blob, name string, give yield) bool {
-	r, err := b.Open()
-	if err != nil {
-		return give(s.unreadable(name, name, err), nil)
-	}
-	defer r.Close()
-	return s.zip(r.(io.ReaderAt), b.Size(), name, give)
-}
-
 // gzip reads a gzipped tar, mbox or single mail.
 func (s *Source) gzip(r io.Reader, name string, give yield) bool {
 	z, err := gzip.NewReader(r)
@@ -100,8 +89,8 @@ func (s *Source) tar(r io.Reader, name string, give yield) bool {
 	}
 }
 
-// entry delivers one member of a container if it is a mail, or the mails of an
-// mbox inside it. Containers inside containers are not opened.
+// entry delivers one member of a container if it is a mail, or the mails of an mbox
+// or of Outlook's files inside it. Archives inside archives are not opened.
 func (s *Source) entry(r io.Reader, name string, give yield) bool {
 	buffered := bufio.NewReaderSize(r, 4096)
 	head, err := buffered.Peek(4096)
@@ -110,11 +99,25 @@ func (s *Source) entry(r io.Reader, name string, give yield) bool {
 		return give(s.broken(name, name, err), nil)
 	case kind == mboxFile:
 		return s.mbox(buffered, name, give)
+	case kind == oleFile || kind == pstFile:
+		return s.inner(kind, buffered, name, give)
 	case kind != mailFile:
 		s.skip(name)
 		return true
 	}
 	return s.spooled(buffered, name, name, give)
+}
+
+// maxInner is how much of a member is written out to be read at any place of it.
+const maxInner = 4 << 30
+
+// inner reads a member that must be read at any place of it.
+func (s *Source) inner(kind kind, r io.Reader, name string, give yield) bool {
+	spool := s.spool()
+	if _, err := io.Copy(spool, io.LimitReader(r, maxInner)); err != nil && spool.Len() == 0 {
+		return give(s.broken(name, name, err), nil)
+	} // a member that ends early is read as far as it goes
+	return s.sought(kind, spool.Blob(), place{name: name, folder: folderOf(name)}, give)
 }
 
 // broken delivers an empty mail that says what is wrong with a container.

@@ -1,6 +1,6 @@
-// Package files reads mail from a corpus: single .eml files, folders of them,
-// Maildirs, mbox files (mboxo and mboxrd), zip and tar archives (plain or
-// gzipped), and standard input. It never writes to the corpus and never follows
+// Package files reads mail from a corpus: single .eml, .emlx and .msg files, folders
+// of them, Maildirs, mbox files (mboxo and mboxrd), Outlook's .pst and .ost, zip and
+// tar archives (plain or gzipped), and standard input. It never writes to the corpus and never follows
 // a link out of a folder.
 //
 // Mails come in a fixed order: paths sorted by byte within each folder, entries
@@ -219,7 +219,7 @@ func (s *Source) file(full, name, folder string, taken bool, give yield) bool {
 		if _, err := f.Seek(0, io.SeekStart); err != nil {
 			return give(s.unreadable(full, name, err), nil)
 		}
-		return s.container(kind, f, info.Size(), name, give)
+		return s.container(kind, f, info.Size(), place{name, folder, taken}, give)
 	}
 	return give(s.delivery(blob, name, folder), nil)
 }
@@ -242,37 +242,58 @@ func (s *Source) stream(r io.Reader, name string, give yield) bool {
 	head = head[:n]
 	whole := io.MultiReader(bytes.NewReader(head), r)
 	kind := sniff(name, head)
-	if kind.container() && kind != zipFile {
-		return s.container(kind, whole, 0, name, give)
+	if kind.container() && !kind.sought() {
+		return s.container(kind, whole, 0, place{name: name}, give)
 	}
 	spool := s.spool()
 	if _, err := io.Copy(spool, io.LimitReader(whole, s.streamCap(kind))); err != nil {
 		return give(s.unreadable(name, name, err), nil)
 	}
-	if kind == zipFile {
-		return s.spooledZip(spool.Blob(), name, give)
+	if kind.sought() {
+		return s.sought(kind, spool.Blob(), place{name: name, taken: true}, give)
 	}
 	return give(s.delivery(spool.Blob(), name, ""), nil)
 }
 
 func (s *Source) streamCap(kind kind) int64 {
-	if kind == zipFile {
+	if kind.sought() {
 		return 1 << 40
 	}
 	return s.cfg.Limits.Message + 1
 }
 
-func (s *Source) container(kind kind, r io.Reader, size int64, name string, give yield) bool {
+// place is where a container stands.
+type place struct {
+	name, folder string
+	taken        bool // it is mail, if it is nothing else
+}
+
+func (s *Source) container(kind kind, r io.Reader, size int64, at place, give yield) bool {
 	switch kind {
 	case mboxFile:
-		return s.mbox(r, name, give)
+		return s.mbox(r, at.name, give)
 	case zipFile:
-		return s.zip(r.(io.ReaderAt), size, name, give)
+		return s.zip(r.(io.ReaderAt), size, at.name, give)
 	case gzipFile:
-		return s.gzip(r, name, give)
+		return s.gzip(r, at.name, give)
+	case oleFile:
+		return s.message(r.(io.ReaderAt), size, at, give)
+	case pstFile:
+		return s.pst(r.(io.ReaderAt), size, at.name, give)
 	default:
-		return s.tar(r, name, give)
+		return s.tar(r, at.name, give)
 	}
+}
+
+// sought reads a container that came through a stream. Readers of a spool can be read
+// at any place.
+func (s *Source) sought(kind kind, b engine.Blob, at place, give yield) bool {
+	r, err := b.Open()
+	if err != nil {
+		return give(s.unreadable(at.name, at.name, err), nil)
+	}
+	defer r.Close()
+	return s.container(kind, r, b.Size(), at, give)
 }
 
 // delivery identifies a mail by its path and digest.

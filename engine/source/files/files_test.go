@@ -121,7 +121,11 @@ func all(t *testing.T, cfg files.Config) []engine.Delivery {
 		t.Fatal(err)
 	}
 	defer s.Close()
-	var ds []engine.Delivery
+	return deliveries(t, s)
+}
+
+func deliveries(t *testing.T, s *files.Source) (ds []engine.Delivery) {
+	t.Helper()
 	for {
 		d, err := s.Next(t.Context())
 		if err == io.EOF {

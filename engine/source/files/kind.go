@@ -5,6 +5,7 @@ import (
 	"path"
 	"strings"
 
+	"github.com/tqmailrules/tqmailrules/internal/cfb"
 	"github.com/tqmailrules/tqmailrules/internal/mbox"
 )
 
@@ -18,9 +19,14 @@ const (
 	zipFile
 	tarFile
 	gzipFile
+	pstFile
+	oleFile // perhaps a .msg
 )
 
 func (k kind) container() bool { return k >= mboxFile }
+
+// sought is what must be read at any place of it.
+func (k kind) sought() bool { return k == zipFile || k == pstFile || k == oleFile }
 
 // sniff tells by content first and by name second, since reporters rename
 // files.
@@ -31,6 +37,10 @@ func sniff(name string, head []byte) kind {
 		return zipFile
 	case bytes.HasPrefix(head, []byte{0x1f, 0x8b}):
 		return gzipFile
+	case bytes.HasPrefix(head, []byte(cfb.Magic)):
+		return oleFile
+	case bytes.HasPrefix(head, []byte("!BDN")):
+		return pstFile
 	case len(head) > 262 && string(head[257:262]) == "ustar":
 		return tarFile
 	case mbox.IsFrom(firstLine(head)):

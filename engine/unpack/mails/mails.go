@@ -9,12 +9,14 @@ import (
 	"fmt"
 	"io"
 	"strconv"
+	"strings"
 
 	"github.com/tqmailrules/tqmailrules/engine"
 	"github.com/tqmailrules/tqmailrules/engine/unpack/task"
 	"github.com/tqmailrules/tqmailrules/internal/mbox"
 	"github.com/tqmailrules/tqmailrules/internal/outlook"
 	"github.com/tqmailrules/tqmailrules/internal/outlook/msg"
+	"github.com/tqmailrules/tqmailrules/internal/outlook/pst"
 )
 
 // Message reads .msg and .oft. It is a task.Reader.
@@ -30,6 +32,52 @@ func Message(_ context.Context, t *task.Task) error {
 	t.Fact("message_class", m.Text(m.Properties, outlook.PropMessageClass))
 	t.Fact("subject", m.Subject())
 	return add(t, m.FileName(), m)
+}
+
+// maxTroubles is how much of what is wrong with a file is told.
+const maxTroubles = 20
+
+// Store reads .pst and .ost. It is a task.Reader. What is no mail (people, dates) is
+// taken out as if it were: whoever sends a file chooses what things in it are called.
+func Store(ctx context.Context, t *task.Task) error {
+	content, err := t.Content()
+	if err != nil {
+		return err
+	}
+	f, err := pst.Open(content, content.Size())
+	if err != nil {
+		return err
+	}
+	t.Fact("store_name", f.Name)
+	if f.Protected {
+		t.Fact("password_protected", "true") // the password is asked by Outlook, and encrypts nothing
+	}
+	told := 0
+	err = f.Walk(ctx, func(e pst.Entry) error {
+		if e.Err != nil && told < maxTroubles {
+			told++
+			t.Defect(engine.DefectUnreadable, "%.100s: %.200s", strings.Join(e.Folder, "/"), e.Err)
+		}
+		if e.Message == nil {
+			return nil
+		}
+		return add(t, memberName(e), e.Message)
+	})
+	for i, trouble := range f.Troubles() {
+		if i < maxTroubles {
+			t.Defect(engine.DefectUnreadable, "%.200s", trouble)
+		}
+	}
+	return err
+}
+
+// memberName is the path of a message inside its file.
+func memberName(e pst.Entry) string {
+	var path []string
+	for _, name := range e.Folder {
+		path = append(path, strings.NewReplacer("/", "_", `\`, "_").Replace(name))
+	}
+	return strings.Join(append(path, e.Message.FileName()), "/")
 }
 
 // add makes a member of a message. What is wrong with it are defects of the file.
