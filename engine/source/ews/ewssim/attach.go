@@ -91,7 +91,7 @@ func (r *rendering) file(it *item, p *part, places []int, whole bool) {
 	case whole && p.mail != nil:
 		r.attached(it, p, places)
 	case whole:
-		r.x.leaf("t:Content", base64.StdEncoding.EncodeToString(p.content))
+		r.x.base64("t:Content", p.content)
 	case p.mail == nil && r.c.schema >= schemaOf("Exchange2010"):
 		r.x.leaf("t:IsContactPhoto", "false")
 	}
@@ -102,7 +102,7 @@ func (r *rendering) file(it *item, p *part, places []int, whole bool) {
 func (r *rendering) attached(it *item, p *part, places []int) {
 	r.x.begin("t:Message")
 	if r.shape.mime {
-		r.x.leaf("t:MimeContent", base64.StdEncoding.EncodeToString(r.s.mime(p.content, p.mail)), "CharacterSet", "UTF-8")
+		r.x.base64("t:MimeContent", r.s.mime(p.content, p.mail), "CharacterSet", "UTF-8")
 	}
 	r.x.leaf("t:ItemClass", "IPM.Note")
 	inner := &item{class: "IPM.Note", raw: p.content, mail: p.mail, received: it.received, stored: it.stored, modified: it.modified, folder: it.folder}
@@ -155,10 +155,16 @@ func (s *Server) getAttachment(c *call) ([]result, error) {
 		return nil, invalid(list, "The element 'AttachmentIds' has incomplete content.")
 	}
 	var all []result
+	var spent int64
 	for _, n := range list.kids {
 		it, places, p, err := s.readAttachmentID(c, n)
 		if err != nil {
 			all = append(all, result{err: err, id: n.attr("Id")})
+			continue
+		}
+		if spent += int64(len(p.content)); spent > s.cfg.MaxResponse {
+			spent -= int64(len(p.content))
+			all = append(all, result{err: fail("ErrorMessageSizeExceeded"), id: n.attr("Id")})
 			continue
 		}
 		r := &rendering{s: s, x: &text{}, c: c, shape: sh}

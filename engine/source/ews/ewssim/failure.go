@@ -61,6 +61,12 @@ var words = map[string]string{
 	"ErrorMimeContentInvalidBase64String":      "The MIME content is not a valid base64 string.",
 	"ErrorMissingArgument":                     "A required argument is missing.",
 	"ErrorNameResolutionNoResults":             "No results were found.",
+	"ErrorMissingEmailAddress":                 "When making a request as an account that does not have a mailbox, you must specify the mailbox primary SMTP address for any distinguished folder Ids.",
+	"ErrorMoveCopyFailed":                      "The move or copy operation failed.",
+	"ErrorNameResolutionMultipleResults":       "Multiple results were found.",
+	"ErrorInvalidPropertyAppend":               "Append action is invalid for property.",
+	"ErrorInvalidPropertyDelete":               "Delete action is invalid for property.",
+	"ErrorSendAsDenied":                        "The user account which was used to submit this request does not have the right to send mail on behalf of the specified sending account.",
 	"ErrorNonExistentMailbox":                  "The SMTP address has no mailbox associated with it.",
 	"ErrorSchemaValidation":                    "The request failed schema validation.",
 	"ErrorServerBusy":                          "The server cannot service this request right now. Try again later.",
@@ -131,7 +137,11 @@ func (f *failure) fault() []byte {
 	x.leaf("e:ResponseCode", f.code, "xmlns:e", nsErrors)
 	x.leaf("e:Message", f.text, "xmlns:e", nsErrors)
 	if f.violation != "" || len(f.values) > 0 {
-		x.begin("t:MessageXml", "xmlns:t", nsTypes)
+		if f.odd {
+			x.begin("e:MessageXml", "xmlns:e", nsErrors)
+		} else {
+			x.begin("t:MessageXml", "xmlns:t", nsTypes)
+		}
 		if f.violation != "" {
 			x.leaf("t:LineNumber", strconv.Itoa(f.line))
 			x.leaf("t:LinePosition", strconv.Itoa(f.col))

@@ -278,7 +278,7 @@ func received(element string) func(*rendering, *item) {
 func (r *rendering) itemID(it *item) { r.x.leaf("t:ItemId", "", r.s.itemID(it)...) }
 
 func (r *rendering) mimeContent(it *item) {
-	r.x.leaf("t:MimeContent", base64.StdEncoding.EncodeToString(r.s.mime(it.raw, it.mail)), "CharacterSet", "UTF-8")
+	r.x.base64("t:MimeContent", r.s.mime(it.raw, it.mail), "CharacterSet", "UTF-8")
 }
 
 func (r *rendering) categories(it *item) {

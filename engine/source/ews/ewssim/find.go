@@ -13,6 +13,11 @@ func (s *Server) findItem(c *call) ([]result, error) {
 	if t := c.body.attr("Traversal"); !slices.Contains([]string{"Shallow", "SoftDeleted", "Associated"}, t) {
 		return nil, badValue(c.body, "Traversal", t, "ItemQueryTraversalType")
 	}
+	for _, other := range []string{"QueryString", "CalendarView", "ContactsView", "FractionalPageItemView", "GroupBy", "DistinguishedGroupBy"} {
+		if n := c.body.kid(other); n != nil { // rather than a list that is not what was asked for
+			return nil, fail("ErrorInvalidOperation")
+		}
+	}
 	where, err := s.restriction(c, c.body.kid("Restriction"))
 	if err != nil {
 		return nil, unwrap(err)

@@ -195,8 +195,8 @@ type view struct {
 	paged   bool // it was asked for
 }
 
-// readView reads an IndexedPageItemView or IndexedPageFolderView, or a
-// FractionalPageItemView. most is the server's own limit; 0: none.
+// readView reads an IndexedPageItemView or IndexedPageFolderView. most is the
+// server's own limit; 0: none.
 func readView(n *node, most int) (view, error) {
 	v := view{max: most}
 	if n == nil {

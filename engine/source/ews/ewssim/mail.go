@@ -143,12 +143,7 @@ func (m *mail) takeParts(boundary string, body []byte, depth int, left *int) boo
 func decode(encoding string, body []byte) []byte {
 	switch strings.ToLower(strings.TrimSpace(encoding)) {
 	case "base64":
-		clean := bytes.Map(func(r rune) rune {
-			if strings.ContainsRune("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/", r) {
-				return r
-			}
-			return -1
-		}, body)
+		clean := bytes.Map(only64, body)
 		out := make([]byte, base64.RawStdEncoding.DecodedLen(len(clean)))
 		n, _ := base64.RawStdEncoding.Decode(out, clean)
 		return out[:n]
@@ -157,6 +152,15 @@ func decode(encoding string, body []byte) []byte {
 		return out
 	}
 	return body
+}
+
+// only64 drops what is no digit of base64.
+func only64(r rune) rune {
+	switch {
+	case 'A' <= r && r <= 'Z', 'a' <= r && r <= 'z', '0' <= r && r <= '9', r == '+', r == '/':
+		return r
+	}
+	return -1
 }
 
 // plain decodes the encoded words of a header.

@@ -10,7 +10,8 @@ import (
 var idFormats = []string{"EwsLegacyId", "EwsId", "EntryId", "HexEntryId", "StoreId", "OwaId"}
 
 // convertID writes ids in another way: an entry id is what stands behind the
-// mailbox in an id of EWS.
+// mailbox in an id of EWS. The mailbox of the answer is that of the id, whatever
+// the request says: there are clients that learn their address so.
 func (s *Server) convertID(c *call) ([]result, error) {
 	to := c.body.attr("DestinationFormat")
 	if !slices.Contains(idFormats, to) {
@@ -27,21 +28,33 @@ func (s *Server) convertID(c *call) ([]result, error) {
 			return nil, badValue(n, "Format", format, "IdFormatType")
 		}
 		raw, ok := s.fromFormat(n.attr("Id"), format, email)
+		b := s.store.boxOf(raw)
 		switch {
-		case n.name != "AlternateId":
+		case n.name != "AlternateId" || !ok || b == nil:
 			all = append(all, result{err: fail("ErrorInvalidIdMalformed")})
-		case !ok:
-			all = append(all, result{err: fail("ErrorInvalidIdMalformed")})
-		case s.store.boxes[email] == nil:
-			all = append(all, result{err: fail("ErrorNonExistentMailbox")})
+		case !c.user.opens(b.email):
+			all = append(all, result{err: fail("ErrorAccessDenied")})
 		default:
 			x := &text{}
 			x.leaf("m:AlternateId", "", "xmlns:xsi", "http://www.w3.org/2001/XMLSchema-instance", "xsi:type", "t:AlternateIdType",
-				"Format", to, "Id", toFormat(raw, to), "Mailbox", n.attr("Mailbox"))
+				"Format", to, "Id", toFormat(raw, to), "Mailbox", b.email)
 			all = append(all, result{inner: x.Bytes()})
 		}
 	}
 	return all, nil
+}
+
+// boxOf is the mailbox of an id.
+func (st *store) boxOf(raw []byte) *mailbox {
+	if len(raw) < idLength {
+		return nil
+	}
+	for _, b := range st.boxes {
+		if b.guid == string(raw[len(idMark):entryMark]) {
+			return b
+		}
+	}
+	return nil
 }
 
 const entryMark = len(idMark) + 36

@@ -6,7 +6,6 @@ import (
 	"io"
 	"mime"
 	"net/http"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -268,14 +267,21 @@ func (s *Server) impersonate(c *call) error {
 	return invalid(sid, "The element 'ConnectingSID' has incomplete content.")
 }
 
+// become finds who owns a mailbox, by its address or his principal name.
 func (s *Server) become(c *call, email string) error {
-	i := slices.IndexFunc(s.accounts, func(a *account) bool { return slices.Contains(a.boxes, email) })
-	switch {
-	case i < 0:
+	owner := s.accounts.named(email)
+	if s.store.boxes[email] == nil && (owner == nil || len(owner.boxes) == 0) {
 		return fail("ErrorNonExistentMailbox")
-	case s.accounts[i] != c.user && !c.user.acts:
+	}
+	if owner == nil { // nobody logs in as a shared mailbox, but one can act as it
+		owner = &account{key: email, boxes: []string{email}}
+	}
+	if owner != c.user && !c.user.acts {
 		return fail("ErrorImpersonateUserDenied")
 	}
-	c.user, c.mailbox = s.accounts[i], email
+	c.user, c.mailbox = owner, email
+	if s.store.boxes[email] == nil { // a principal name that is no address
+		c.mailbox = owner.boxes[0]
+	}
 	return nil
 }

@@ -125,6 +125,11 @@ func elementOf(class string) string {
 	return "t:Item"
 }
 
+// postFields are the fields of messages that posts have.
+var postFields = slices.DeleteFunc(slices.Clone(messageFields), func(f field) bool {
+	return !slices.Contains([]string{"message:Sender", "message:ConversationIndex", "message:ConversationTopic", "message:From", "message:InternetMessageId", "message:IsRead", "message:References"}, f.uri)
+})
+
 // asMessage tells which elements have the fields of messages.
 func asMessage(element string) bool {
 	return element == "t:Message" || strings.HasPrefix(element, "t:Meeting")
@@ -143,7 +148,7 @@ func (s *Server) render(x *text, c *call, it *item, sh *shape, list bool) {
 		r.fields(messageFields, it, list)
 	}
 	if element == "t:PostItem" {
-		r.fields(messageFields[8:11], it, list) // From, InternetMessageId, IsRead
+		r.fields(postFields, it, list)
 	}
 	x.end()
 }

@@ -130,8 +130,11 @@ func (r result) write(x *text, op, empty string) {
 	x.end()
 }
 
-// asFailure is the failure that an error is.
+// asFailure is the failure that an error is; one without a code for none.
 func asFailure(err error) *failure {
+	if err == nil {
+		return &failure{}
+	}
 	var f *failure
 	if errors.As(err, &f) {
 		return f

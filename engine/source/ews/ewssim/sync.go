@@ -69,6 +69,9 @@ func (s *Server) syncItems(c *call) ([]result, error) {
 	if bad := whole(err); bad != nil {
 		return nil, bad
 	}
+	if asFailure(err).code == "ErrorItemNotFound" {
+		err = fail("ErrorSyncFolderNotFound")
+	}
 	if err != nil {
 		return []result{{err: err}}, nil
 	}
@@ -134,7 +137,7 @@ func (s *Server) tellItem(x *text, c *call, it *item, sh *shape, since uint64) {
 	switch {
 	case it.created > since:
 		x.begin("t:Create")
-	case it.content > since:
+	case it.content > since || c.schema < schemaOf("Exchange2010"): // older schemas have no ReadFlagChange
 		x.begin("t:Update")
 	default:
 		x.begin("t:ReadFlagChange")

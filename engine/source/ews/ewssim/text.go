@@ -2,6 +2,7 @@ package ewssim
 
 import (
 	"bytes"
+	"encoding/base64"
 	"encoding/xml"
 	"strconv"
 	"strings"
@@ -46,6 +47,13 @@ func (x *text) leaf(name, value string, attrs ...string) {
 	x.WriteByte('>')
 	x.chars(value)
 	x.WriteString("</" + name + ">")
+}
+
+// base64 writes an element with bytes.
+func (x *text) base64(name string, content []byte, attrs ...string) {
+	x.begin(name, attrs...)
+	x.Write(base64.StdEncoding.AppendEncode(x.AvailableBuffer(), content))
+	x.end()
 }
 
 func (x *text) tag(name string, attrs []string) {
