@@ -2,11 +2,20 @@ package pst_test
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
-	"os"
+	"io"
+	"slices"
+	"strings"
 	"testing"
+	"time"
 
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/tqmailrules/tqmailrules/engine"
+	"github.com/tqmailrules/tqmailrules/internal/outlook"
 	"github.com/tqmailrules/tqmailrules/internal/outlook/pst"
+	"github.com/tqmailrules/tqmailrules/internal/outlook/pst/psttest"
 )
 
 func open(t testing.TB, whole []byte) *pst.File {
@@ -18,20 +27,268 @@ func open(t testing.TB, whole []byte) *pst.File {
 	return f
 }
 
-func TestTry(t *testing.T) {
-	for i, v := range variants() {
-		b := sample(v)
-		os.WriteFile(fmt.Sprintf("/tmp/try%d.pst", i), b, 0o644)
-		f := open(t, b)
-		n, att := 0, 0
-		err := f.Walk(t.Context(), func(e pst.Entry) error {
-			n++
-			if e.Err != nil || len(e.Message.Troubles) > 0 {
-				t.Logf("%v %x %v", e.Folder, e.NID, e)
+// wanted is what a reader must show of folders.
+func wanted(path string, all []psttest.Folder) (want []shown, folders []string) {
+	for _, d := range all {
+		at := path + "/" + d.Name
+		folders = append(folders, at)
+		if d.Messages != nil {
+			for m := range d.Messages {
+				want = append(want, wantedMessage(at, m))
 			}
-			att += len(e.Message.Attachments)
-			return nil
+		}
+		inner, below := wanted(at, d.Folders)
+		want, folders = append(want, inner...), append(folders, below...)
+	}
+	return want, folders
+}
+
+func wantedMessage(folder string, m psttest.Message) shown {
+	text := func(id uint16) string {
+		s, _ := m.Properties[id].(string)
+		return s
+	}
+	s := shown{
+		Folder: folder, Subject: text(outlook.PropSubject), Sender: text(outlook.PropSenderName),
+		SenderEmail: text(outlook.PropSenderAddress), Body: plain(text(outlook.PropBody)), Recipients: len(m.Recipients),
+	}
+	s.Subject = strings.TrimPrefix(s.Subject, "\x01\x05")
+	for _, a := range m.Attachments {
+		if a.Message != nil {
+			s.Messages = append(s.Messages, wantedMessage("", *a.Message))
+			continue
+		}
+		d, _ := digest(bytes.NewReader(append(slices.Clip(a.Data), a.Object...)))
+		s.Files = append(s.Files, d)
+	}
+	return s
+}
+
+func TestEverythingIsReadFromEveryKindOfFile(t *testing.T) {
+	want, folders := wanted(psttest.Subtree, sampleFolders(400, 60))
+	folders = slices.Insert(folders, 0, "", psttest.Subtree)
+	for _, v := range variants() {
+		t.Run(v.name, func(t *testing.T) {
+			f := open(t, sample(v))
+			got, paths := showAll(t, f)
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Error(diff)
+			}
+			if diff := cmp.Diff(folders, paths); diff != "" {
+				t.Error(diff)
+			}
+			if f.Name != "Post" || f.Protected {
+				t.Errorf("store %q, protected %t", f.Name, f.Protected)
+			}
 		})
-		t.Log(v.name, len(b), n, att, err, f.Troubles())
+	}
+}
+
+// first is the first message of a file.
+func first(t testing.TB, f *pst.File) *outlook.Message {
+	t.Helper()
+	var m *outlook.Message
+	err := f.Walk(t.Context(), func(e pst.Entry) error {
+		if m == nil {
+			m = e.Message
+		}
+		return e.Err
+	})
+	if err != nil || m == nil {
+		t.Fatalf("%v, %v", m, err)
+	}
+	return m
+}
+
+// one is a file with one message.
+func one(kind psttest.Kind, m psttest.Message) psttest.Spec {
+	return psttest.Spec{Kind: kind, Name: "Post", Folders: []psttest.Folder{{Name: "Inbox", Messages: psttest.Messages(m)}}}
+}
+
+func TestPropertiesOfEveryType(t *testing.T) {
+	moment := time.Date(2021, 3, 4, 5, 6, 7, 123456700, time.UTC)
+	long := fillOf(200_000, 9)
+	for _, kind := range []psttest.Kind{psttest.Unicode, psttest.ANSI, psttest.Large} {
+		m := first(t, open(t, psttest.Build(one(kind, with(mail("Types", ""), psttest.Properties{
+			0x6001: int16(-2), 0x6002: 70_000, 0x6003: int64(-5_000_000_000), 0x6004: true, 0x6005: moment,
+			0x6006: []byte("bytes"), 0x6007: long, 0x6008: "grüße", 0x6009: 1.5, 0x600a: []string{"a", "bc"},
+			0x600b: psttest.Raw{Type: 0x48, Bytes: []byte("0123456789abcdef")}, 0x600c: []byte{},
+			0x600d: fillOf(5000, 10),
+		})))))
+		p := m.Properties
+		for id, want := range map[uint16]int64{0x6001: -2, 0x6002: 70_000, 0x6003: -5_000_000_000, 0x6004: 1} {
+			if got, ok := p.Int(id); !ok || got != want {
+				t.Errorf("%#x: %d, %t", id, got, ok)
+			}
+		}
+		if got := p.Time(0x6005); !got.Equal(moment) {
+			t.Errorf("time %v", got)
+		}
+		if got := m.Text(p, 0x6008); got != "grüße" {
+			t.Errorf("text %q", got)
+		}
+		for id, want := range map[uint16][]byte{0x6006: []byte("bytes"), 0x6007: long, 0x600b: []byte("0123456789abcdef"), 0x600c: {}, 0x600d: fillOf(5000, 10)} {
+			got, err := io.ReadAll(p[id].Reader())
+			if err != nil || !bytes.Equal(got, want) || p[id].Size != int64(len(want)) {
+				t.Errorf("%#x: %d bytes of %d, %v", id, len(got), p[id].Size, err)
+			}
+		}
+		if p[0x6007].Open == nil || p[0x600d].Open != nil {
+			t.Error("a large value is held, or a small one is not")
+		}
+		if v := p[0x600a]; v.Type&outlook.Multiple == 0 || v.Bytes[0] != 2 {
+			t.Errorf("several texts: %v", v)
+		}
+	}
+}
+
+func TestNamedPropertiesHaveTheirNames(t *testing.T) {
+	set := [16]byte{1, 2, 3}
+	spec := one(psttest.Unicode, with(mail("Named", ""), psttest.Properties{0x8000: "text", 0x8001: 7, 0x8777: 8}))
+	spec.Names = []psttest.Name{{Set: set, Name: "X-Header"}, {Set: set, ID: 0x8503}}
+	m := first(t, open(t, psttest.Build(spec)))
+	if len(m.Named) != 2 {
+		t.Fatalf("%d names", len(m.Named))
+	}
+	if n := m.Named[0]; n.Name != "X-Header" || n.Set != set || n.Text(0) != "text" {
+		t.Errorf("%+v", n)
+	}
+	if n := m.Named[1]; n.Name != "" || n.ID != 0x8503 || n.Bytes[0] != 7 {
+		t.Errorf("%+v", n)
+	}
+	if _, ok := m.Properties.Int(0x8777); !ok {
+		t.Error("a property without a name is lost")
+	}
+}
+
+func TestTextsOfEightBitsHaveACodePage(t *testing.T) {
+	cyrillic := psttest.String8("\xcf\xf0\xe8\xe2\xe5\xf2") // Привет in windows-1251
+	for _, c := range []struct {
+		name  string
+		store int32
+		more  psttest.Properties
+		want  string
+	}{
+		{"of the message", 1253, psttest.Properties{outlook.PropMessageCodepage: 1251, outlook.PropInternetCodepage: 1252}, "Привет"},
+		{"of the internet", 0, psttest.Properties{outlook.PropInternetCodepage: 1251}, "Привет"},
+		{"of the store", 1251, nil, "Привет"},
+		{"UTF-16 is none of eight bits", 1251, psttest.Properties{outlook.PropMessageCodepage: 1200}, "Привет"},
+		{"none", 0, nil, "Ïðèâåò"},
+	} {
+		spec := one(psttest.ANSI, with(with(mail("", ""), psttest.Properties{outlook.PropSubject: cyrillic}), c.more))
+		spec.Codepage = c.store
+		m := first(t, open(t, psttest.Build(spec)))
+		if got := m.Text(m.Properties, outlook.PropSubject); got != c.want {
+			t.Errorf("%s: %q", c.name, got)
+		}
+	}
+}
+
+func TestSubjectsLoseTheMarkOfTheirPrefix(t *testing.T) {
+	for _, kind := range []psttest.Kind{psttest.Unicode, psttest.ANSI} {
+		for in, want := range map[string]string{"\x01\x05RE: x": "RE: x", "\x01\x01x": "x", "plain": "plain", "": "", "\x01": "\x01"} {
+			m := first(t, open(t, psttest.Build(one(kind, mail(in, "")))))
+			if got := m.Text(m.Properties, outlook.PropSubject); got != want {
+				t.Errorf("%q: %q", in, got)
+			}
+		}
+	}
+}
+
+func TestPasswordIsToldAndProtectsNothing(t *testing.T) {
+	spec := one(psttest.Unicode, mail("Open", "to all"))
+	spec.Password = 0xdeadbeef
+	f := open(t, psttest.Build(spec))
+	if got, _ := showAll(t, f); !f.Protected || len(got) != 1 {
+		t.Errorf("protected %t, %d messages", f.Protected, len(got))
+	}
+}
+
+func TestMessagesThatNoFolderListsComeLast(t *testing.T) {
+	spec := one(psttest.Unicode, mail("Listed", ""))
+	spec.Orphans = []psttest.Message{mail("Lost", "")}
+	f := open(t, psttest.Build(spec))
+	var got []string
+	err := f.Walk(t.Context(), func(e pst.Entry) error {
+		got = append(got, e.Folder[0]+": "+e.Message.Text(e.Message.Properties, outlook.PropSubject))
+		return e.Err
+	})
+	if want := []string{psttest.Subtree + ": Listed", pst.Orphaned + ": Lost"}; err != nil || !slices.Equal(got, want) {
+		t.Errorf("%q, %v", got, err)
+	}
+	if len(f.Troubles()) != 1 {
+		t.Errorf("troubles: %q", f.Troubles())
+	}
+}
+
+func TestAttachmentsThatNoTableListsAreThere(t *testing.T) {
+	hidden := file("hidden.bin", []byte("hidden"))
+	hidden.Unlisted = true
+	m := first(t, open(t, psttest.Build(one(psttest.Unicode, mail("Two", "", file("seen.bin", []byte("seen")), hidden)))))
+	if len(m.Attachments) != 2 || len(m.Troubles) != 1 {
+		t.Errorf("%d attachments, %q", len(m.Attachments), m.Troubles)
+	}
+}
+
+func TestMessageInsideItselfIsRefused(t *testing.T) {
+	m := first(t, open(t, psttest.Build(one(psttest.Unicode, mail("Circle", "", psttest.Attachment{Circle: true})))))
+	if _, err := m.Attachments[0].Message(); !errors.Is(err, pst.ErrFormat) {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestMessagesInsideEachOtherAreFollowedEightDeep(t *testing.T) {
+	inner := mail("Level 20", "")
+	for i := 19; i >= 0; i-- {
+		inner = mail(fmt.Sprintf("Level %d", i), "", embedded(inner))
+	}
+	m := first(t, open(t, psttest.Build(one(psttest.Unicode, inner))))
+	depth := 0
+	for {
+		next, err := m.Attachments[0].Message()
+		if err != nil {
+			if !errors.Is(err, engine.ErrLimit) {
+				t.Error(err)
+			}
+			break
+		}
+		m, depth = next, depth+1
+	}
+	if depth != 8 {
+		t.Errorf("%d deep", depth)
+	}
+}
+
+func TestWalkEndsWithTheErrorOfItsVisitor(t *testing.T) {
+	f := open(t, psttest.Build(psttest.Spec{Folders: []psttest.Folder{{Name: "Inbox", Messages: numbered(9)}}}))
+	stop, n := errors.New("stop"), 0
+	err := f.Walk(t.Context(), func(pst.Entry) error {
+		n++
+		return stop
+	})
+	if !errors.Is(err, stop) || n != 1 {
+		t.Errorf("%d visits, %v", n, err)
+	}
+}
+
+func TestOtherFilesAreNone(t *testing.T) {
+	for name, b := range map[string][]byte{
+		"empty": nil, "text": []byte(strings.Repeat("text", 500)), "only the mark": []byte(pst.Magic), "cut header": psttest.Build(psttest.Spec{})[:540],
+	} {
+		if _, err := pst.Open(bytes.NewReader(b), int64(len(b))); !errors.Is(err, pst.ErrFormat) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// TestVersion37MayHaveSmallPages: Windows Information Protection changed the number,
+// not the pages.
+func TestVersion37MayHaveSmallPages(t *testing.T) {
+	for _, kind := range []psttest.Kind{psttest.Unicode, psttest.Large} {
+		spec := one(kind, mail("Seen", ""))
+		spec.Version = 37
+		if got, _ := showAll(t, open(t, psttest.Build(spec))); len(got) != 1 {
+			t.Errorf("%d messages", len(got))
+		}
 	}
 }

@@ -121,17 +121,18 @@ func embedded(m psttest.Message) psttest.Attachment {
 }
 
 const headers = "Received: from relay.example by mx.corp.example; Fri, 17 May 2024 09:30:00 +0000\r\n" +
-	"From: Eve Example <eve@phish.example>\r\nTo: bob@corp.example\r\nSubject: Invoice 1\r\nX-Mark: seen\r\n\r\n"
+	"From: Eve Example <eve@phish.example>\r\nTo: bob@corp.example\r\nSubject: RE: Invoice 1\r\nX-Mark: seen\r\n\r\n"
 
-// sampleFolders have one of everything.
-func sampleFolders() []psttest.Folder {
+// sampleFolders have one of everything; files is how many one message has, letters
+// how many are in a folder.
+func sampleFolders(files, letters int) []psttest.Folder {
 	crowd := mail("Crowd", "to many")
 	crowd.Recipients = nil
 	for i := range 300 {
 		crowd.Recipients = append(crowd.Recipients, recipient(fmt.Sprintf("Person%03d", i), 1))
 	}
 	laden := mail("Laden", "many files")
-	for i := range 400 {
+	for i := range files {
 		laden.Attachments = append(laden.Attachments, file(fmt.Sprintf("f%03d.bin", i), fillOf(20+i, uint64(i))))
 	}
 	return []psttest.Folder{
@@ -144,7 +145,7 @@ func sampleFolders() []psttest.Folder {
 			mail("Object", "with a storage", psttest.Attachment{Object: fillOf(12_000, 4), Properties: psttest.Properties{outlook.PropAttachLongFilename: "object.bin"}}),
 			crowd, laden,
 		), Folders: []psttest.Folder{{Name: "Below", Messages: psttest.Messages(mail("Under", "in a folder of a folder"))}, {Name: "Empty"}}},
-		{Name: "Archive", Messages: numbered(700)},
+		{Name: "Archive", Messages: numbered(letters)},
 	}
 }
 
@@ -159,9 +160,10 @@ func numbered(n int) iter.Seq[psttest.Message] {
 	}
 }
 
-// sample is a file of a variant with one of everything.
+// sample is a file of a variant with one of everything. 400 files are more than fit
+// into one list of nodes.
 func sample(v variant) []byte {
 	s := v.spec
-	s.Folders = sampleFolders()
+	s.Folders = sampleFolders(400, 60)
 	return psttest.Build(s)
 }

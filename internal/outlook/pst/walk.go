@@ -206,6 +206,10 @@ func (w *walk) below(r *reading, nid uint32, here *trail) ([]waiting, error) {
 // another kind ([MS-PST] 2.4.4.1).
 func (r *reading) folderTable(folder, kind uint32) ([]row, error) {
 	n, err := r.f.node(folder&^0x1f | kind)
+	if errors.Is(err, errMissing) {
+		r.troubles.tell("%v", err) // some folders of an .ost have no messages and no table
+		return nil, nil
+	}
 	if err != nil {
 		return nil, err
 	}
