@@ -167,3 +167,15 @@ func sample(v variant) []byte {
 	s.Folders = sampleFolders(400, 60)
 	return psttest.Build(s)
 }
+
+// numbered2 are small messages with other subjects than those of numbered.
+func numbered2(n int) iter.Seq[psttest.Message] {
+	return func(yield func(psttest.Message) bool) {
+		for m := range numbered(n) {
+			m.Properties[outlook.PropSubject] = "Other " + m.Properties[outlook.PropSubject].(string)
+			if !yield(m) {
+				return
+			}
+		}
+	}
+}

@@ -63,6 +63,7 @@ type writer struct {
 	nodes    []nodeEntry
 	maps     map[int64][]byte // of space, by number
 	last     [32]uint32       // numbers of nodes, by kind
+	pieces   []Piece
 }
 
 type blockEntry struct {
@@ -177,6 +178,11 @@ func (w *writer) block(bid uint64, data []byte) {
 	}
 	w.put(b, at)
 	w.blocks = append(w.blocks, blockEntry{bid, at, len(data), full})
+	p := Piece{Kind: Block, ID: bid, At: at, Size: room, Data: len(data)}
+	if bid&2 != 0 {
+		p.Kind, p.Level = List, int(data[1])
+	}
+	w.pieces = append(w.pieces, p)
 }
 
 func squeeze(data []byte) []byte {
@@ -276,6 +282,11 @@ func (w *writer) pageOf(kind byte, level int, entries [][]byte, step int) (bid u
 	bid, at = w.pageBIDs<<2, w.alloc(int64(w.page), int64(w.page))
 	w.trail(b, kind, at, bid)
 	w.put(b, at)
+	p := Piece{Kind: NodePage, ID: bid, At: at, Size: w.page, Data: w.counts, Level: level}
+	if kind == 0x80 {
+		p.Kind = BlockPage
+	}
+	w.pieces = append(w.pieces, p)
 	return bid, at
 }
 

@@ -8,11 +8,14 @@
 package psttest
 
 import (
+	"encoding/binary"
 	"fmt"
 	"io"
 	"iter"
 	"slices"
 	"time"
+
+	"github.com/tqmailrules/tqmailrules/internal/outlook/pst/coding"
 )
 
 // Kind is one of the three kinds of file.
@@ -99,6 +102,49 @@ func Build(s Spec) []byte {
 	return b
 }
 
+// Piece is a page or a block of a file, for tests that damage it.
+type Piece struct {
+	Kind  PieceKind
+	ID    uint64 // of the page or block
+	At    int64
+	Size  int // with what stands at its end
+	Data  int // bytes that are not its trailer, footer or padding
+	Level int // of a page, or of a list; 0 is a leaf
+}
+
+// PieceKind is what a piece is.
+type PieceKind int
+
+// The kinds of pieces.
+const (
+	NodePage  PieceKind = iota // of the tree of nodes
+	BlockPage                  // of the tree of blocks
+	Block                      // of data
+	List                       // a block that lists others
+)
+
+// Pieces is a file, and what it is made of, in the order of places.
+func Pieces(s Spec) ([]byte, []Piece) {
+	var b buffer
+	w := write(&b, s)
+	return b, w.pieces
+}
+
+// Seal makes the checksum of a piece right again after its bytes were changed.
+func Seal(whole []byte, kind Kind, p Piece) {
+	f := forms[kind]
+	piece := whole[p.At:][:p.Size]
+	mark, sum := f.foot, coding.Sum(piece[:p.Data])
+	if p.Kind == NodePage || p.Kind == BlockPage {
+		mark, sum = f.trailer, coding.Sum(piece[:f.page-f.trailer])
+	}
+	at := 8
+	if f.wide {
+		at = 4
+	}
+	binary.LittleEndian.PutUint32(piece[p.Size-mark+at:], sum)
+}
+
 type buffer []byte
 
 func (b *buffer) WriteAt(p []byte, at int64) (int, error) {
@@ -110,12 +156,17 @@ func (b *buffer) WriteAt(p []byte, at int64) (int, error) {
 
 // Write writes a file, and returns how long it is.
 func Write(out io.WriterAt, s Spec) (size int64, err error) {
+	w := write(out, s)
+	return w.at, w.err
+}
+
+func write(out io.WriterAt, s Spec) *writer {
 	w := newWriter(out, s)
 	w.store()
 	w.names()
 	w.folders()
 	w.finish()
-	return w.at, w.err
+	return w
 }
 
 // Moment is when everything in a file was made, unless it says otherwise.
