@@ -33,7 +33,7 @@ func (l layout) place(entry []byte) place {
 	return place{bid: l.number(entry) & maskBlocks, at: l.number(entry[w:]), stored: int(binary.LittleEndian.Uint16(entry[2*w:]))}
 }
 
-// block reads one for looking at it: it costs, and what is wrong with it is told.
+// block reads one for looking at it: what is wrong with it is told.
 func (r *reading) block(bid uint64) (*block, error) {
 	b, err := r.f.block(bid)
 	if err != nil {
@@ -42,7 +42,7 @@ func (r *reading) block(bid uint64) (*block, error) {
 	if b.trouble != "" {
 		r.troubles.tell("block %#x: %s", bid, b.trouble)
 	}
-	return b, r.f.spend(1 + len(b.data)/512)
+	return b, r.f.spend(1)
 }
 
 // block reads one, or has it still.
@@ -55,6 +55,9 @@ func (f *File) block(bid uint64) (*block, error) {
 		return b, nil
 	}
 	b, err := f.seekBlock(bid)
+	if err == nil {
+		err = f.spend(1 + (b.stored+len(b.data))/512)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("block %#x: %w", bid, err)
 	}

@@ -127,9 +127,9 @@ func (f *File) tell(format string, args ...any) {
 	f.troubles.tell(format, args...)
 }
 
-// budget is what reading may cost: every record and every 64 bytes of a block that
-// is read to be looked at is 1. An honest file spends less than one for each 8 bytes;
-// where blocks are compressed, the file is smaller than what it holds.
+// budget is what reading may cost: every record, every cell and every 512 bytes of a
+// block that is read is 1. An honest file spends less than one for each 8 bytes; where
+// blocks are compressed, the file is smaller than what it holds.
 func (f *File) budget() int64 {
 	n := 1<<20 + 2*f.size
 	if f.layout.footer == large.footer {

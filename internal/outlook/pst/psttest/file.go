@@ -64,6 +64,7 @@ type writer struct {
 	maps     map[int64][]byte // of space, by number
 	last     [32]uint32       // numbers of nodes, by kind
 	pieces   []Piece
+	repeat   int // of the attachment that is being written
 }
 
 type blockEntry struct {
@@ -233,6 +234,9 @@ func (w *writer) chunks(chunks [][]byte, bid uint64) uint64 {
 		id := w.newBID(false)
 		w.block(id, c)
 		ids, sizes[id], total = append(ids, id), len(c), total+len(c)
+	}
+	if w.repeat > 0 {
+		ids, total = slices.Repeat(ids, w.repeat), total*w.repeat
 	}
 	most := (w.most() - 8) / w.word
 	if w.spec.Entries > 0 {

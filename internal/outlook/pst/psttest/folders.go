@@ -134,6 +134,9 @@ func (w *writer) folders() {
 // folder writes one, with what is inside first.
 func (w *writer) folder(nid, parent uint32, f Folder) line {
 	var below, messages []line
+	if first := uint32(nidSubtree + 1<<5); w.spec.Circle && nid > first {
+		below = append(below, line{first, Properties{0x3001: "Circle"}})
+	}
 	for _, sub := range f.Folders {
 		below = append(below, w.folder(w.newNID(kindFolder), nid, sub))
 	}
@@ -172,6 +175,9 @@ func (w *writer) message(folder uint32, m Message) line {
 	nid := w.newNID(kindMessage)
 	p, data, sub := w.contents(m)
 	w.nodes = append(w.nodes, nodeEntry{nid, data, sub, folder})
+	for range w.spec.Copies {
+		w.nodes = append(w.nodes, nodeEntry{w.newNID(kindMessage), data, sub, folder})
+	}
 	return line{nid, p}
 }
 
@@ -237,9 +243,11 @@ func (w *writer) attachment(s *subnodes, nid uint32, a Attachment, data, sub uin
 	default:
 		p[0x3701] = a.Data
 	}
+	w.repeat = a.Repeat
 	maps.Copy(p, a.Properties)
-	d := w.chunks(w.properties(p, below), 0)
-	s.add(nid, d, below.write(0))
+	chunks := w.properties(p, below)
+	w.repeat = 0
+	s.add(nid, w.chunks(chunks, 0), below.write(0))
 	return p
 }
 

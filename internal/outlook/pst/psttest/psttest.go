@@ -40,6 +40,10 @@ type Spec struct {
 	Names    []Name // of the properties from 0x8000 on
 	Folders  []Folder
 	Orphans  []Message // in the folder that is the first, whose table does not list them
+	// Circle lists the first folder among the folders of each folder inside it.
+	Circle bool
+	// Copies is how many nodes beside each message lead to the same blocks.
+	Copies int
 	// Entries is how many blocks a list of blocks has at most, so that trees of
 	// them are high with little data; 0 is as many as fit.
 	Entries int
@@ -91,6 +95,7 @@ type Attachment struct {
 	Object     []byte
 	Circle     bool // the embedded message is the one that it is in
 	Unlisted   bool // not in the table of attachments
+	Repeat     int  // how often the tree of blocks names the blocks of Data; 0 is once
 }
 
 // Build is a file as bytes.
