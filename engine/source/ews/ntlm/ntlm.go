@@ -22,6 +22,7 @@ import (
 	"unicode"
 	"unicode/utf16"
 
+	//lint:ignore SA1019 MS-NLMP 3.3.2: the key of a password is its MD4
 	"golang.org/x/crypto/md4"
 )
 
