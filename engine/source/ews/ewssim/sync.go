@@ -9,49 +9,77 @@ import (
 	"strconv"
 )
 
-// A sync state is a mark, the epoch, the change that has been told last, and what
-// the seed makes of these and the folder, in base64. The server keeps nothing
-// about who has been told what.
+// place is how far a client has been told: of all that came until the change
+// created, as it was at the change changed. The two differ between the pages of a
+// first sync. In base64, behind a mark and the epoch, and before what the seed
+// makes of it and of the folder, it is a sync state: the server keeps nothing about
+// who has been told what.
+type place struct{ created, changed uint64 }
+
 const stateMark = "\x01sim"
 
-func (s *Server) syncState(what string, change uint64) string {
+func (s *Server) syncState(what string, p place) string {
 	raw := binary.BigEndian.AppendUint64([]byte(stateMark), s.store.syncs)
-	raw = binary.BigEndian.AppendUint64(raw, change)
+	raw = binary.BigEndian.AppendUint64(raw, p.created)
+	raw = binary.BigEndian.AppendUint64(raw, p.changed)
 	return base64.StdEncoding.EncodeToString(append(raw, s.store.draw("state "+what+string(raw))...))
 }
 
-// readState is 0 for a first sync.
-func (s *Server) readState(what string, n *node) (change uint64, err error) {
+// readState is the zero place for a first sync.
+func (s *Server) readState(what string, n *node) (place, error) {
 	if n.value() == "" {
-		return 0, nil
+		return place{}, nil
 	}
-	raw, bad := base64.StdEncoding.DecodeString(n.value())
-	size := len(stateMark) + 16
-	if bad != nil || len(raw) != size+32 || !hmac.Equal(raw[size:], s.store.draw("state "+what+string(raw[:size]))) {
-		return 0, fail("ErrorInvalidSyncStateData")
+	raw, err := base64.StdEncoding.DecodeString(n.value())
+	size := len(stateMark) + 24
+	switch {
+	case err != nil || len(raw) != size+32 || !hmac.Equal(raw[size:], s.store.draw("state "+what+string(raw[:size]))):
+		return place{}, fail("ErrorInvalidSyncStateData")
+	case binary.BigEndian.Uint64(raw[len(stateMark):]) != s.store.syncs:
+		return place{}, fail("ErrorInvalidSyncStateData")
 	}
-	if binary.BigEndian.Uint64(raw[len(stateMark):]) != s.store.syncs {
-		return 0, fail("ErrorInvalidSyncStateData")
-	}
-	return binary.BigEndian.Uint64(raw[len(stateMark)+8:]), nil
+	return place{binary.BigEndian.Uint64(raw[len(stateMark)+8:]), binary.BigEndian.Uint64(raw[len(stateMark)+16:])}, nil
 }
 
-// news is something that changed since a state.
+// news is something that a client has not been told.
 type news struct {
-	change uint64
-	write  func(*text)
+	is      bool   // that it is
+	created bool   // it came since
+	change  uint64 // when it came, or when it changed
+	write   func(*text)
 }
 
-// inOrder sorts news, and says what is told now: as much as fits, and whether that
-// is all.
-func inOrder(all []news, most int, since uint64) (told []news, until uint64, last bool) {
-	slices.SortFunc(all, func(a, b news) int { return cmp.Compare(a.change, b.change) })
-	told = all[:min(len(all), most)]
-	until = since
-	if len(told) > 0 {
-		until = told[len(told)-1].change
+// newsOf is what is to be told of an object.
+func (p place) newsOf(created, changed uint64, write func(*text)) news {
+	if created > p.created {
+		return news{is: true, created: true, change: created, write: write}
 	}
-	return told, until, len(told) == len(all)
+	return news{is: changed > p.changed, change: changed, write: write}
+}
+
+// newsOfGrave is what is to be told of an object that is gone: nothing, if the
+// client never heard of it.
+func (p place) newsOfGrave(g grave, write func(*text)) news {
+	return news{is: g.created <= p.created && g.buried > p.changed, change: g.buried, write: write}
+}
+
+// tell says what is told now: first what changed of the things that are known, then
+// what came. It returns how far that goes, and whether that is all.
+func (p place) tell(all []news, most int, now uint64) (told []news, to place, last bool) {
+	all = slices.DeleteFunc(all, func(n news) bool { return !n.is })
+	slices.SortFunc(all, func(a, b news) int {
+		return cmp.Or(cmp.Compare(boolean(a.created), boolean(b.created)), cmp.Compare(a.change, b.change))
+	})
+	told = all[:min(len(all), most)]
+	switch {
+	case len(told) == len(all):
+		return told, place{now, now}, true
+	case told[len(told)-1].created:
+		return told, place{told[len(told)-1].change, now}, false
+	case all[len(told)].created:
+		return told, place{p.created, now}, false
+	}
+	return told, place{p.created, told[len(told)-1].change}, false
 }
 
 // syncItems tells what changed in a folder. What came and went between two states
@@ -86,8 +114,8 @@ func (s *Server) syncItems(c *call) ([]result, error) {
 	for _, n := range c.body.kid("Ignore").all() {
 		ignored[n.attr("Id")] = true
 	}
-	told, until, last := inOrder(s.itemNews(c, f, sh, since, ignored), most, since)
-	return []result{{inner: synced(s.syncState("items "+f.id, until), "m:IncludesLastItemInRange", last, told)}}, nil
+	told, to, last := since.tell(s.itemNews(c, f, sh, since, ignored), most, s.store.change)
+	return []result{{inner: synced(s.syncState("items "+f.id, to), "m:IncludesLastItemInRange", last, told)}}, nil
 }
 
 func (s *Server) syncLimit(c *call) (int, error) {
@@ -114,30 +142,30 @@ func synced(state, lastName string, last bool, told []news) []byte {
 	return x.Bytes()
 }
 
-func (s *Server) itemNews(c *call, f *folder, sh *shape, since uint64, ignored map[string]bool) []news {
+func (s *Server) itemNews(c *call, f *folder, sh *shape, since place, ignored map[string]bool) []news {
 	var all []news
 	for _, it := range f.items {
-		if it.changed > since && !ignored[it.id] {
-			all = append(all, news{it.changed, func(x *text) { s.tellItem(x, c, it, sh, since) }})
+		if !ignored[it.id] {
+			all = append(all, since.newsOf(it.created, it.changed, func(x *text) { s.tellItem(x, c, it, sh, since) }))
 		}
 	}
 	for _, g := range f.gone {
-		if g.buried > since && g.created <= since && !ignored[g.id] {
-			all = append(all, news{g.buried, func(x *text) {
+		if !ignored[g.id] {
+			all = append(all, since.newsOfGrave(g, func(x *text) {
 				x.begin("t:Delete")
 				x.leaf("t:ItemId", "", "Id", g.id, "ChangeKey", s.store.changeKey(g.id, g.created))
 				x.end()
-			}})
+			}))
 		}
 	}
 	return all
 }
 
-func (s *Server) tellItem(x *text, c *call, it *item, sh *shape, since uint64) {
+func (s *Server) tellItem(x *text, c *call, it *item, sh *shape, since place) {
 	switch {
-	case it.created > since:
+	case it.created > since.created:
 		x.begin("t:Create")
-	case it.content > since || c.schema < schemaOf("Exchange2010"): // older schemas have no ReadFlagChange
+	case it.content > since.changed || c.schema < schemaOf("Exchange2010"): // older schemas have no ReadFlagChange
 		x.begin("t:Update")
 	default:
 		x.begin("t:ReadFlagChange")
@@ -172,34 +200,29 @@ func (s *Server) syncFolders(c *call) ([]result, error) {
 	if err != nil {
 		return []result{{err: err}}, nil
 	}
-	told, until, last := inOrder(s.folderNews(top, sh, since), 1<<30, since)
-	return []result{{inner: synced(s.syncState("folders "+top.id, until), "m:IncludesLastFolderInRange", last, told)}}, nil
+	told, to, last := since.tell(s.folderNews(top, sh, since), 1<<30, s.store.change)
+	return []result{{inner: synced(s.syncState("folders "+top.id, to), "m:IncludesLastFolderInRange", last, told)}}, nil
 }
 
-func (s *Server) folderNews(top *folder, sh *shape, since uint64) []news {
+func (s *Server) folderNews(top *folder, sh *shape, since place) []news {
 	var all []news
 	for _, f := range top.below() {
-		if f.changed <= since {
-			continue
-		}
 		kind := "t:Update"
-		if f.created > since {
+		if f.created > since.created {
 			kind = "t:Create"
 		}
-		all = append(all, news{f.changed, func(x *text) {
+		all = append(all, since.newsOf(f.created, f.changed, func(x *text) {
 			x.begin(kind)
 			s.renderFolder(x, f, sh)
 			x.end()
-		}})
+		}))
 	}
 	for _, g := range top.box.gone {
-		if g.buried > since && g.created <= since {
-			all = append(all, news{g.buried, func(x *text) {
-				x.begin("t:Delete")
-				x.leaf("t:FolderId", "", "Id", g.id, "ChangeKey", s.store.changeKey(g.id, g.created))
-				x.end()
-			}})
-		}
+		all = append(all, since.newsOfGrave(g, func(x *text) {
+			x.begin("t:Delete")
+			x.leaf("t:FolderId", "", "Id", g.id, "ChangeKey", s.store.changeKey(g.id, g.created))
+			x.end()
+		}))
 	}
 	return all
 }
