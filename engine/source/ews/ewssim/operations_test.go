@@ -574,7 +574,7 @@ func TestHTTPManners(t *testing.T) {
 func TestLoadOfALargeMail(t *testing.T) {
 	s := loaded(t, ewssim.Config{})
 	c := dial(t, s)
-	large := append(raw(1), []byte(strings.Repeat("x", 10<<20))...)
+	large := append(raw(1), []byte(strings.Repeat("x", 4<<20))...)
 	create := `<m:CreateItem MessageDisposition="SaveOnly"><m:SavedItemFolderId>` + known("junkemail") + `</m:SavedItemFolderId><m:Items><t:Message><t:MimeContent>%s</t:MimeContent><t:IsRead>false</t:IsRead></t:Message></m:Items></m:CreateItem>`
 	r := c.ask(fmt.Sprintf(create, base64.StdEncoding.EncodeToString(large))).want("NoError")
 	if got := mimeOf(t, c.ask(getItem(withMIME, r.attrs("ItemId", "Id")[0])).want("NoError")); got != string(large) {
