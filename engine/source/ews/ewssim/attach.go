@@ -158,20 +158,23 @@ func (s *Server) getAttachment(c *call) ([]result, error) {
 	var spent int64
 	for _, n := range list.kids {
 		it, places, p, err := s.readAttachmentID(c, n)
+		if struck := c.struck(n.attr("Id")); struck != nil {
+			err = struck
+		}
 		if err != nil {
-			all = append(all, result{err: err, id: n.attr("Id")})
+			all = append(all, result{err: err})
 			continue
 		}
 		if spent += int64(len(p.content)); spent > s.cfg.MaxResponse {
 			spent -= int64(len(p.content))
-			all = append(all, result{err: fail("ErrorMessageSizeExceeded"), id: n.attr("Id")})
+			all = append(all, result{err: fail("ErrorMessageSizeExceeded")})
 			continue
 		}
 		r := &rendering{s: s, x: &text{}, c: c, shape: sh}
 		r.x.begin("m:Attachments")
 		r.file(it, p, places, true)
 		r.x.end()
-		all = append(all, result{inner: r.x.Bytes(), id: n.attr("Id")})
+		all = append(all, result{inner: r.x.Bytes()})
 	}
 	return all, nil
 }

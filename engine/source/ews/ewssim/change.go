@@ -110,9 +110,7 @@ func (s *Server) updateItem(c *call) ([]result, error) {
 	}
 	var all []result
 	for _, p := range plans {
-		r := s.carryOut(c, p, resolution)
-		r.id = p.id.attr("Id")
-		all = append(all, r)
+		all = append(all, s.carryOut(c, p, resolution))
 	}
 	return all, nil
 }
@@ -269,6 +267,9 @@ func readProperty(uri, n *node) property {
 // carryOut does what is planned, if nobody did the like since the client looked.
 func (s *Server) carryOut(c *call, p *plan, resolution string) result {
 	it, err := s.itemOf(c, p.id)
+	if struck := c.struck(p.id.attr("Id")); struck != nil {
+		err = struck
+	}
 	if err != nil {
 		return result{err: err}
 	}
@@ -337,7 +338,7 @@ func (s *Server) createItem(c *call) ([]result, error) {
 			continue
 		}
 		s.store.add(f, it)
-		all = append(all, result{inner: s.oneItem(c, it, onlyID), id: it.id})
+		all = append(all, result{inner: s.oneItem(c, it, onlyID)})
 	}
 	return all, nil
 }

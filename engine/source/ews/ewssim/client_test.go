@@ -168,7 +168,7 @@ func mark(resolution, attrs, id, key, read string) string {
 		`<t:SetItemField><t:FieldURI FieldURI="message:IsRead"/><t:Message><t:IsRead>` + read + `</t:IsRead></t:Message></t:SetItemField></t:Updates></t:ItemChange></m:ItemChanges></m:UpdateItem>`
 }
 
-func sync(state, most string) string {
+func syncItems(state, most string) string {
 	return `<m:SyncFolderItems><m:ItemShape><t:BaseShape>IdOnly</t:BaseShape></m:ItemShape><m:SyncFolderId><t:DistinguishedFolderId Id="inbox"/></m:SyncFolderId>` +
 		`<m:SyncState>` + state + `</m:SyncState><m:MaxChangesReturned>` + most + `</m:MaxChangesReturned></m:SyncFolderItems>`
 }

@@ -14,8 +14,9 @@ import (
 
 // What a fault does: a status from 400 to 599 ("503"), which is answered without
 // doing anything; the same with "-after" ("503-after"), when all has been done; a
-// code of EWS ("ErrorServerBusy"), which stands in the response messages in place
-// of their content; the same with "-fault", which is a SOAP fault; or one of these.
+// code of EWS ("ErrorServerBusy"), which all response messages have, without doing
+// anything; the same with "-after", when all has been done; the same with "-fault",
+// which is a SOAP fault; or one of these.
 type What string
 
 const (
@@ -111,11 +112,11 @@ func (s *Server) Calm() {
 
 func (f *Fault) check() error {
 	code, _ := f.What.status()
-	ews, _ := f.What.ews()
+	ews, _ := What(strings.TrimSuffix(string(f.What), "-after")).ews()
 	if code == 0 && ews == "" && !slices.Contains(Kinds, f.What) {
-		return fmt.Errorf("unknown fault %q: a status from 400 to 599, with -after or without, a code of EWS, with -fault or without, or one of %v", f.What, Kinds)
+		return fmt.Errorf("unknown fault %q: a status from 400 to 599, with -after or without, a code of EWS, with -fault, -after or without, or one of %v", f.What, Kinds)
 	}
-	if f.Item != "" && (ews == "" || f.What.before()) {
+	if alone, fault := f.What.ews(); f.Item != "" && (alone == "" || fault) {
 		return fmt.Errorf("fault %q: only a code of EWS strikes one item", f.What)
 	}
 	return nil
@@ -227,12 +228,39 @@ func (f *Fault) failure(code string) *failure {
 	return e
 }
 
-// alter changes the response messages.
-func (f *Fault) alter(results []result) {
+// wholly tells whether all response messages have the fault's code.
+func (f *Fault) wholly() bool {
 	code, _ := f.What.ews()
+	return code != "" && f.Item == ""
+}
+
+// refused are the response messages of a request of which nothing is done: one for
+// each thing that it names.
+func (c *call) refused() []result {
+	code, _ := c.hit.What.ews()
+	n := 1
+	for _, list := range []string{"ItemIds", "ItemChanges", "Items", "FolderIds", "ParentFolderIds", "Folders", "AttachmentIds", "SourceIds"} {
+		n = max(n, len(c.body.kid(list).all()))
+	}
+	return slices.Repeat([]result{{err: c.hit.failure(code)}}, n)
+}
+
+// struck is the error of an item that a fault strikes alone.
+func (c *call) struck(id string) error {
+	if c.hit == nil || c.hit.Item == "" || c.hit.Item != id {
+		return nil
+	}
+	code, _ := c.hit.What.ews()
+	return c.hit.failure(code)
+}
+
+// alter changes the response messages of what has been done.
+func (f *Fault) alter(results []result) {
+	said, after := strings.CutSuffix(string(f.What), "-after")
+	code, _ := What(said).ews()
 	for i := range results {
-		if code != "" && (f.Item == "" || results[i].id == f.Item) {
-			results[i] = result{err: f.failure(code), id: results[i].id}
+		if code != "" && after {
+			results[i] = result{err: f.failure(code)}
 		}
 	}
 }

@@ -160,6 +160,9 @@ func (s *Server) items(c *call, do func(*item, *node) result) ([]result, error) 
 	var all []result
 	for _, n := range list.kids {
 		it, err := s.itemOf(c, n)
+		if struck := c.struck(n.attr("Id")); struck != nil {
+			err = struck
+		}
 		r := result{err: err}
 		if err == nil {
 			r = do(it, n)
@@ -167,7 +170,6 @@ func (s *Server) items(c *call, do func(*item, *node) result) ([]result, error) 
 		if bad := whole(r.err); bad != nil {
 			return nil, bad
 		}
-		r.id = n.attr("Id")
 		all = append(all, r)
 	}
 	return all, nil

@@ -64,9 +64,9 @@ func TestRefusals(t *testing.T) {
 		{"change of what is gone", "Exchange2013", mark("AlwaysOverwrite", "", wrong, "", "true"), "ErrorItemNotFound"},
 		{"change of what cannot change", "Exchange2013", strings.Replace(mark("AlwaysOverwrite", "", item, "", "true"), "message:IsRead", "item:Size", 1), "ErrorInvalidPropertySet"},
 
-		{"sync of too many", "Exchange2013", sync("", "513"), "fault ErrorSchemaValidation"},
-		{"sync state that is none", "Exchange2013", sync("AAAA", "10"), "ErrorInvalidSyncStateData"},
-		{"sync of a folder that is gone", "Exchange2013", strings.Replace(sync("", "10"), known("inbox"), folderID(folder[:len(folder)-8]+"AAAAAAA="), 1), "ErrorSyncFolderNotFound"},
+		{"sync of too many", "Exchange2013", syncItems("", "513"), "fault ErrorSchemaValidation"},
+		{"sync state that is none", "Exchange2013", syncItems("AAAA", "10"), "ErrorInvalidSyncStateData"},
+		{"sync of a folder that is gone", "Exchange2013", strings.Replace(syncItems("", "10"), known("inbox"), folderID(folder[:len(folder)-8]+"AAAAAAA="), 1), "ErrorSyncFolderNotFound"},
 
 		{"move to nowhere", "Exchange2013", `<m:MoveItem><m:ToFolderId>` + known("archiveroot") + `</m:ToFolderId><m:ItemIds>` + itemIDs(item) + `</m:ItemIds></m:MoveItem>`, "ErrorFolderNotFound"},
 		{"delete as nobody does", "Exchange2013", `<m:DeleteItem DeleteType="Shred"><m:ItemIds>` + itemIDs(item) + `</m:ItemIds></m:DeleteItem>`, "fault ErrorSchemaValidation"},
@@ -239,7 +239,7 @@ func TestConflicts(t *testing.T) {
 func follow(c *client, state *string, most string) (changes string, pages int) {
 	c.t.Helper()
 	for {
-		r := c.ask(sync(*state, most)).want("NoError")
+		r := c.ask(syncItems(*state, most)).want("NoError")
 		*state = r.one("SyncState")
 		pages++
 		for _, kind := range []string{"Create", "Update", "Delete", "ReadFlagChange"} {
@@ -279,10 +279,10 @@ func TestSyncTellsEachChangeOnce(t *testing.T) {
 	expect("r", 1)
 	old := state
 	s.InvalidateSync()
-	c.ask(sync(old, "10")).want("ErrorInvalidSyncStateData")
+	c.ask(syncItems(old, "10")).want("ErrorInvalidSyncStateData")
 	state = ""
 	expect(strings.Repeat("c", 12), 3)
-	c.ask(strings.Replace(sync(state, "10"), known("inbox"), known("drafts"), 1)).want("ErrorInvalidSyncStateData")
+	c.ask(strings.Replace(syncItems(state, "10"), known("inbox"), known("drafts"), 1)).want("ErrorInvalidSyncStateData")
 }
 
 // TestSyncStateOfAPageGoesOn reads page by page while mail comes and changes.
@@ -291,7 +291,7 @@ func TestSyncStateOfAPageGoesOn(t *testing.T) {
 	c := dial(t, s)
 	state, seen := "", map[string]bool{}
 	for n := 0; ; n++ {
-		r := c.ask(sync(state, "3")).want("NoError")
+		r := c.ask(syncItems(state, "3")).want("NoError")
 		state = r.one("SyncState")
 		for _, id := range r.attrs("ItemId", "Id") {
 			seen[id] = true

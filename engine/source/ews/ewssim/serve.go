@@ -1,6 +1,7 @@
 package ewssim
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -95,6 +96,7 @@ type call struct {
 	header  *node
 	now     time.Time
 	mailbox string // whose names without a mailbox are meant; lower case
+	hit     *Fault // that strikes; nil is none
 }
 
 // serveSOAP answers the one path of EWS.
@@ -135,35 +137,32 @@ func (s *Server) exchange(w http.ResponseWriter, r *http.Request, user *account)
 		page(http.StatusRequestEntityTooLarge, "413 - the request entity is too large.").write(w)
 		return
 	}
+	leave, crowd := s.enter(c.user)
+	defer leave()
 	if c.op != "" {
 		s.count(c.op)
 	}
-	hit := s.strike(c)
+	c.hit = s.strike(c)
 	if s.cfg.Latency > 0 {
 		wait(r.Context(), s.cfg.Latency)
 	}
-	a := s.answerTo(c, fault, hit)
+	a := s.answerTo(c, cmp.Or(fault, crowd))
 	s.cfg.Log.Info("request", "op", c.op, "code", a.code, "user", user.key)
 	s.countMore("bytes out", len(a.body))
-	s.deliver(w, r, a, hit)
+	s.deliver(w, r, a, c.hit)
 }
 
 // answerTo does what is asked, unless it must not.
-func (s *Server) answerTo(c *call, fault error, hit *Fault) answer {
-	if hit != nil && hit.What.before() {
-		return s.instead(c, hit)
+func (s *Server) answerTo(c *call, fault error) answer {
+	if c.hit != nil && c.hit.What.before() {
+		return s.instead(c, c.hit)
 	}
 	if fault != nil {
 		return soapFault(fault)
 	}
-	leave, err := s.enter(c.user)
-	if err != nil {
-		return soapFault(err)
-	}
-	defer leave()
-	a := s.do(c, hit)
-	if hit != nil && hit.What.replaces() {
-		return s.instead(c, hit)
+	a := s.do(c)
+	if c.hit != nil && c.hit.What.replaces() {
+		return s.instead(c, c.hit)
 	}
 	return a
 }
@@ -189,19 +188,20 @@ func wait(ctx context.Context, d time.Duration) {
 	}
 }
 
-// enter counts a request that is under way.
+// enter counts a request that is under way, until it leaves; there is an error when
+// there were enough.
 func (s *Server) enter(user *account) (leave func(), err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.cfg.MaxConcurrency > 0 && s.busy[user.key] >= s.cfg.MaxConcurrency {
-		return nil, fail("ErrorExceededConnectionCount")
+		err = fail("ErrorExceededConnectionCount")
 	}
 	s.busy[user.key]++
 	return func() {
 		s.mu.Lock()
 		s.busy[user.key]--
 		s.mu.Unlock()
-	}, nil
+	}, err
 }
 
 // read takes the envelope apart. The call is there even when it is refused.

@@ -40,12 +40,11 @@ var operations = map[string]operation{
 type result struct {
 	err     error
 	warning bool   // err is one
-	id      string // of the item that it is about
 	inner   []byte // its content
 }
 
 // do runs an operation and writes its answer.
-func (s *Server) do(c *call, hit *Fault) answer {
+func (s *Server) do(c *call) answer {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	op, ok := operations[c.op]
@@ -55,12 +54,15 @@ func (s *Server) do(c *call, hit *Fault) answer {
 	if err := s.since(c, c.body, schemaOf(op.since)); op.since != "" && err != nil {
 		return soapFault(err)
 	}
+	if c.hit != nil && c.hit.wholly() {
+		return s.envelope(c, op, c.refused())
+	}
 	results, err := op.do(s, c)
 	if err != nil {
 		return soapFault(err)
 	}
-	if hit != nil {
-		hit.alter(results)
+	if c.hit != nil {
+		c.hit.alter(results)
 	}
 	return s.envelope(c, op, results)
 }
