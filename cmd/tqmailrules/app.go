@@ -48,7 +48,7 @@ type command struct {
 // commands in the order in which help lists them.
 func commands() []command {
 	return []command{
-		initCommand, checkCommand, dryRunCommand, runCommand, testCommand, explainCommand, inspectCommand, unpackCommand, indicatorsCommand,
+		initCommand, importConfigCommand, checkCommand, dryRunCommand, runCommand, testCommand, explainCommand, inspectCommand, unpackCommand, indicatorsCommand,
 		queryCommand, demoCommand,
 		statusCommand, pendingCommand, quarantineCommand, shipCommand, shippedCommand, reprocessCommand, retractCommand, purgeCommand, fetchCommand, cronCommand, simCommand,
 		extNewCommand, extBuildCommand, extTestCommand, extRunCommand, extInspectCommand,

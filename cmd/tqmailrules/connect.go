@@ -11,6 +11,7 @@ import (
 	"github.com/tqmailrules/tqmailrules/cmd/tqmailrules/internal/settings"
 	"github.com/tqmailrules/tqmailrules/cmd/tqmailrules/internal/ui"
 	"github.com/tqmailrules/tqmailrules/engine/sink/threatq"
+	"github.com/tqmailrules/tqmailrules/engine/source/ews"
 	"github.com/tqmailrules/tqmailrules/engine/source/imap"
 	"github.com/tqmailrules/tqmailrules/internal/dial"
 )
@@ -37,9 +38,12 @@ func (e *end) problem(format string, args ...any) {
 func (a *app) connect(ctx context.Context, cfg *settings.Config) (all []end) {
 	for _, s := range cfg.Sources {
 		e := end{Name: s.Name, Kind: s.Kind}
-		if s.Kind == "imap" {
+		switch s.Kind {
+		case "imap":
 			a.tryMailbox(ctx, s, cfg, &e)
-		} else {
+		case "ews":
+			a.tryExchange(ctx, s, cfg, &e)
+		default:
 			tryFiles(s.Paths, &e)
 		}
 		e.OK = len(e.Problems) == 0
@@ -74,16 +78,42 @@ func (a *app) tryMailbox(ctx context.Context, s settings.Source, cfg *settings.C
 	}
 }
 
-func tryMailboxFolder(f imap.FolderReport, m *settings.IMAP, e *end) {
+func (a *app) tryExchange(ctx context.Context, s settings.Source, cfg *settings.Config, e *end) {
+	mailbox, err := a.ewsConfig(s, cfg.Limits, mailboxUse{})
+	if err != nil {
+		e.problem("%v", err)
+		return
+	}
+	r, err := ews.Probe(ctx, mailbox)
+	if err != nil {
+		e.problem("%v", dial.Explain(err))
+		return
+	}
+	e.fact("%s, %s by %s", r.Server, r.Version, r.Scheme)
+	for _, f := range r.Folders {
+		if e.hasFolder(f.Name, f.Error, f.Exists, f.Near) {
+			e.fact("%s: %d mails, %d unread", f.Name, f.Mails, f.Unread)
+		}
+	}
+}
+
+// hasFolder tells what is wrong with a folder; false: something is.
+func (e *end) hasFolder(name, trouble string, exists bool, near []string) bool {
 	switch {
-	case f.Error != "":
-		e.problem("folder %s: %s", f.Name, f.Error)
-		return
-	case !f.Exists && len(f.Near) > 0:
-		e.problem("there is no folder %s; did you mean %s?", f.Name, strings.Join(f.Near, ", "))
-		return
-	case !f.Exists:
-		e.problem("there is no folder %s", f.Name)
+	case trouble != "":
+		e.problem("folder %s: %s", name, trouble)
+	case !exists && len(near) > 0:
+		e.problem("there is no folder %s; did you mean %s?", name, strings.Join(near, ", "))
+	case !exists:
+		e.problem("there is no folder %s", name)
+	default:
+		return true
+	}
+	return false
+}
+
+func tryMailboxFolder(f imap.FolderReport, m *settings.IMAP, e *end) {
+	if !e.hasFolder(f.Name, f.Error, f.Exists, f.Near) {
 		return
 	}
 	e.fact("%s: %d mails, %d unread", f.Name, f.Mails, f.Unseen)

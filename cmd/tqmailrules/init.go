@@ -16,6 +16,7 @@ import (
 	"strings"
 	"text/template"
 
+	"github.com/tqmailrules/tqmailrules/cmd/tqmailrules/internal/settings"
 	"github.com/tqmailrules/tqmailrules/cmd/tqmailrules/internal/ui"
 )
 
@@ -36,60 +37,14 @@ examples:
   tqmailrules init -c /etc/tqmailrules
   tqmailrules init -c conf --threatq-host tq.example --threatq-client-id ID \
     --threatq-user u@example --threatq-password-file tq.pw --imap-host mail.example \
-    --imap-user phish@example --imap-password-file imap.pw --check`,
+    --imap-user phish@example --imap-password-file imap.pw --check
+  tqmailrules init -c conf --ews-server mail.example --ews-email phish@example \
+    --ews-user 'CORP\phish' --ews-password-file ews.pw --ews-folders 'Inbox, Abuse'`,
 	flags: func(fs *flag.FlagSet) func(context.Context, *app, []string) exit {
 		i := newInitializer()
-		fs.StringVar(&i.dir, "c", ".", "`folder` to write to")
-		fs.StringVar(&i.name, "n", "", "`name` of the instance")
-		fs.BoolVar(&i.force, "force", false, "replace a configuration that is there")
-		fs.StringVar(&i.state, "state", "", "`folder` for the store, files and results; that of the configuration when not given")
-		fs.BoolVar(&i.check, "check", false, "try both ends afterwards")
-		fs.StringVar(&i.caFile, "ca-file", "", "`file` with the certificates of authorities that both ends are known by")
-		fs.BoolVar(&i.insecure, "insecure", false, "do not verify the certificates of both ends")
-		for _, q := range questions {
-			fs.Var(answerFlag{i.answers, q.flag}, q.flag, q.use)
-			if q.secret {
-				fs.Var(answerFlag{i.files, q.flag}, q.flag+"-file", "`file` that holds it")
-			}
-		}
+		i.register(fs)
 		return i.run
 	},
-}
-
-// initQuestion is one thing that a configuration needs to know.
-type initQuestion struct {
-	flag, use string // of the command line
-	prompt    string // of the terminal
-	fallback  string // when the answer is empty
-	secret    bool   // asked for without showing it
-	optional  bool
-	options   []string // when it is one of a few
-	only      func(answers) bool
-}
-
-// answers by flag.
-type answers map[string]string
-
-func hasThreatQ(a answers) bool { return a["threatq-host"] != "" }
-func hasProxy(a answers) bool   { return a["imap-proxy"] != "" }
-
-// questions in the order in which they are asked. They are those of the vendor's
-// connectors.
-var questions = []initQuestion{
-	{flag: "threatq-host", use: "`host` of ThreatQ", prompt: "ThreatQ Host (empty: findings stay in a database here)", optional: true},
-	{flag: "threatq-client-id", use: "`id` of the OAuth client", prompt: "ThreatQ Client ID", only: hasThreatQ},
-	{flag: "threatq-user", use: "`email` of the user", prompt: "ThreatQ Username", only: hasThreatQ},
-	{flag: "threatq-password", use: "`password`; others can see it in the list of processes, so rather --threatq-password-file", prompt: "ThreatQ Password", secret: true, only: hasThreatQ},
-	{flag: "status", use: "default `status` of indicators", prompt: "Status", fallback: "Review"},
-	{flag: "imap-host", use: "`host` of the mailbox, host:port", prompt: "IMAP Server"},
-	{flag: "imap-security", use: "`tls|starttls|plain`", prompt: "IMAP Security", fallback: "tls", options: []string{"tls", "starttls", "plain"}},
-	{flag: "imap-user", use: "`user` of the mailbox", prompt: "IMAP Username"},
-	{flag: "imap-password", use: "`password`; others can see it in the list of processes, so rather --imap-password-file", prompt: "IMAP Password", secret: true},
-	{flag: "imap-folders", use: "`folders`, separated by commas", prompt: "IMAP Folders", fallback: "INBOX"},
-	{flag: "imap-proxy", use: "`address` of a SOCKS proxy: socks5://host:port", prompt: "Proxy (socks4://, socks4a://, socks5://host:port)", optional: true},
-	{flag: "imap-proxy-password", use: "`password` of the proxy's user", prompt: "Proxy Password", secret: true, optional: true, only: hasProxy},
-	{flag: "forwards-as-spearphish", use: "`yes|no`: forwarded mails are spearphish", prompt: "Treat forwarded emails as spearphish", fallback: "yes", options: []string{"yes", "no"}},
-	{flag: "own-domains", use: "`domains` of the organisation, separated by commas", prompt: "Own domains", optional: true},
 }
 
 // initializer makes a configuration.
@@ -102,6 +57,23 @@ type initializer struct {
 }
 
 func newInitializer() *initializer { return &initializer{answers: answers{}, files: answers{}} }
+
+// register makes a flag of every question, and of how to write the answers.
+func (i *initializer) register(fs *flag.FlagSet) {
+	fs.StringVar(&i.dir, "c", ".", "`folder` to write to")
+	fs.StringVar(&i.name, "n", "", "`name` of the instance")
+	fs.BoolVar(&i.force, "force", false, "replace a configuration that is there")
+	fs.StringVar(&i.state, "state", "", "`folder` for the store, files and results; that of the configuration when not given")
+	fs.BoolVar(&i.check, "check", false, "try both ends afterwards")
+	fs.StringVar(&i.caFile, "ca-file", "", "`file` with the certificates of authorities that both ends are known by")
+	fs.BoolVar(&i.insecure, "insecure", false, "do not verify the certificates of both ends")
+	for _, q := range questions {
+		fs.Var(answerFlag{i.answers, q.flag}, q.flag, q.use)
+		if q.secret {
+			fs.Var(answerFlag{i.files, q.flag}, q.flag+"-file", "`file` that holds it")
+		}
+	}
+}
 
 // answerFlag is a flag whose value is an answer.
 type answerFlag struct {
@@ -175,13 +147,14 @@ func (i *initializer) readSecrets() error {
 // ask completes the answers: by asking on a terminal, else by what is usual.
 func (i *initializer) ask(a *app) error {
 	in := bufio.NewReader(a.in)
+	i.answers.infer()
 	var missing []string
 	for _, q := range questions {
 		if q.only != nil && !q.only(i.answers) {
 			continue
 		}
 		v, given := i.answers[q.flag]
-		if !given && a.interactive() {
+		if !given && a.interactive() && (q.asked == nil || q.asked(i.answers)) {
 			var err error
 			if v, err = q.ask(a, in); err != nil {
 				return err
@@ -191,8 +164,8 @@ func (i *initializer) ask(a *app) error {
 		switch v := i.answers[q.flag]; {
 		case v == "" && !q.optional:
 			missing = append(missing, "--"+q.flag)
-		case len(q.options) > 0 && !slices.Contains(q.options, v):
-			return fmt.Errorf("--%s is %s, not %q", q.flag, strings.Join(q.options, " or "), v)
+		case v != "" && q.wrong(v) != "":
+			return fmt.Errorf("--%s: %s", q.flag, q.wrong(v))
 		}
 	}
 	if len(missing) > 0 {
@@ -217,8 +190,8 @@ func (q initQuestion) ask(a *app, in *bufio.Reader) (string, error) {
 		switch {
 		case v == "" && !q.optional:
 			fmt.Fprintln(a.err, "  there must be an answer")
-		case len(q.options) > 0 && !slices.Contains(q.options, v):
-			fmt.Fprintf(a.err, "  one of %s\n", strings.Join(q.options, ", "))
+		case v != "" && q.wrong(v) != "":
+			fmt.Fprintf(a.err, "  %s\n", q.wrong(v))
 		default:
 			return v, nil
 		}
@@ -254,11 +227,16 @@ type starter struct {
 	Secret              map[string]string // paths of files, by flag
 }
 
+// Pairs tells whether passwords come by other mails, or stand in the configuration.
+func (st starter) Pairs() bool {
+	return st.Answer["subject-string"] != "" || st.Answer["password-prefix"] != "" || st.Secret["default-file-password"] != ""
+}
+
 // write makes the files: secrets first, the configuration last.
 func (i *initializer) write(path string) error {
 	st := starter{
 		Name: cmp.Or(i.name, "default"), Rules: strings.Replace(instanceFile(i.name, ".yaml"), "tqmailrules", "rules", 1), Insecure: i.insecure, Answer: i.answers,
-		Folders: commas(i.answers["imap-folders"]), Domains: commas(i.answers["own-domains"]), Secret: map[string]string{},
+		Folders: settings.SplitList(i.answers["imap-folders"] + i.answers["ews-folders"]), Domains: settings.SplitList(i.answers["own-domains"]), Secret: map[string]string{},
 	}
 	if i.caFile != "" {
 		var err error
@@ -297,17 +275,8 @@ func (i *initializer) write(path string) error {
 	return writeTemplate(path, starterConfig, st)
 }
 
-func commas(s string) (all []string) {
-	for _, v := range strings.Split(s, ",") {
-		if v = strings.TrimSpace(v); v != "" {
-			all = append(all, v)
-		}
-	}
-	return all
-}
-
 func writeTemplate(path, text string, st starter) error {
-	t, err := template.New("").Funcs(template.FuncMap{"quote": strconv.Quote}).Parse(text)
+	t, err := template.New("").Funcs(template.FuncMap{"quote": strconv.Quote, "single": singleQuoted, "folder": quotedFolder}).Parse(text)
 	if err != nil {
 		return err
 	}
@@ -317,6 +286,17 @@ func writeTemplate(path, text string, st starter) error {
 	}
 	return writePrivate(path, b.String())
 }
+
+// quotedFolder is one folder, also where its name holds what separates folders.
+func quotedFolder(name string) string {
+	if strings.ContainsAny(name, `,"`) {
+		name = `"` + strings.ReplaceAll(name, `"`, `""`) + `"`
+	}
+	return strconv.Quote(name)
+}
+
+// singleQuoted is a text in YAML in which a backslash is one.
+func singleQuoted(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "'" }
 
 // writePrivate writes a file that its owner alone can read, whole or not at all.
 func writePrivate(path, text string) error {

@@ -72,7 +72,7 @@ func words(line string) (all []string) {
 
 // TestCommandsOfOperationsAreUnderstood reads what people will copy.
 func TestCommandsOfOperationsAreUnderstood(t *testing.T) {
-	for page, least := range map[string]int{packaging + "/README.md": 2, "../../docs/operations.md": 25} {
+	for page, least := range map[string]int{packaging + "/README.md": 2, "../../docs/operations.md": 25, "../../docs/vendor.md": 4} {
 		lines := shellLines(read(t, page), "tqmailrules")
 		if len(lines) < least {
 			t.Errorf("%s: %d command lines, want %d at least", page, len(lines), least)

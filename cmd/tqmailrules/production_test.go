@@ -40,7 +40,7 @@ rules:
 
 const productionConfig = `instance: production
 mailbox: { name: Phishing Desk, own_domains: [corp.example] }
-sources: [ { imap: { host: %q, security: plain, user: %s, password: { env: TQ_TEST_IMAP } } } ]
+sources: [ { %s } ]
 rules: [ rules.yaml ]
 sinks: [ { threatq: { host: %q, client_id: any, user: a@b.example, password: { env: TQ_TEST_THREATQ }%s } } ]
 store: { path: state.db }
@@ -69,24 +69,59 @@ func (p *platform) graph() string {
 	return regexp.MustCompile(`\b\d{9,10}\.(\d+)\b`).ReplaceAllString(string(p.Dump()), "uid $1")
 }
 
-// production is a Dovecot with mail, a ThreatQ, and a folder with a configuration
-// between them.
+// mailServer is where the mail lies, in one inbox.
+type mailServer interface {
+	Address() string
+	// Source is the entry of a configuration, for the server behind an address. The
+	// password is in the environment.
+	Source(t testing.TB, address string) string
+	Deliver(t testing.TB, raw []byte, received time.Time)
+	Count(t testing.TB) (mails, unread int)
+	// Trouble makes it answer some requests as servers do on bad days; Calm ends that.
+	Trouble(t testing.TB, seed uint64)
+	Calm()
+	Restart(t testing.TB)
+}
+
+// dovecot is a mailServer.
+type dovecot struct{ *imaptest.Dovecot }
+
+func newDovecot(t testing.TB) mailServer { return dovecot{imaptest.Start(t)} }
+
+func (d dovecot) Address() string { return d.Addr }
+
+func (d dovecot) Source(t testing.TB, address string) string {
+	t.Helper()
+	t.Setenv("TQ_TEST_IMAP", d.Password)
+	return fmt.Sprintf("imap: { host: %q, security: plain, user: %s, password: { env: TQ_TEST_IMAP } }", address, d.User)
+}
+
+func (d dovecot) Deliver(t testing.TB, raw []byte, received time.Time) {
+	t.Helper()
+	d.Dovecot.Deliver(t, "INBOX", raw, received)
+}
+
+func (d dovecot) Count(t testing.TB) (mails, unread int) { return d.Dovecot.Count(t, "INBOX") }
+func (d dovecot) Trouble(testing.TB, uint64)             {} // its connections are cut
+func (d dovecot) Calm()                                  {}
+func (d dovecot) Restart(t testing.TB)                   { d.Dovecot.Restart(t) }
+
+// production is a mailbox, a ThreatQ, and a folder with a configuration between them.
 type production struct {
 	killDir
-	mailbox *imaptest.Dovecot
+	mailbox mailServer
 	tq      *platform
 }
 
-func newProduction(t testing.TB, mails [][]byte, through func(n int) int64, more string) (*production, *imaptest.Cutter) {
+func newProduction(t testing.TB, mailbox mailServer, mails [][]byte, through func(n int) int64, more string) (*production, *imaptest.Cutter) {
 	t.Helper()
-	p := &production{killDir: killDir(t.TempDir()), mailbox: imaptest.Start(t), tq: newPlatform(t)}
-	t.Setenv("TQ_TEST_IMAP", p.mailbox.Password)
+	p := &production{killDir: killDir(t.TempDir()), mailbox: mailbox, tq: newPlatform(t)}
 	t.Setenv("TQ_TEST_THREATQ", "tq")
 	for i, raw := range mails {
-		p.mailbox.Deliver(t, "INBOX", raw, enginetest.Epoch.Add(time.Duration(i)*time.Second))
+		p.mailbox.Deliver(t, raw, enginetest.Epoch.Add(time.Duration(i)*time.Second))
 	}
-	cutter := imaptest.NewCutter(t, p.mailbox.Addr, 0, through)
-	config := fmt.Sprintf(productionConfig, cutter.Addr, p.mailbox.User, p.tq.url, more)
+	cutter := imaptest.NewCutter(t, p.mailbox.Address(), 0, through)
+	config := fmt.Sprintf(productionConfig, p.mailbox.Source(t, cutter.Addr), p.tq.url, more)
 	for name, text := range map[string]string{"tq.yaml": config, "rules.yaml": productionRules} {
 		if err := os.WriteFile(p.file(name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
@@ -112,7 +147,7 @@ func (p *production) ledger(t testing.TB) (done int) {
 // marks wants that no mail is read that has no outcome.
 func (p *production) marks(t testing.TB) {
 	t.Helper()
-	mails, unread := p.mailbox.Count(t, "INBOX")
+	mails, unread := p.mailbox.Count(t)
 	if read, done := mails-unread, p.ledger(t); read > done {
 		t.Errorf("%d mails are marked read, and %d have an outcome", read, done)
 	}
@@ -195,7 +230,10 @@ func madeUpMail(i int) []byte {
 // times over, in peace; then the same with everything that can come in between,
 // and wants the same of the platform, every mail once, and no mark that was not
 // earned.
-func TestFromAMailboxToThreatQ(t *testing.T) {
+func TestFromAMailboxToThreatQ(t *testing.T) { fromMailboxToThreatQ(t, newDovecot) }
+
+func fromMailboxToThreatQ(t *testing.T, newServer func(testing.TB) mailServer) {
+	t.Helper()
 	distinct, times, rounds := 500, 4, 20
 	switch {
 	case os.Getenv("TQ_SOAK") != "":
@@ -204,7 +242,7 @@ func TestFromAMailboxToThreatQ(t *testing.T) {
 		distinct, times, rounds = 30, 2, 3
 	}
 	mails := reportedMails(t, distinct, times)
-	calm, _ := newProduction(t, mails, nil, "")
+	calm, _ := newProduction(t, newServer(t), mails, nil, "")
 	began := time.Now()
 	calm.end(t)
 	whole := time.Since(began)
@@ -212,7 +250,7 @@ func TestFromAMailboxToThreatQ(t *testing.T) {
 	if done := calm.ledger(t); done != len(mails) {
 		t.Errorf("%d rows of the ledger are done, want %d", done, len(mails))
 	}
-	if unread := calm.mailbox.Unread(t, "INBOX"); unread != 0 {
+	if _, unread := calm.mailbox.Count(t); unread != 0 {
 		t.Errorf("%d mails are unread at the end", unread)
 	}
 	want := calm.tq.graph()
@@ -221,7 +259,7 @@ func TestFromAMailboxToThreatQ(t *testing.T) {
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
 	for left := rounds; left > 0; left -= perCampaign {
-		disturbed(t, mails, want, seed+uint64(left), min(left, perCampaign), whole)
+		disturbed(t, newServer(t), mails, want, seed+uint64(left), min(left, perCampaign), whole)
 	}
 }
 
@@ -234,26 +272,28 @@ var trouble = []threatqsim.What{
 }
 
 // disturbed takes mails in through so many rounds of trouble, and wants a graph.
-func disturbed(t *testing.T, mails [][]byte, want string, seed uint64, rounds int, whole time.Duration) {
+func disturbed(t *testing.T, mailbox mailServer, mails [][]byte, want string, seed uint64, rounds int, whole time.Duration) {
 	t.Helper()
 	rng := rand.New(rand.NewPCG(seed, 5))
-	torn, cutter := newProduction(t, mails, func(int) int64 { return 1000 + rng.Int64N(4<<20) }, ", timeout: 700ms")
+	torn, cutter := newProduction(t, mailbox, mails, func(int) int64 { return 1000 + rng.Int64N(4<<20) }, ", timeout: 700ms")
 	for round := range rounds {
 		torn.tq.Calm()
 		if err := torn.tq.Chaos(seed+uint64(round), 0.04, trouble...); err != nil {
 			t.Fatal(err)
 		}
+		torn.mailbox.Trouble(t, seed+uint64(round))
 		torn.round(t, rng, cutter, whole)
 		torn.marks(t)
 	}
 	torn.tq.Calm()
+	torn.mailbox.Calm()
 	struck := torn.tq.Struck()
 	torn.end(t)
 	t.Logf("%d rounds, %d connections to the mailbox, %d requests struck", rounds, cutter.Connections(), struck)
 	if done := torn.ledger(t); done != len(mails) {
 		t.Errorf("%d rows of the ledger are done, want %d", done, len(mails))
 	}
-	if unread := torn.mailbox.Unread(t, "INBOX"); unread != 0 {
+	if _, unread := torn.mailbox.Count(t); unread != 0 {
 		t.Errorf("%d mails are unread at the end", unread)
 	}
 	if diff := cmp.Diff(lines(want), lines(torn.tq.graph())); diff != "" {
@@ -365,7 +405,7 @@ func BenchmarkMailboxToThreatQ(b *testing.B) {
 	mails := reportedMails(b, 250, 2)
 	for b.Loop() {
 		b.StopTimer()
-		p, _ := newProduction(b, mails, nil, "")
+		p, _ := newProduction(b, newDovecot(b), mails, nil, "")
 		began := time.Now()
 		c := exec.Command(os.Args[0], "fetch", "-c", p.file("tq.yaml"), "--to", p.file("corpus"))
 		c.Env = append(os.Environ(), asProgram+"=1")
@@ -395,7 +435,7 @@ func BenchmarkVendorsAverageRun(b *testing.B) {
 		body.String() + "--b\r\nContent-Type: text/plain\r\nContent-Disposition: attachment; filename=list.txt\r\n\r\nc2: one.icu two.icu three.icu\r\n--b--\r\n")
 	for b.Loop() {
 		b.StopTimer()
-		p, _ := newProduction(b, [][]byte{mail}, nil, "")
+		p, _ := newProduction(b, newDovecot(b), [][]byte{mail}, nil, "")
 		b.StartTimer()
 		p.end(b)
 		b.ReportMetric(float64(p.tq.Counts().Total), "requests")

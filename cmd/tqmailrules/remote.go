@@ -13,6 +13,7 @@ import (
 	"github.com/tqmailrules/tqmailrules/cmd/tqmailrules/internal/settings"
 	"github.com/tqmailrules/tqmailrules/engine"
 	"github.com/tqmailrules/tqmailrules/engine/sink/threatq"
+	"github.com/tqmailrules/tqmailrules/engine/source/ews"
 	"github.com/tqmailrules/tqmailrules/engine/source/imap"
 	"github.com/tqmailrules/tqmailrules/internal/dial"
 	"github.com/tqmailrules/tqmailrules/internal/oauth"
@@ -44,23 +45,53 @@ func (a *app) imapConfig(s settings.Source, limits engine.Limits, use mailboxUse
 	if use.memory != nil {
 		cfg.Cursors, cfg.Known = use.memory, use.memory.Settled
 	}
-	if cfg.TLS, err = tlsOf(m.TLS).Config(); err != nil {
-		return cfg, err
+	at, err := a.reach(m.Access)
+	cfg.TLS, cfg.Dial, cfg.Password, cfg.Token = at.tls, at.dial, at.password, at.token
+	return cfg, err
+}
+
+// ewsConfig looks up what a mailbox at Exchange needs.
+func (a *app) ewsConfig(s settings.Source, limits engine.Limits, use mailboxUse) (cfg ews.Config, err error) {
+	m := s.EWS
+	cfg = ews.Config{
+		Name: s.Name, Server: m.Server, Autodiscover: m.Autodiscover, AllowPlain: onLoopback(m.Server), Email: m.Email, User: m.User, Auth: ews.Auth(m.Auth), Impersonate: m.Impersonate,
+		Folders: m.Folders, Intake: ews.Intake(m.Intake), Since: m.Since, Workers: m.Workers, Chunk: m.Chunk,
+		Timeout: m.Timeout, ReadOnly: use.readOnly, Watch: use.goOn, Poll: use.watch.Poll, Limits: limits, Log: use.log,
+	}
+	if use.memory != nil {
+		cfg.Cursors, cfg.Known = use.memory, use.memory.Settled
+	}
+	at, err := a.reach(m.Access)
+	cfg.TLS, cfg.Dial, cfg.Password, cfg.Token = at.tls, at.dial, at.password, at.token
+	return cfg, err
+}
+
+// reached is how to get to a mailbox, and into it.
+type reached struct {
+	tls      *tls.Config
+	dial     func(ctx context.Context, network, addr string) (net.Conn, error)
+	password string
+	token    func(context.Context) (string, error)
+}
+
+func (a *app) reach(m settings.Access) (at reached, err error) {
+	if at.tls, err = tlsOf(m.TLS).Config(); err != nil {
+		return at, err
 	}
 	dialer, err := a.dialer(m.Proxy)
 	if err != nil {
-		return cfg, err
+		return at, err
 	}
-	cfg.Dial = dialer.DialContext
+	at.dial = dialer.DialContext
 	if m.Password != (settings.Secret{}) {
-		if cfg.Password, err = a.secret(m.Password); err != nil {
-			return cfg, fmt.Errorf("password: %w", err)
+		if at.password, err = a.secret(m.Password); err != nil {
+			return at, fmt.Errorf("password: %w", err)
 		}
 	}
 	if m.OAuth.TokenURL != "" {
-		cfg.Token, err = a.tokens(m.OAuth, transport(dialer, nil))
+		at.token, err = a.tokens(m.OAuth, transport(dialer, nil))
 	}
-	return cfg, err
+	return at, err
 }
 
 func tlsOf(t settings.TLS) dial.TLS {
@@ -174,7 +205,7 @@ func onLoopback(host string) bool {
 // warnOfInsecure says which ends are trusted whoever they are.
 func warnOfInsecure(cfg *settings.Config, log *slog.Logger) {
 	for _, s := range cfg.Sources {
-		if s.IMAP != nil && s.IMAP.TLS.Insecure {
+		if m, _ := s.Mailbox(); m != nil && m.TLS.Insecure {
 			log.Warn("the server's certificate is not verified: anybody on the way can read passwords and change mail", "source", s.Name)
 		}
 	}

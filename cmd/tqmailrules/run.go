@@ -21,6 +21,7 @@ import (
 	"github.com/tqmailrules/tqmailrules/engine/sink/sqlite"
 	"github.com/tqmailrules/tqmailrules/engine/sink/stix"
 	"github.com/tqmailrules/tqmailrules/engine/sink/threatq"
+	"github.com/tqmailrules/tqmailrules/engine/source/ews"
 	"github.com/tqmailrules/tqmailrules/engine/source/files"
 	"github.com/tqmailrules/tqmailrules/engine/source/imap"
 )
@@ -358,12 +359,19 @@ func (a *app) sources(cfg *settings.Config, use mailboxUse) (*sources, error) {
 }
 
 func (a *app) source(s settings.Source, cfg *settings.Config, use mailboxUse) (engine.Source, error) {
-	if s.Kind == "imap" {
+	switch s.Kind {
+	case "imap":
 		mailbox, err := a.imapConfig(s, cfg.Limits, use)
 		if err != nil {
 			return nil, err
 		}
 		return imap.New(mailbox)
+	case "ews":
+		mailbox, err := a.ewsConfig(s, cfg.Limits, use)
+		if err != nil {
+			return nil, err
+		}
+		return ews.New(mailbox)
 	}
 	corpus := files.Config{Name: s.Name, Paths: s.Paths, Stdin: a.in, Limits: cfg.Limits}
 	if use.goOn {

@@ -108,6 +108,7 @@ func TestTheFirstRunAsks(t *testing.T) {
 		{"ThreatQ Username: ", "u@example"},
 		{"ThreatQ Password: ", "tq-hunter2"},
 		{"Status [Review]: ", ""},
+		{"exchange [imap]: ", ""},
 		{"IMAP Server: ", "mail.example"},
 		{"IMAP Security [tls]: ", "ssl"},
 		{"IMAP Security [tls]: ", ""},

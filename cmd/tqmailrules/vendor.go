@@ -106,8 +106,8 @@ func instanceFile(name, extension string) string {
 }
 
 func disableTLS(cfg *settings.Config) {
-	for i := range cfg.Sources {
-		if m := cfg.Sources[i].IMAP; m != nil {
+	for _, s := range cfg.Sources {
+		if m, _ := s.Mailbox(); m != nil {
 			m.TLS.Insecure = true
 		}
 	}

@@ -14,17 +14,22 @@ type IMAP struct {
 	Host     string // host or host:port
 	Security string // tls, starttls, plain
 	User     string
-	Password Secret
 	Auth     string // auto, login, plain, xoauth2, oauthbearer
-	OAuth    OAuth
 	Folders  []string
 	Intake   string // unread, new, keyword
 	Keyword  string
 	Since    time.Time     // zero: all
 	Timeout  time.Duration // of connecting, and of silence; 0 means the default
+	Access
+	*yamlfile.Node
+}
+
+// Access is how a mailbox is reached, and opened.
+type Access struct {
+	Password Secret
+	OAuth    OAuth
 	Proxy    Proxy
 	TLS      TLS
-	*yamlfile.Node
 }
 
 // ThreatQ is a platform that findings are shipped to.
@@ -106,28 +111,13 @@ func (r *reader) imap(f yamlfile.Fields) *IMAP {
 	if k, ok := r.Filled(f.Get("keyword"), "keyword"); ok {
 		m.Keyword = k
 	}
-	one, _ := r.Strings(f.Get("folder"), "folder")
-	several, _ := r.Strings(f.Get("folders"), "folders")
-	m.Folders = split(append(one, several...))
+	m.Folders = r.folders(f)
 	m.Since = r.day(f.Get("since"), "since")
 	m.Proxy, m.TLS = r.proxy(f.Get("proxy")), r.tls(f.Get("tls"))
 	m.OAuth = r.oauth(f.Get("oauth"))
 	m.Timeout = r.timeout(f)
 	r.credentials(f, m)
 	return m
-}
-
-// split takes folders apart that stand in one text, as the vendors' connectors
-// write them: INBOX, Abuse.
-func split(folders []string) (all []string) {
-	for _, f := range folders {
-		for _, one := range strings.Split(f, ",") {
-			if one = strings.TrimSpace(one); one != "" {
-				all = append(all, one)
-			}
-		}
-	}
-	return all
 }
 
 // credentials wants a password or a way to a token, as the mechanism needs it.

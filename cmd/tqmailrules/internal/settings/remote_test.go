@@ -58,14 +58,17 @@ func TestRemoteEndsAreRead(t *testing.T) {
 		Instance: "default", Rules: []string{"conf/r.yaml"}, Secrets: map[string]settings.Secret{}, Log: settings.Log{To: "stderr", Verbosity: 2},
 		Sources: []settings.Source{
 			{Name: "desk", Kind: "imap", IMAP: &settings.IMAP{
-				Host: "mail.example:1143", Security: "starttls", User: "phish@example", Password: settings.Secret{Env: "IMAP_PASSWORD"}, Auth: "auto",
+				Host: "mail.example:1143", Security: "starttls", User: "phish@example", Auth: "auto",
 				Folders: []string{"INBOX", "Abuse", "Partner/CERT"}, Intake: "keyword", Keyword: "tqDone", Since: time.Date(2026, 1, 31, 0, 0, 0, 0, time.UTC),
-				Proxy: settings.Proxy{URL: "socks5://u@127.0.0.1:1080", Password: settings.Secret{File: "conf/proxy.pw"}},
-				TLS:   settings.TLS{CAFile: "conf/ca.pem", ServerName: "mx.example", Certificate: "conf/c.pem", Key: "conf/k.pem"},
+				Access: settings.Access{
+					Password: settings.Secret{Env: "IMAP_PASSWORD"},
+					Proxy:    settings.Proxy{URL: "socks5://u@127.0.0.1:1080", Password: settings.Secret{File: "conf/proxy.pw"}},
+					TLS:      settings.TLS{CAFile: "conf/ca.pem", ServerName: "mx.example", Certificate: "conf/c.pem", Key: "conf/k.pem"},
+				},
 			}},
 			{Name: "imap", Kind: "imap", IMAP: &settings.IMAP{
 				Host: "cloud.example", Security: "tls", User: "phish@example", Auth: "xoauth2", Intake: "unread", Keyword: "$tqDone",
-				OAuth: settings.OAuth{TokenURL: "https://login.example/token", ClientID: "abc", ClientSecret: settings.Secret{Env: "S"}, Scopes: []string{"mail"}},
+				Access: settings.Access{OAuth: settings.OAuth{TokenURL: "https://login.example/token", ClientID: "abc", ClientSecret: settings.Secret{Env: "S"}, Scopes: []string{"mail"}}},
 			}},
 		},
 		Sinks: []settings.Sink{

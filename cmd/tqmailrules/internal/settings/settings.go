@@ -70,9 +70,22 @@ type Mailbox struct {
 // Source is one place that mail comes from.
 type Source struct {
 	Name  string
-	Kind  string // files, imap
+	Kind  string // files, imap, ews
 	Paths []string
 	IMAP  *IMAP // of kind imap
+	EWS   *EWS  // of kind ews
+}
+
+// Mailbox is how a source is reached that is a mailbox, and where it stands; nil of
+// files, which no source changes.
+func (s Source) Mailbox() (*Access, *yamlfile.Node) {
+	switch {
+	case s.IMAP != nil:
+		return &s.IMAP.Access, s.IMAP.Node
+	case s.EWS != nil:
+		return &s.EWS.Access, s.EWS.Node
+	}
+	return nil, nil
 }
 
 // Sink is one place that findings go to.
@@ -110,27 +123,17 @@ type Log struct {
 	Verbosity int    // 1 errors, 2 what happened, 3 everything
 }
 
-// kinds lists what a source and a sink can be, and whether this build has it.
+// What a source and a sink can be, sorted.
 var (
-	sourceKinds = map[string]bool{"files": true, "imap": true, "ews": false}
-	sinkKinds   = map[string]bool{"sqlite": true, "jsonl": true, "threatq": true, "stix": true}
+	sourceKinds = []string{"ews", "files", "imap"}
+	sinkKinds   = []string{"jsonl", "sqlite", "stix", "threatq"}
 )
 
-// Sources lists the kinds of sources that this build has, sorted.
-func Sources() []string { return built(sourceKinds) }
+// Sources lists the kinds of sources, sorted.
+func Sources() []string { return slices.Clone(sourceKinds) }
 
-// Sinks lists the kinds of sinks that this build has, sorted.
-func Sinks() []string { return built(sinkKinds) }
-
-func built(kinds map[string]bool) (all []string) {
-	for kind, here := range kinds {
-		if here {
-			all = append(all, kind)
-		}
-	}
-	slices.Sort(all)
-	return all
-}
+// Sinks lists the kinds of sinks, sorted.
+func Sinks() []string { return slices.Clone(sinkKinds) }
 
 var topKeys = []string{"instance", "mailbox", "sources", "rules", "extractors", "cache", "secrets", "keys", "sinks", "store", "files", "watch", "flood", "limits", "log"}
 
@@ -191,24 +194,15 @@ func (r *reader) config(n *yamlfile.Node) *Config {
 // remembered wants a store for mailboxes: their mails are marked when the outcome is
 // durable, and without a store it never is.
 func (r *reader) remembered(cfg *Config) {
-	i := slices.IndexFunc(cfg.Sources, func(s Source) bool { return s.IMAP != nil })
-	if i < 0 {
-		return
+	for _, s := range cfg.Sources {
+		if _, n := s.Mailbox(); n != nil {
+			d := n.Errorf("source %s without a store: a mail would be marked as read, and lost when a sink is away", s.Name)
+			d.Text = "" // the line may hold a password, which is told elsewhere
+			d.Hint = "store: { path: state.db }"
+			r.Add(d)
+			return
+		}
 	}
-	d := cfg.Sources[i].IMAP.Errorf("source %s without a store: a mail would be marked as read, and lost when a sink is away", cfg.Sources[i].Name)
-	d.Text = "" // the line may hold a password, which is told elsewhere
-	d.Hint = "store: { path: state.db }"
-	r.Add(d)
-}
-
-// notBuilt reports a part of the configuration that this build cannot carry out.
-func (r *reader) notBuilt(n *yamlfile.Node, what string) {
-	if n == nil {
-		return
-	}
-	d := n.Errorf("%s: not part of this build", what)
-	d.Hint = "take it out, or use a build that has it; tqmailrules version lists what is in"
-	r.Add(d)
 }
 
 func (r *reader) mailbox(n *yamlfile.Node) (m Mailbox) {
@@ -223,17 +217,12 @@ func (r *reader) mailbox(n *yamlfile.Node) (m Mailbox) {
 }
 
 // one reads a list entry of the form `kind: {settings}`.
-func (r *reader) one(n *yamlfile.Node, what string, kinds map[string]bool) (kind string, value *yamlfile.Node) {
-	names := []string{}
-	for k := range kinds {
-		names = append(names, k)
-	}
-	slices.Sort(names)
-	f, ok := r.Fields(n, what, names)
+func (r *reader) one(n *yamlfile.Node, what string, kinds []string) (kind string, value *yamlfile.Node) {
+	f, ok := r.Fields(n, what, kinds)
 	if !ok {
 		return "", nil
 	}
-	for _, k := range names {
+	for _, k := range kinds {
 		if !f.Has(k) {
 			continue
 		}
@@ -242,13 +231,6 @@ func (r *reader) one(n *yamlfile.Node, what string, kinds map[string]bool) (kind
 			return "", nil
 		}
 		kind, value = k, f.Get(k)
-	}
-	if kind == "" {
-		return "", nil
-	}
-	if !kinds[kind] {
-		r.notBuilt(value, what+" "+kind)
-		return "", nil
 	}
 	return kind, value
 }
@@ -260,9 +242,9 @@ func (r *reader) sources(n *yamlfile.Node) (all []Source) {
 		if kind == "" {
 			continue
 		}
-		keys := []string{"name", "path", "paths"}
-		if kind == "imap" {
-			keys = imapKeys
+		keys, mailbox := map[string][]string{"imap": imapKeys, "ews": ewsKeys}[kind]
+		if !mailbox {
+			keys = []string{"name", "path", "paths"}
 		}
 		f, ok := r.Fields(v, "source "+kind, keys)
 		if !ok {
@@ -272,10 +254,15 @@ func (r *reader) sources(n *yamlfile.Node) (all []Source) {
 		if n := f.Get("name"); n != nil {
 			s.Name, _ = r.Filled(n, "name")
 		}
-		if kind == "imap" {
+		switch kind {
+		case "imap":
 			s.IMAP = r.imap(f)
-		} else if s.Paths = append(r.paths(f.Get("path"), "path"), r.paths(f.Get("paths"), "paths")...); len(s.Paths) == 0 {
-			r.Need(f, "source files", "path")
+		case "ews":
+			s.EWS = r.ews(f)
+		default:
+			if s.Paths = append(r.paths(f.Get("path"), "path"), r.paths(f.Get("paths"), "paths")...); len(s.Paths) == 0 {
+				r.Need(f, "source files", "path")
+			}
 		}
 		if slices.ContainsFunc(all, func(o Source) bool { return o.Name == s.Name }) {
 			r.Add(it.Errorf("two sources are named %s; give one a name of its own", s.Name))

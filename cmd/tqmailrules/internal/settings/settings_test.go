@@ -72,7 +72,7 @@ func TestEveryMistakeIsToldAtItsPlace(t *testing.T) {
 		{"size without unit name", base("limits: { message: 5 parsecs }"), `"5 parsecs" is no size`},
 		{"overflowing size", base("limits: { message: 99999999999TiB }"), "is no size"},
 		{"verbosity", base("log: { verbosity: 9 }"), "log.verbosity"},
-		{"part of another build", "sources: [ { ews: { host: x } } ]\nrules: [ r.yaml ]\nsinks: [ { jsonl: { path: o } } ]", "a source ews: not part of this build"},
+		{"unknown source", "sources: [ { pop3: { host: x } } ]\nrules: [ r.yaml ]\nsinks: [ { jsonl: { path: o } } ]", "unknown key pop3 in a source"},
 		{"store without a path", base("store: { key: { env: K } }"), "path"},
 		{"key in the file", base("store: { path: state.db, key: hunter2 }"), "store.key is written into the configuration"},
 		{"key of two kinds", base("store: { path: state.db, key: { env: K, file: k } }"), "needs either env or file"},

@@ -1,0 +1,202 @@
+package main
+
+import (
+	"crypto/tls"
+	"fmt"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/tqmailrules/tqmailrules/engine/enginetest"
+	"github.com/tqmailrules/tqmailrules/engine/source/ews/ewssim"
+	"github.com/tqmailrules/tqmailrules/internal/dial"
+)
+
+// exchange is a mailServer: a simulated one over TLS, which wants NTLM bound to the
+// connection, and gives other bytes of a mail at each reading.
+type exchange struct {
+	*ewssim.Server
+	addr, ca    string
+	certificate tls.Certificate
+	web         *http.Server
+}
+
+func newExchange(t testing.TB) mailServer { return serveExchange(t, ewssim.Config{}) }
+
+// serveExchange serves a mailbox with what is not said of it as usual.
+func serveExchange(t testing.TB, cfg ewssim.Config) *exchange {
+	t.Helper()
+	certificate, ca, err := dial.OwnAuthority("127.0.0.1", "localhost")
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg.Users, cfg.Mailboxes = map[string]string{`CORP\phish`: "correct-horse"}, map[string]string{"phish@corp.example": `CORP\phish`}
+	cfg.Certificate, cfg.Protection, cfg.Regenerate, cfg.Seed = certificate.Certificate[0], "require", true, 7
+	if len(cfg.Schemes) == 0 {
+		cfg.Schemes = []string{"NTLM"}
+	}
+	e := &exchange{Server: ewssim.New(cfg), addr: "127.0.0.1:0", certificate: certificate, ca: filepath.Join(t.TempDir(), "ca.pem")}
+	if err := os.WriteFile(e.ca, ca, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	e.start(t)
+	t.Cleanup(func() { e.web.Close() })
+	return e
+}
+
+func (e *exchange) start(t testing.TB) {
+	t.Helper()
+	var l net.Listener
+	var err error
+	for late := time.Now().Add(10 * time.Second); ; time.Sleep(20 * time.Millisecond) { // the port may be on its way to be free
+		if l, err = net.Listen("tcp", e.addr); err == nil || time.Now().After(late) {
+			break
+		}
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	e.addr = l.Addr().String()
+	e.web = e.HTTPServer()
+	e.web.ErrorLog = log.New(io.Discard, "", 0)
+	go e.web.Serve(tls.NewListener(l, &tls.Config{Certificates: []tls.Certificate{e.certificate}}))
+}
+
+func (e *exchange) Address() string { return e.addr }
+
+func (e *exchange) Source(t testing.TB, address string) string {
+	t.Helper()
+	t.Setenv("TQ_TEST_EWS", "correct-horse")
+	return fmt.Sprintf("ews: { server: %q, email: phish@corp.example, user: 'CORP\\phish', password: { env: TQ_TEST_EWS }, tls: { ca_file: %q } }", address, e.ca)
+}
+
+func (e *exchange) Deliver(_ testing.TB, raw []byte, received time.Time) {
+	e.AddMail("Inbox", raw, received, false)
+}
+
+func (e *exchange) Count(testing.TB) (mails, unread int) {
+	for _, m := range e.Mails("Inbox") {
+		mails++
+		if !m.Read {
+			unread++
+		}
+	}
+	return mails, unread
+}
+
+func (e *exchange) Trouble(t testing.TB, seed uint64) {
+	t.Helper()
+	if err := e.Chaos(seed, 0.04); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (e *exchange) Restart(t testing.TB) {
+	t.Helper()
+	e.web.Close()
+	e.start(t)
+}
+
+// TestFromExchangeToThreatQ is TestFromAMailboxToThreatQ with an Exchange that wants
+// NTLM with channel binding, and does to requests what busy servers do.
+func TestFromExchangeToThreatQ(t *testing.T) { fromMailboxToThreatQ(t, newExchange) }
+
+const exchangeConfig = `instance: exchange
+sources:
+  - ews: { server: "SERVER", email: phish@corp.example, user: 'CORP\phish', password: { env: TQ_TEST_EWS }, tls: { ca_file: "AUTHORITY" } }
+  - files: { path: mails }
+rules: [ rules.yaml ]
+sinks: [ { jsonl: { path: lines.jsonl } } ]
+store: { path: state.db }
+log: { to: stderr }
+`
+
+// TestWhatIsWrongWithAnExchangeIsTold tries a mailbox that cannot be read: check says
+// why, and a run says the same, reads the other source, and ends with status 4.
+func TestWhatIsWrongWithAnExchangeIsTold(t *testing.T) {
+	tests := []struct {
+		name   string
+		server ewssim.Config
+		change []string // pairs: what stands in the configuration, and what shall
+		words  []string
+	}{
+		{"password", ewssim.Config{}, []string{"env: TQ_TEST_EWS", "env: TQ_TEST_WRONG"}, []string{"NTLM", "password"}},
+		{"another way to log in", ewssim.Config{Schemes: []string{"Negotiate", "NTLM"}}, []string{"user:", "auth: basic, user:"}, []string{"NTLM", "Basic"}},
+		{"host", ewssim.Config{}, []string{"SERVER", "mail.invalid"}, []string{"mail.invalid"}},
+		{"port", ewssim.Config{}, []string{"SERVER", "127.0.0.1:1"}, []string{"127.0.0.1:1", "nobody listens there"}},
+		{"authority", ewssim.Config{}, []string{`, tls: { ca_file: "AUTHORITY" }`, ""}, []string{"is signed by nobody who is known here", "tls.ca_file"}},
+		{"path", ewssim.Config{}, []string{"SERVER", "https://SERVER/other/path.asmx"}, []string{"404"}},
+		{"folder", ewssim.Config{}, []string{"user:", "folders: [Inbox/Abuze], user:"}, []string{"Inbox/Abuze", "Inbox/Abuse"}},
+		{"folder of two", ewssim.Config{}, []string{"user:", "folders: [Twin], user:"}, []string{"Twin", "A/Twin", "B/Twin"}},
+		{"mailbox of another", ewssim.Config{}, []string{"email: phish@", "email: boss@"}, []string{"boss@corp.example"}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Setenv("TQ_TEST_EWS", "correct-horse")
+			t.Setenv("TQ_TEST_WRONG", "wrong-horse")
+			server := serveExchange(t, tt.server)
+			for _, f := range []string{"Inbox/Abuse", "A/Twin", "B/Twin"} {
+				server.AddFolder(f)
+			}
+			f := folder{t, t.TempDir()}
+			f.write("rules.yaml", productionRules)
+			f.write("mails/one.eml", string(madeUpMail(1)))
+			f.write("tq.yaml", strings.NewReplacer("SERVER", server.addr, "AUTHORITY", server.ca).Replace(strings.NewReplacer(tt.change...).Replace(exchangeConfig)))
+			tried := f.run(exitEnvironment, "check", "--connect")
+			ran := f.run(exitEnvironment, "run")
+			for _, out := range []string{tried, ran} {
+				for _, w := range tt.words {
+					if !strings.Contains(out, w) {
+						t.Errorf("nothing of %q:\n%s", w, out)
+					}
+				}
+				if strings.Contains(out, "horse") {
+					t.Errorf("a password shows:\n%s", out)
+				}
+			}
+			if !strings.Contains(ran, "1 mails read") {
+				t.Errorf("the other source was not read:\n%s", ran)
+			}
+		})
+	}
+}
+
+// TestFoldersOfExchange reads well-known folders under the names of another language,
+// a path, and a folder with a comma, and marks what it has read.
+func TestFoldersOfExchange(t *testing.T) {
+	t.Setenv("TQ_TEST_EWS", "correct-horse")
+	server := serveExchange(t, ewssim.Config{Language: "de"})
+	server.AddFolder("Inbox/Abuse")
+	server.AddFolder("Meldungen, alt")
+	for i, name := range []string{"inbox", "Inbox/Abuse", "Meldungen, alt", "deleteditems"} {
+		server.AddMail(name, madeUpMail(i), enginetest.Epoch, false)
+	}
+	f := folder{t, t.TempDir()}
+	f.write("rules.yaml", productionRules)
+	config := strings.NewReplacer("SERVER", server.addr, "AUTHORITY", server.ca, "  - files: { path: mails }\n", "",
+		"user:", `folders: 'INBOX, Abuse, "Meldungen, alt", deleteditems', user:`).Replace(exchangeConfig)
+	f.write("tq.yaml", config)
+	f.run(exitOK, "check", "--connect")
+	if out := f.run(exitOK, "dry-run"); !strings.Contains(out, "Notice 3") {
+		t.Errorf("a dry run of the live mailbox:\n%s", out)
+	}
+	if out := f.run(exitOK, "run"); !strings.Contains(out, "4 mails read") {
+		t.Errorf("run: %s", out)
+	}
+	for _, name := range []string{"inbox", "Inbox/Abuse", "Meldungen, alt", "deleteditems"} {
+		for _, m := range server.Mails(name) {
+			if !m.Read {
+				t.Errorf("%s: a mail is unread", name)
+			}
+		}
+	}
+	if out := f.run(exitOK, "run"); !strings.Contains(out, "0 mails read") {
+		t.Errorf("run again: %s", out)
+	}
+}
