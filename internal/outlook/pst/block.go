@@ -78,7 +78,7 @@ func (f *File) seekBlock(bid uint64) (*block, error) {
 	if err == nil && b.trouble == "" {
 		return b, nil
 	}
-	if p, ok := f.search().place(bid); ok {
+	if p, ok := f.search(pageBlocks).place(bid); ok {
 		if found, err := f.readBlock(p); err == nil && found.trouble == "" {
 			return found, nil
 		}
@@ -126,18 +126,25 @@ func (f *File) inflate(b *block, size int) {
 	if size == 0 || size == len(b.data) {
 		return
 	}
-	var out bytes.Buffer
-	z, err := zlib.NewReader(bytes.NewReader(b.data))
+	out := make([]byte, size)
+	z, err := f.inflater(b.data)
+	n := 0
 	if err == nil {
-		_, err = io.Copy(&out, io.LimitReader(z, int64(size)))
-	}
-	if err == nil && out.Len() < size {
-		err = io.ErrUnexpectedEOF
+		n, err = io.ReadFull(z, out)
+		f.inflaters.Put(z)
 	}
 	if err != nil {
 		b.trouble = "it does not decompress: " + err.Error()
 	}
-	b.data = out.Bytes()
+	b.data = out[:n]
+}
+
+// inflater begins to decompress, with the memory of one that is done.
+func (f *File) inflater(b []byte) (io.Reader, error) {
+	if z, ok := f.inflaters.Get().(zlib.Resetter); ok {
+		return z.(io.Reader), z.Reset(bytes.NewReader(b), nil)
+	}
+	return zlib.NewReader(bytes.NewReader(b))
 }
 
 // stream is what a node holds: one block, or a tree of blocks of two levels at most

@@ -201,8 +201,11 @@ func TestDamageLosesOnlyWhatHangsOnIt(t *testing.T) {
 		if sound.err != nil || len(sound.told) > 0 || len(sound.whole) != sound.all {
 			t.Fatalf("%+v", sound.told)
 		}
-		for _, p := range pieces {
-			for _, d := range damaged {
+		for n, p := range pieces {
+			for i, d := range damaged {
+				if os.Getenv("TQ_SOAK") == "" && kind != psttest.Unicode && i%3 != n%3 {
+					continue
+				}
 				broken := bytes.Clone(whole)
 				d.do(broken, kind, p)
 				if bytes.Equal(broken, whole) {

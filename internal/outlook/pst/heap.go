@@ -8,7 +8,7 @@ import (
 // Caps of one heap.
 const (
 	maxHeapBlocks = 1 << 16 // as many as an id can name
-	maxRecords    = 4 << 20
+	maxRecords    = 1 << 20 // messages beyond are found without their table
 	maxTreeLevels = 8
 )
 
@@ -91,9 +91,24 @@ func pick(b []byte, number int) ([]byte, error) {
 	return b[start:end], nil
 }
 
-// eachRecord visits the records of a B-tree in the heap ([MS-PST] 2.3.2), whose keys
-// and values have these sizes, in order. No item is read twice; a part that is
-// broken is told, and left out.
+// records is a walk through a B-tree in a heap ([MS-PST] 2.3.2).
+type records struct {
+	*heap
+	key, value int // bytes of each
+	visit      func(key, value []byte)
+	todo       []recordNode // the next one last
+	seen       map[uint32]bool
+	count      int
+}
+
+// recordNode is an item of the tree: a leaf, if its level is 0.
+type recordNode struct {
+	id    uint32
+	level byte
+}
+
+// eachRecord visits the records of a B-tree whose keys and values have at least these
+// sizes, in order. No item is read twice; a part that is broken is told, and left out.
 func (h *heap) eachRecord(header uint32, key, value int, visit func(key, value []byte)) error {
 	top, err := h.item(header)
 	if err != nil {
@@ -102,45 +117,56 @@ func (h *heap) eachRecord(header uint32, key, value int, visit func(key, value [
 	if len(top) < 8 || top[0] != 0xb5 || int(top[1]) != key || int(top[2]) < value || top[3] > maxTreeLevels {
 		return fmt.Errorf("%w: no tree with keys of %d bytes", ErrFormat, key)
 	}
-	type branch struct {
-		id    uint32
-		level byte
-	}
-	todo, seen, count := []branch{{binary.LittleEndian.Uint32(top[4:]), top[3]}}, map[uint32]bool{}, 0
-	for len(todo) > 0 {
-		b := todo[len(todo)-1]
-		todo = todo[:len(todo)-1]
-		if b.id == 0 {
-			continue // a tree without records
-		}
-		item, err := h.item(b.id)
-		if err == nil && seen[b.id] {
-			err = fmt.Errorf("%w: item %#x comes twice", ErrFormat, b.id)
-		}
-		if err != nil {
-			h.r.troubles.tell("%v", err)
-			continue
-		}
-		seen[b.id] = true
-		step := key + int(top[2])
-		if b.level > 0 {
-			step = key + 4
-		}
-		n := len(item) / step
-		if count += n; count > maxRecords {
-			return fmt.Errorf("%w: more than %d records", ErrFormat, maxRecords)
-		}
-		if err := h.r.f.spend(n); err != nil {
+	t := records{heap: h, key: key, value: int(top[2]), visit: visit, seen: map[uint32]bool{}}
+	t.todo = []recordNode{{binary.LittleEndian.Uint32(top[4:]), top[3]}}
+	for len(t.todo) > 0 {
+		if err := t.next(); err != nil {
 			return err
-		}
-		for i := range n {
-			if b.level == 0 {
-				visit(item[i*step:][:key], item[i*step+key:][:value])
-				continue
-			}
-			last := item[(n-1-i)*step:] // the first one is to be on top
-			todo = append(todo, branch{binary.LittleEndian.Uint32(last[key:]), b.level - 1})
 		}
 	}
 	return nil
+}
+
+// next reads an item. Its error ends the walk.
+func (t *records) next() error {
+	n := t.todo[len(t.todo)-1]
+	t.todo = t.todo[:len(t.todo)-1]
+	if n.id == 0 {
+		return nil // a tree without records
+	}
+	item, err := t.item(n.id)
+	if err == nil && t.seen[n.id] {
+		err = fmt.Errorf("%w: item %#x comes twice", ErrFormat, n.id)
+	}
+	if err != nil {
+		t.r.troubles.tell("%v", err)
+		return nil
+	}
+	t.seen[n.id] = true
+	step := t.key + t.value
+	if n.level > 0 {
+		step = t.key + 4
+	}
+	if t.count += len(item) / step; t.count > maxRecords {
+		return fmt.Errorf("%w: more than %d records", ErrFormat, maxRecords)
+	}
+	if n.level > 0 {
+		t.descend(item, step, n.level-1)
+	} else {
+		t.visitAll(item, step)
+	}
+	return t.r.f.spend(len(item) / step)
+}
+
+// descend puts the items below one on top, the first one last.
+func (t *records) descend(item []byte, step int, level byte) {
+	for at := (len(item)/step - 1) * step; at >= 0; at -= step {
+		t.todo = append(t.todo, recordNode{binary.LittleEndian.Uint32(item[at+t.key:]), level})
+	}
+}
+
+func (t *records) visitAll(item []byte, step int) {
+	for ; len(item) >= step; item = item[step:] {
+		t.visit(item[:t.key], item[t.key:step])
+	}
 }

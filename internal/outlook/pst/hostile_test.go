@@ -76,7 +76,7 @@ func TestSharedBlocksEndAStream(t *testing.T) {
 // which costs nothing in the file; the walk ends by its budget, soon.
 func TestWorkIsBoundedByTheSize(t *testing.T) {
 	crowd := mail("Crowd", "")
-	for i := range 9000 {
+	for i := range 3000 {
 		crowd.Recipients = append(crowd.Recipients, recipient(fmt.Sprintf("P%04d", i%10), 1))
 	}
 	spec := one(psttest.Unicode, crowd)

@@ -58,12 +58,14 @@ func (r *reading) recipients(n node) []outlook.Bag {
 			r.troubles.tell("more than %d recipients", maxRecipients)
 			break
 		}
-		bag, err := t.cells(row.number)
+		bag, err := t.cells(row)
 		if err != nil {
 			r.troubles.tell("recipient %d: %v", row.number, err)
-			if errors.Is(err, errSpent) {
-				break
-			}
+		}
+		if errors.Is(err, engine.ErrLimit) {
+			break
+		}
+		if err != nil {
 			continue
 		}
 		all = append(all, bag)

@@ -29,7 +29,7 @@ func (f *File) node(nid uint32) (node, error) {
 	case err == nil:
 		return f.layout.node(entry), nil
 	case !errors.Is(err, errMissing):
-		if n, ok := f.search().node(nid); ok {
+		if n, ok := f.search(pageNodes).node(nid); ok {
 			return n, nil
 		}
 	}
@@ -41,7 +41,7 @@ func (f *File) node(nid uint32) (node, error) {
 func (f *File) eachNode(visit func(node) error) error {
 	return f.nodes.each(
 		func(entry []byte) error { return visit(f.layout.node(entry)) },
-		func(low, high uint64) error { return f.search().eachNode(low, high, visit) },
+		func(low, high uint64) error { return f.search(pageNodes).eachNode(low, high, visit) },
 	)
 }
 

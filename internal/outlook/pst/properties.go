@@ -15,7 +15,8 @@ import (
 const (
 	maxHeldValue  = 64 << 10
 	maxHeld       = 4 << 20
-	maxProperties = 4096 // of one thing
+	maxProperties = 4096    // of one thing
+	maxValues     = 200_000 // of the message, its recipients and attachments
 )
 
 // reading is the reading of one thing, a message say: what it still may hold, and
@@ -23,7 +24,8 @@ const (
 type reading struct {
 	f        *File
 	troubles *troubles
-	held     int64
+	held     int64 // bytes that may still be held
+	values   int   // that were read
 }
 
 // Types beside those of package outlook ([MS-OXCDATA] 2.11.1).
@@ -60,10 +62,11 @@ func (r *reading) properties(n node) (outlook.Bag, error) {
 	bag := outlook.Bag{}
 	err = h.eachRecord(h.root, 2, 6, func(key, value []byte) {
 		id, t := binary.LittleEndian.Uint16(key), outlook.Type(binary.LittleEndian.Uint16(value))
-		if len(bag) >= maxProperties {
-			r.troubles.tell("more than %d properties", maxProperties)
+		if len(bag) >= maxProperties || r.values >= maxValues {
+			r.troubles.tell("more properties than are read")
 			return
 		}
+		r.values++
 		v, err := h.property(t, value[2:])
 		if err != nil {
 			r.troubles.tell("property %#04x: %v", id, err)

@@ -92,10 +92,12 @@ type File struct {
 	names    []outlook.Named // by id-0x8000
 	codepage int
 
+	inflaters sync.Pool // of io.Reader that are zlib.Resetter
+
 	mu       sync.Mutex // guards what follows
 	pages    cache[uint64, loadedPage]
 	loaded   cache[uint64, *block]
-	found    *found
+	found    [2]*found // of the blocks, of the nodes
 	spent    int64
 	troubles troubles
 }
@@ -220,7 +222,7 @@ func (f *File) readStore() {
 		t.tell("%v", err)
 	}
 	password, _ := bag.Int(propPassword)
-	f.Protected = password != 0
+	f.Protected = password != 0 && password != -1 // an .ost has -1 and no password
 	f.codepage = firstCodepage(bag, outlook.PropMessageCodepage, propCodepage, outlook.PropInternetCodepage)
 	f.Name = displayName(bag, f.codepage)
 }

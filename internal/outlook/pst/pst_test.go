@@ -196,11 +196,13 @@ func TestSubjectsLoseTheMarkOfTheirPrefix(t *testing.T) {
 }
 
 func TestPasswordIsToldAndProtectsNothing(t *testing.T) {
-	spec := one(psttest.Unicode, mail("Open", "to all"))
-	spec.Password = 0xdeadbeef
-	f := open(t, psttest.Build(spec))
-	if got, _ := showAll(t, f); !f.Protected || len(got) != 1 {
-		t.Errorf("protected %t, %d messages", f.Protected, len(got))
+	for password, want := range map[uint32]bool{0: false, 0xdeadbeef: true, 0xffffffff: false} {
+		spec := one(psttest.Unicode, mail("Open", "to all"))
+		spec.Password = password
+		f := open(t, psttest.Build(spec))
+		if got, _ := showAll(t, f); f.Protected != want || len(got) != 1 {
+			t.Errorf("%#x: protected %t, %d messages", password, f.Protected, len(got))
+		}
 	}
 }
 

@@ -10,12 +10,13 @@ import (
 	"github.com/tqmailrules/tqmailrules/internal/outlook/pst/coding"
 )
 
-// maxFound bounds the nodes and blocks of a search, 32 bytes each.
+// maxFound bounds the nodes or blocks of a search, 40 bytes each.
 const maxFound = 1 << 20
 
-// found is what a search through the whole file saw: blocks by their footers, and
-// nodes of pages of the tree of nodes. Outlook never writes over a page that counts
-// but beside it, so of several the one with the highest id is the newest.
+// found is what a search through the whole file saw, for one of the trees: blocks by
+// their footers, or nodes of pages of the tree of nodes. Outlook never writes over a
+// page that counts but beside it, so of several the one with the highest id is the
+// newest.
 type found struct {
 	nodes  []foundNode // by id
 	places []place     // by id
@@ -26,17 +27,18 @@ type foundNode struct {
 	age uint64 // id of its page
 }
 
-// search reads the file once, the first time something is missing.
-func (f *File) search() *found {
+// search reads the file once for each tree, the first time that it is broken.
+func (f *File) search(kind byte) *found {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.found == nil {
-		s := &searching{f: f, budget: 4*f.size + 1<<20}
+	got := &f.found[kind-pageBlocks]
+	if *got == nil {
+		s := &searching{f: f, kind: kind, budget: 4*f.size + 1<<20}
 		s.run()
-		f.found = s.sorted()
-		f.troubles.tell("something is broken: searched the file, and found %d blocks and %d nodes", len(f.found.places), len(f.found.nodes))
+		*got = s.sorted()
+		f.troubles.tell("something is broken or missing: searched the file, and found %d blocks and %d nodes", len(s.found.places), len(s.found.nodes))
 	}
-	return f.found
+	return *got
 }
 
 func (s *found) node(nid uint32) (node, bool) {
@@ -69,6 +71,7 @@ func (s *found) eachNode(low, high uint64, visit func(node) error) error {
 // searching is a search under way.
 type searching struct {
 	f      *File
+	kind   byte  // of the tree
 	budget int64 // bytes whose checksums may still be computed
 	found  found
 	end    int64 // of the last block: none begins before it
@@ -82,14 +85,15 @@ const (
 // run goes through the file in steps, each with so much of the one before that a
 // block which ends in the step is there whole.
 func (s *searching) run() {
-	buf := make([]byte, searchBack+searchStep)
-	for at := int64(0); at < s.f.size; at += searchStep {
+	step := min(searchStep, s.f.size)
+	buf := make([]byte, searchBack+step)
+	for at := int64(0); at < s.f.size; at += step {
 		n, err := s.f.r.ReadAt(buf[searchBack:], at)
 		if err != nil && !errors.Is(err, io.EOF) {
 			s.f.troubles.tell("search: %v", err)
 		}
 		s.look(buf[:searchBack+n], at)
-		copy(buf, buf[searchStep:])
+		copy(buf, buf[step:])
 	}
 }
 
@@ -98,10 +102,12 @@ func (s *searching) look(buf []byte, at int64) {
 	align := int(s.f.layout.align)
 	for end := searchBack + align; end <= len(buf); end += align {
 		place := at + int64(end-searchBack)
-		if place%512 == 0 {
+		switch {
+		case s.kind == pageBlocks:
+			s.block(buf[:end], place)
+		case place%512 == 0:
 			s.page(buf[:end], place)
 		}
-		s.block(buf[:end], place)
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/tqmailrules/tqmailrules/engine"
 	"github.com/tqmailrules/tqmailrules/internal/outlook"
 )
 
@@ -25,7 +26,7 @@ type table struct {
 // row is the thing that a row is of, and the number of the row.
 type row struct {
 	nid    uint32
-	number int
+	number uint32
 }
 
 // rowBlock is a run of rows: none stands in two blocks.
@@ -96,9 +97,9 @@ func (t *table) index(header uint32) error {
 	}
 	before := len(t.r.troubles.list) + t.r.troubles.more
 	err := t.eachRecord(header, 4, size, func(key, value []byte) {
-		number := int(binary.LittleEndian.Uint16(value))
+		number := uint32(binary.LittleEndian.Uint16(value))
 		if size == 4 {
-			number = int(binary.LittleEndian.Uint32(value))
+			number = binary.LittleEndian.Uint32(value)
 		}
 		t.rows = append(t.rows, row{binary.LittleEndian.Uint32(key), number})
 	})
@@ -121,7 +122,7 @@ func (t *table) salvage() error {
 	for _, r := range t.rows {
 		known[r.nid] = true
 	}
-	number := 0
+	number := uint32(0)
 	for i := range t.runs() {
 		b, err := t.run(i)
 		if err != nil {
@@ -190,8 +191,8 @@ func (t *table) run(i int) ([]byte, error) {
 }
 
 // cells reads a row. All blocks but the last are full of rows, and hold none in part.
-func (t *table) cells(number int) (outlook.Bag, error) {
-	i := 0
+func (t *table) cells(row row) (outlook.Bag, error) {
+	i, number := 0, int(row.number)
 	if t.runs() > 1 {
 		per := t.perRun()
 		i, number = number/per, number%per
@@ -224,6 +225,10 @@ func (t *table) decode(cells []byte) (outlook.Bag, error) {
 		if cells[t.bits+c.bit/8]&(0x80>>(c.bit%8)) == 0 {
 			continue
 		}
+		if t.r.values >= maxValues {
+			return bag, fmt.Errorf("more than %d properties: %w", maxValues, engine.ErrLimit)
+		}
+		t.r.values++
 		v, err := t.cell(c, cells[c.at:][:c.size])
 		if err != nil {
 			t.r.troubles.tell("column %#04x: %v", c.id, err)

@@ -60,19 +60,18 @@ func (f *File) walk(ctx context.Context, onFolder func(Folder) error, onMessage 
 	f.mu.Lock()
 	f.spent = 0
 	f.mu.Unlock()
-	w := &walk{f: f, ctx: ctx, onFolder: onFolder, onMessage: onMessage, folders: set{}, messages: set{}}
-	if err := w.tree(waiting{nid: nidRoot}); err != nil {
+	w := &walk{f: f, onFolder: onFolder, onMessage: onMessage, folders: set{}, messages: set{}}
+	if err := w.tree(ctx, waiting{nid: nidRoot}); err != nil {
 		return err
 	}
-	if err := w.lostFolders(); err != nil || onMessage == nil {
+	if err := w.lostFolders(ctx); err != nil || onMessage == nil {
 		return err
 	}
-	return w.lostMessages()
+	return w.lostMessages(ctx)
 }
 
 type walk struct {
 	f         *File
-	ctx       context.Context //nolint:containedctx // lives as long as the call
 	onFolder  func(Folder) error
 	onMessage func(Entry) error
 	folders   set
@@ -120,7 +119,7 @@ func (t *trail) path() []string {
 }
 
 // tree visits a folder and those below it, in their order.
-func (w *walk) tree(top waiting) error {
+func (w *walk) tree(ctx context.Context, top waiting) error {
 	todo := []waiting{top}
 	for len(todo) > 0 {
 		next := todo[len(todo)-1]
@@ -129,7 +128,7 @@ func (w *walk) tree(top waiting) error {
 			w.f.tell("folder %#x is in several folders", next.nid)
 			continue
 		}
-		below, err := w.folder(next)
+		below, err := w.folder(ctx, next)
 		if err != nil {
 			return err
 		}
@@ -143,8 +142,8 @@ func (w *walk) tree(top waiting) error {
 }
 
 // folder visits one, and returns those inside it.
-func (w *walk) folder(at waiting) ([]waiting, error) {
-	if err := w.ctx.Err(); err != nil {
+func (w *walk) folder(ctx context.Context, at waiting) ([]waiting, error) {
+	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
 	var t troubles
@@ -169,7 +168,7 @@ func (w *walk) folder(at waiting) ([]waiting, error) {
 		}
 	}
 	for _, row := range rows {
-		if err := w.message(path, row.nid); err != nil {
+		if err := w.message(ctx, path, row.nid); err != nil {
 			return nil, err
 		}
 	}
@@ -221,7 +220,7 @@ func (r *reading) folderTable(folder, kind uint32) ([]row, error) {
 }
 
 // message visits one that has not been visited yet.
-func (w *walk) message(path []string, nid uint32) error {
+func (w *walk) message(ctx context.Context, path []string, nid uint32) error {
 	if kindOf(nid) != kindMessage {
 		return nil
 	}
@@ -231,19 +230,19 @@ func (w *walk) message(path []string, nid uint32) error {
 	}
 	n, err := w.f.node(nid)
 	if err != nil {
-		return w.entry(Entry{Folder: path, NID: nid, Err: err})
+		return w.entry(ctx, Entry{Folder: path, NID: nid, Err: err})
 	}
-	return w.read(path, n)
+	return w.read(ctx, path, n)
 }
 
-func (w *walk) read(path []string, n node) error {
+func (w *walk) read(ctx context.Context, path []string, n node) error {
 	m, err := w.f.message(n, nil)
-	return w.entry(Entry{Folder: path, NID: n.nid, Message: m, Err: err})
+	return w.entry(ctx, Entry{Folder: path, NID: n.nid, Message: m, Err: err})
 }
 
 // entry hands one over, unless the walk ends with it.
-func (w *walk) entry(e Entry) error {
-	if err := w.ctx.Err(); err != nil {
+func (w *walk) entry(ctx context.Context, e Entry) error {
+	if err := ctx.Err(); err != nil {
 		return err
 	}
 	if errors.Is(e.Err, errSpent) {
@@ -254,9 +253,9 @@ func (w *walk) entry(e Entry) error {
 
 // lostFolders visits folders that no folder lists: first those that begin a tree,
 // then what is left, which goes round in a circle.
-func (w *walk) lostFolders() error {
+func (w *walk) lostFolders(ctx context.Context) error {
 	for _, begins := range []bool{true, false} {
-		lost, err := w.findFolders(begins)
+		lost, err := w.findFolders(ctx, begins)
 		if err != nil {
 			return err
 		}
@@ -265,7 +264,7 @@ func (w *walk) lostFolders() error {
 				continue
 			}
 			w.f.tell("folder %#x is in no folder", n.nid)
-			if err := w.tree(waiting{nid: n.nid, above: (*trail)(nil).down(Orphaned)}); err != nil {
+			if err := w.tree(ctx, waiting{nid: n.nid, above: (*trail)(nil).down(Orphaned)}); err != nil {
 				return err
 			}
 		}
@@ -275,13 +274,13 @@ func (w *walk) lostFolders() error {
 
 // findFolders lists folders that were not visited; begins asks for those only that
 // are in none of the others.
-func (w *walk) findFolders(begins bool) ([]node, error) {
+func (w *walk) findFolders(ctx context.Context, begins bool) ([]node, error) {
 	var lost []node
 	err := w.f.eachNode(func(n node) error {
 		if kindOf(n.nid) == kindFolder && n.nid != nidRoot && !w.folders.has(n.nid) && len(lost) < maxFolders {
 			lost = append(lost, n)
 		}
-		return w.ctx.Err()
+		return ctx.Err()
 	})
 	if !begins {
 		return lost, err
@@ -294,14 +293,14 @@ func (w *walk) findFolders(begins bool) ([]node, error) {
 }
 
 // lostMessages visits messages that no table lists.
-func (w *walk) lostMessages() error {
+func (w *walk) lostMessages(ctx context.Context) error {
 	path := []string{Orphaned}
 	return w.f.eachNode(func(n node) error {
 		if kindOf(n.nid) != kindMessage || !w.messages.add(n.nid) {
-			return w.ctx.Err()
+			return ctx.Err()
 		}
 		w.f.tell("message %#x is in no folder", n.nid)
-		return w.read(path, n)
+		return w.read(ctx, path, n)
 	})
 }
 

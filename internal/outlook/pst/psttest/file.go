@@ -64,6 +64,7 @@ type writer struct {
 	maps     map[int64][]byte // of space, by number
 	last     [32]uint32       // numbers of nodes, by kind
 	pieces   []Piece
+	deflate  *zlib.Writer
 	repeat   int // of the attachment that is being written
 }
 
@@ -84,7 +85,7 @@ func newWriter(out io.WriterAt, s Spec) *writer {
 	if s.Version != 0 {
 		f.version = s.Version
 	}
-	w := &writer{form: f, spec: s, out: out, at: f.maps, maps: map[int64][]byte{}}
+	w := &writer{form: f, spec: s, out: out, at: f.maps, maps: map[int64][]byte{}, deflate: zlib.NewWriter(nil)}
 	for i := range w.last {
 		w.last[i] = 0x400
 	}
@@ -165,7 +166,7 @@ func (w *writer) block(bid uint64, data []byte) {
 		coding.Encode(coding.Method(w.spec.Method), bid, data)
 	}
 	if w.spec.Compress && w.page == 4096 && bid&2 == 0 { // libpff wants lists as they are
-		data = squeeze(data)
+		data = w.squeeze(data)
 	}
 	room := (len(data) + w.foot + w.align - 1) / w.align * w.align
 	at := w.alloc(int64(room), int64(w.align))
@@ -186,11 +187,11 @@ func (w *writer) block(bid uint64, data []byte) {
 	w.pieces = append(w.pieces, p)
 }
 
-func squeeze(data []byte) []byte {
+func (w *writer) squeeze(data []byte) []byte {
 	var b bytes.Buffer
-	z := zlib.NewWriter(&b)
-	z.Write(data) //nolint:errcheck // into memory
-	z.Close()
+	w.deflate.Reset(&b)
+	w.deflate.Write(data) //nolint:errcheck // into memory
+	w.deflate.Close()
 	if b.Len() < len(data) {
 		return b.Bytes()
 	}
@@ -207,14 +208,6 @@ func (w *writer) mark(b []byte, at int64, bid uint64, sum uint32) {
 	}
 	binary.LittleEndian.PutUint32(b[4:], uint32(bid))
 	binary.LittleEndian.PutUint32(b[8:], sum)
-}
-
-// data writes bytes as a block, or as a tree of them, and returns its id.
-func (w *writer) data(b []byte) uint64 {
-	if len(b) == 0 {
-		return 0
-	}
-	return w.chunks(slices.Collect(slices.Chunk(b, w.most())), 0)
 }
 
 // chunks writes blocks, and a tree over them if there are several. A single one gets
