@@ -148,11 +148,13 @@ func readFull(r *bufio.Reader, p []byte) (n int, err error) {
 // TestDavMailWorks has DavMail show the simulator as IMAP, read it and change what is
 // in it, with one login and with the other.
 func TestDavMailWorks(t *testing.T) {
+	t.Parallel()
 	for _, row := range []struct{ name, scheme, login, language string }{
 		{"Basic", "Basic", `soc@corp.example`, "en"},
 		{"NTLM, in Japanese", "NTLM", `"CORP\\soc"`, "ja"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
+			t.Parallel()
 			s := loaded(t, ewssim.Config{Schemes: []string{row.scheme}, Language: row.language, OldClients: true})
 			addr := davmail(t, serve(t, s, nil))
 			defer func() { t.Logf("%v", s.Counts()) }()

@@ -16,6 +16,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"sync"
 	"testing"
 	"time"
 
@@ -28,15 +29,19 @@ import (
 // the test is skipped, or fails where peers are required.
 func python(t *testing.T) string {
 	t.Helper()
-	const path = "/usr/bin/python3"
-	if err := exec.Command(path, "-c", "import exchangelib").Run(); err != nil {
+	if !hasExchangelib() {
 		if os.Getenv("TQ_REQUIRE_PEERS") != "" {
 			t.Fatal("needs exchangelib (apt-get install python3-exchangelib)")
 		}
 		t.Skip("skipped: needs exchangelib (apt-get install python3-exchangelib)")
 	}
-	return path
+	return systemPython
 }
+
+const systemPython = "/usr/bin/python3"
+
+// hasExchangelib is asked once, since it takes a second.
+var hasExchangelib = sync.OnceValue(func() bool { return exec.Command(systemPython, "-c", "import exchangelib").Run() == nil })
 
 // certificate is one for the loopback, and its DER.
 func certificate(t *testing.T) (tls.Certificate, []byte) {
@@ -136,6 +141,7 @@ func loaded(t *testing.T, cfg ewssim.Config) *ewssim.Server {
 // it has to see is in testdata/exchangelib.json, the same for all rows but for the
 // names of folders and the version.
 func TestExchangelibWorks(t *testing.T) {
+	t.Parallel()
 	cert, der := certificate(t)
 	for _, row := range []struct {
 		name string
@@ -163,6 +169,7 @@ func TestExchangelibWorks(t *testing.T) {
 		},
 	} {
 		t.Run(row.name, func(t *testing.T) {
+			t.Parallel()
 			s := loaded(t, row.cfg)
 			var with *tls.Certificate
 			if row.tls {

@@ -338,6 +338,7 @@ func TestNTLMNeedsItsConnections(t *testing.T) {
 
 // TestExchangelibIsRefused has the cases in which a real client must not get in.
 func TestExchangelibIsRefused(t *testing.T) {
+	t.Parallel()
 	cert, _ := certificate(t)
 	_, other := certificate(t)
 	for _, row := range []struct {
@@ -349,6 +350,7 @@ func TestExchangelibIsRefused(t *testing.T) {
 		{"another certificate on the way", "s3cret", "ntlm", other, "wrong channel binding"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
+			t.Parallel()
 			s := loaded(t, ewssim.Config{Protection: "require", Certificate: row.shown})
 			got := askExchangelib(t, map[string]any{"url": serve(t, s, &cert), "user": `CORP\soc`, "password": row.password, "email": "soc@corp.example", "auth": row.auth, "build": []int{15, 1, 2507, 6}, "brief": true})
 			if got["unauthorized"] == nil || s.Counts()["refused: "+row.why] == 0 {
@@ -360,6 +362,7 @@ func TestExchangelibIsRefused(t *testing.T) {
 
 // TestExchangelibFindsOutAlone leaves scheme and version to the client.
 func TestExchangelibFindsOutAlone(t *testing.T) {
+	t.Parallel()
 	s := loaded(t, ewssim.Config{Version: "Exchange2010_SP2", Schemes: []string{"Basic"}, Now: func() time.Time { return time.Date(2026, 3, 2, 0, 0, 0, 0, time.UTC) }})
 	got := askExchangelib(t, map[string]any{"url": serve(t, s, nil), "user": "soc@corp.example", "password": "s3cret", "email": "soc@corp.example", "auth": "auto", "build": nil, "brief": true})
 	if got["version"] != "14.2.390.3 Exchange2010_SP2" {
