@@ -109,7 +109,7 @@ var Table = map[string]Package{
 	"internal/outlook/msg/msgtest":      {},
 	"internal/outlook/pst":              {Project: []string{"internal/outlook/pst/psttest"}}, // the writer in its tests
 	"internal/outlook/pst/coding":       {NoLeaf: true},
-	"internal/outlook/pst/psttest":      {NoLeaf: true, Project: []string{"internal/outlook/pst/coding"}},
+	"internal/outlook/pst/psttest":      {Project: []string{"internal/outlook/pst/coding"}},
 	"internal/oauth":                    {Modules: []string{"golang.org/x/oauth2"}},
 	"internal/filetype":                 {NoLeaf: true},
 	"internal/fold":                     {NoLeaf: true},

@@ -294,3 +294,40 @@ func TestVersion37MayHaveSmallPages(t *testing.T) {
 		}
 	}
 }
+
+// TestAMessageOfAnotherFileComesBack writes what was read, and reads it again, into a
+// mail of the same bytes.
+func TestAMessageOfAnotherFileComesBack(t *testing.T) {
+	whole := psttest.Build(psttest.Spec{Name: "Post", Folders: sampleFolders(9, 1), Names: []psttest.Name{{Set: [16]byte{7}, Name: "X-Name"}}})
+	for _, kind := range []psttest.Kind{psttest.Unicode, psttest.ANSI, psttest.Large} {
+		err := open(t, whole).Walk(t.Context(), func(e pst.Entry) error {
+			e.Message.Named = append(e.Message.Named, outlook.Named{Set: [16]byte{8}, ID: 9, Value: outlook.Value{Type: outlook.Integer32, Bytes: []byte{1, 2, 3, 4}}})
+			spec := psttest.Spec{Kind: kind}
+			again, err := psttest.Of(&spec, e.Message)
+			if err != nil {
+				return err
+			}
+			spec.Folders = []psttest.Folder{{Name: "Again", Messages: psttest.Messages(again)}}
+			m := first(t, open(t, psttest.Build(spec)))
+			if want, got := written(t, e.Message), written(t, m); want != got {
+				t.Errorf("kind %d: %s", kind, cmp.Diff(want, got))
+			}
+			if len(m.Named) != 1 || m.Named[0].ID != 9 || m.Named[0].Bytes[3] != 4 {
+				t.Errorf("kind %d: names %+v", kind, m.Named)
+			}
+			return e.Err
+		})
+		if err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func written(t testing.TB, m *outlook.Message) string {
+	t.Helper()
+	var b strings.Builder
+	if _, err := outlook.Write(&b, m); err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
