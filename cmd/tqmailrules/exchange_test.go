@@ -16,6 +16,7 @@ import (
 	"github.com/tqmailrules/tqmailrules/engine/enginetest"
 	"github.com/tqmailrules/tqmailrules/engine/source/ews/ewssim"
 	"github.com/tqmailrules/tqmailrules/internal/dial"
+	"github.com/tqmailrules/tqmailrules/internal/dial/dialtest"
 )
 
 // exchange is a mailServer: a simulated one over TLS, which wants NTLM bound to the
@@ -198,5 +199,118 @@ func TestFoldersOfExchange(t *testing.T) {
 	}
 	if out := f.run(exitOK, "run"); !strings.Contains(out, "0 mails read") {
 		t.Errorf("run again: %s", out)
+	}
+}
+
+// TestInitThenRunAtExchange goes from an empty folder to marked mail without a
+// person: the vendor's parameters, a crontab line of theirs, a folder that is moved to.
+func TestInitThenRunAtExchange(t *testing.T) {
+	server := serveExchange(t, ewssim.Config{})
+	server.AddFolder("Done")
+	for i := range 3 {
+		server.Deliver(t, madeUpMail(i), enginetest.Epoch)
+	}
+	f := folder{t, t.TempDir()}
+	f.write("pw", "correct-horse\n")
+	f.write("exchange.conf", "server = "+server.addr+"\nemail_address = phish@corp.example\nusername = CORP\\phish\nmailbox_type = Spearphish\n")
+	out := runProgram(t, exitOK, "import-config", "-c", f.dir, "--ews-password-file", filepath.Join(f.dir, "pw"), "--ca-file", server.ca, "--check", filepath.Join(f.dir, "exchange.conf"))
+	for _, want := range []string{"Inbox: 3 mails, 3 unread", " by NTLM", "ews ews  ", "ok"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("import-config --check says nothing of %q:\n%s", want, out)
+		}
+	}
+	if _, unread := server.Count(t); unread != 3 {
+		t.Errorf("%d mails are unread", unread)
+	}
+	if out := runProgram(t, exitOK, "fetch", "-c", f.dir, "--to", filepath.Join(f.dir, "corpus")); !strings.Contains(out, "3 mails written") {
+		t.Errorf("fetch: %s", out)
+	}
+	f.write("rules.yaml", read(t, filepath.Join(f.dir, "rules.yaml"))+"  - { id: away, when: 'message.carrier.id == \"\"', then: [ { route: { seen: true, move_to: Done, flag: Handled } } ] }\n")
+	if out := runProgram(t, exitOK, "-c", f.dir+"/", "-ll", f.dir, "-v3"); !strings.Contains(out, "3 mails read") || !strings.Contains(out, "skipped") {
+		t.Errorf("run: %s", out)
+	}
+	moved := server.Mails("Done")
+	for _, m := range moved {
+		if !m.Read || !strings.Contains(fmt.Sprint(m.Category), "Handled") {
+			t.Errorf("%s: read %t, category %q", m.Subject, m.Read, m.Category)
+		}
+	}
+	if mails, _ := server.Count(t); mails != 0 || len(moved) != 3 {
+		t.Errorf("%d mails in the inbox, %d in Done", mails, len(moved))
+	}
+}
+
+// TestExchangeThroughProxies binds the login to a TLS connection that a proxy only
+// passes on.
+func TestExchangeThroughProxies(t *testing.T) {
+	proxy := &dialtest.Proxy{User: "soc", Password: "gate"}
+	for _, scheme := range []string{"http", "socks5"} {
+		t.Run(scheme, func(t *testing.T) {
+			t.Setenv("TQ_TEST_EWS", "correct-horse")
+			t.Setenv("TQ_TEST_PROXY", "gate")
+			server := serveExchange(t, ewssim.Config{})
+			server.Deliver(t, madeUpMail(0), enginetest.Epoch)
+			before := len(proxy.Requests())
+			f := folder{t, t.TempDir()}
+			f.write("rules.yaml", productionRules)
+			f.write("tq.yaml", strings.NewReplacer("SERVER", server.addr, "AUTHORITY", server.ca, "  - files: { path: mails }\n", "",
+				"user:", "proxy: { url: \""+scheme+"://soc@"+proxy.Start(t)+"\", password: { env: TQ_TEST_PROXY } }, user:").Replace(exchangeConfig))
+			if out := f.run(exitOK, "run"); !strings.Contains(out, "1 mails read") {
+				t.Errorf("run: %s", out)
+			}
+			if len(proxy.Requests()) == before {
+				t.Error("nothing went through the proxy")
+			}
+		})
+	}
+}
+
+// TestAnInspectedConnectionIsExplained has somebody between us and the server who shows
+// a certificate of his own, as inspecting proxies do: even where that is trusted, the
+// login cannot be bound, and -ds does not help.
+func TestAnInspectedConnectionIsExplained(t *testing.T) {
+	t.Setenv("TQ_TEST_EWS", "correct-horse")
+	server := serveExchange(t, ewssim.Config{})
+	between, _, err := dial.OwnAuthority("127.0.0.1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := tls.Listen("tcp", "127.0.0.1:0", &tls.Config{Certificates: []tls.Certificate{between}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	go lookInto(l, server.addr)
+	f := folder{t, t.TempDir()}
+	f.write("rules.yaml", productionRules)
+	f.write("tq.yaml", strings.NewReplacer("SERVER", l.Addr().String(), `tls: { ca_file: "AUTHORITY" }`, "tls: { insecure: true }", "  - files: { path: mails }\n", "").Replace(exchangeConfig))
+	out := f.run(exitEnvironment, "check", "--connect")
+	for _, want := range []string{"NTLM", "Extended Protection", "certificate"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("nothing of %q:\n%s", want, out)
+		}
+	}
+}
+
+// lookInto passes what comes over TLS on over TLS of its own.
+func lookInto(l net.Listener, to string) {
+	for {
+		from, err := l.Accept()
+		if err != nil {
+			return
+		}
+		go func() {
+			defer from.Close()
+			server, err := tls.Dial("tcp", to, &tls.Config{InsecureSkipVerify: true}) //nolint:gosec // that is what they do
+			if err != nil {
+				return
+			}
+			defer server.Close()
+			go func() {
+				io.Copy(server, from)
+				server.CloseWrite()
+			}()
+			io.Copy(from, server)
+		}()
 	}
 }

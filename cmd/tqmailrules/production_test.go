@@ -363,17 +363,7 @@ func TestInitThenRun(t *testing.T) {
 		mailbox.Deliver(t, "INBOX", madeUpMail(i), enginetest.Epoch)
 	}
 	dir := filepath.Join(t.TempDir(), "tq_labs")
-	program := func(want exit, args ...string) string {
-		t.Helper()
-		c := exec.Command(os.Args[0], args...)
-		c.Env = append(os.Environ(), asProgram+"=1")
-		out, _ := c.CombinedOutput()
-		if code := exit(c.ProcessState.ExitCode()); code != want {
-			t.Fatalf("%q: exit status %d:\n%s", args, code, out)
-		}
-		return string(out)
-	}
-	out := program(exitOK, "init", "-c", dir, "--check",
+	out := runProgram(t, exitOK, "init", "-c", dir, "--check",
 		"--threatq-host", tq.url, "--threatq-client-id", "any", "--threatq-user", "a@b.example", "--threatq-password", "tq",
 		"--imap-host", mailbox.Addr, "--imap-security", "plain", "--imap-user", mailbox.User, "--imap-password", mailbox.Password, "--own-domains", "corp.example")
 	for _, want := range []string{"INBOX: 3 mails, 3 unread", "indicator types", "imap imap  ", "ok"} {
@@ -381,22 +371,34 @@ func TestInitThenRun(t *testing.T) {
 			t.Errorf("init --check says nothing of %q:\n%s", want, out)
 		}
 	}
-	if out := program(exitOK, "dry-run", "-c", dir); !strings.Contains(out, "Confirm 2") || mailbox.Unread(t, "INBOX") != 3 {
+	if out := runProgram(t, exitOK, "dry-run", "-c", dir); !strings.Contains(out, "Confirm 2") || mailbox.Unread(t, "INBOX") != 3 {
 		t.Errorf("a dry run of the live mailbox, with %d unread mails after it:\n%s", mailbox.Unread(t, "INBOX"), out)
 	}
 	corpus := filepath.Join(t.TempDir(), "corpus")
-	if out := program(exitOK, "fetch", "-c", dir, "--to", corpus); !strings.Contains(out, "3 mails written") || mailbox.Unread(t, "INBOX") != 3 {
+	if out := runProgram(t, exitOK, "fetch", "-c", dir, "--to", corpus); !strings.Contains(out, "3 mails written") || mailbox.Unread(t, "INBOX") != 3 {
 		t.Errorf("fetch: %s", out)
 	}
-	if out := program(exitOK, "fetch", "-c", dir, "--to", corpus, "--max", "2"); !strings.Contains(out, "0 mails written") || !strings.Contains(out, "2 were there") {
+	if out := runProgram(t, exitOK, "fetch", "-c", dir, "--to", corpus, "--max", "2"); !strings.Contains(out, "0 mails written") || !strings.Contains(out, "2 were there") {
 		t.Errorf("fetch again: %s", out)
 	}
-	if out := program(exitOK, "-c", dir+"/", "-ll", dir, "-v3"); !strings.Contains(out, "3 mails read") || mailbox.Unread(t, "INBOX") != 0 {
+	if out := runProgram(t, exitOK, "-c", dir+"/", "-ll", dir, "-v3"); !strings.Contains(out, "3 mails read") || mailbox.Unread(t, "INBOX") != 0 {
 		t.Errorf("run: %s", out)
 	}
 	if events := strings.Count(tq.graph(), `"tqmailrules-key: `); events != 3 {
 		t.Errorf("%d events, want 3", events)
 	}
+}
+
+// runProgram runs the program to its end.
+func runProgram(t *testing.T, want exit, args ...string) string {
+	t.Helper()
+	c := exec.Command(os.Args[0], args...)
+	c.Env = append(os.Environ(), asProgram+"=1")
+	out, _ := c.CombinedOutput()
+	if code := exit(c.ProcessState.ExitCode()); code != want {
+		t.Fatalf("%q: exit status %d:\n%s", args, code, out)
+	}
+	return string(out)
 }
 
 // BenchmarkMailboxToThreatQ is a whole run: Dovecot, the program, the simulator.

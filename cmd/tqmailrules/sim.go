@@ -29,13 +29,13 @@ var simCommand = command{
 Serves the parts of ThreatQ's REST interface that connectors use, or a mailbox at an
 Exchange server, in memory, over TLS with an authority of its own, whose certificate
 it writes to --ca. Faults can be asked for at /_sim/faults, the state at /_sim/dump,
-and the number of requests at /_sim/counts: docs/reference/simulator.md. It ends when
+and the number of requests at /_sim/counts: docs/reference/simulator.md, exchange-simulator.md. It ends when
 it is told to (SIGTERM), and everything in it is gone.
 
 examples:
   tqmailrules sim threatq --listen 127.0.0.1:8443 --ca ca.pem --user a@b --password secret
   tqmailrules sim threatq --plain --listen 127.0.0.1:8080
-  tqmailrules sim ews --listen 127.0.0.1:8444 --user 'CORP\phish' --password secret --mails corpus`,
+  tqmailrules sim ews --listen 127.0.0.1:8444 --user 'CORP\phish' --mailbox phish@corp.example --password secret --mails corpus`,
 	flags: func(fs *flag.FlagSet) func(context.Context, *app, []string) exit {
 		s := &simulator{}
 		fs.StringVar(&s.listen, "listen", "127.0.0.1:8443", "`address` to listen on")
