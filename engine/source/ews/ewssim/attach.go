@@ -170,7 +170,7 @@ func (s *Server) getAttachment(c *call) ([]result, error) {
 			all = append(all, result{err: fail("ErrorMessageSizeExceeded")})
 			continue
 		}
-		r := &rendering{s: s, x: &text{}, c: c, shape: sh}
+		r := &rendering{s: s, x: s.text(), c: c, shape: sh}
 		r.x.begin("m:Attachments")
 		r.file(it, p, places, true)
 		r.x.end()

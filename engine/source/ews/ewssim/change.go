@@ -109,7 +109,7 @@ func (s *Server) updateItem(c *call) ([]result, error) {
 		plans = append(plans, p)
 	}
 	var all []result
-	for _, p := range plans {
+	for _, p := range plans { // nothing that is asked for makes an answer large
 		all = append(all, s.carryOut(c, p, resolution))
 	}
 	return all, nil
@@ -270,6 +270,9 @@ func (s *Server) carryOut(c *call, p *plan, resolution string) result {
 	if struck := c.struck(p.id.attr("Id")); struck != nil {
 		err = struck
 	}
+	if err == nil && asMessage(elementOf(it.class)) && c.body.attr("MessageDisposition") == "" {
+		err = fail("ErrorMessageDispositionRequired")
+	}
 	if err != nil {
 		return result{err: err}
 	}
@@ -287,7 +290,7 @@ func (s *Server) carryOut(c *call, p *plan, resolution string) result {
 			s.store.touch(it, st.what, c.now)
 		}
 	}
-	x := &text{}
+	x := s.text()
 	x.Write(s.oneItem(c, it, onlyID))
 	x.begin("m:ConflictResults")
 	x.leaf("t:Count", "0")
@@ -333,6 +336,9 @@ func (s *Server) createItem(c *call) ([]result, error) {
 			continue
 		}
 		it, err := s.build(c, n)
+		if err == nil && asMessage(elementOf(it.class)) && c.body.attr("MessageDisposition") == "" {
+			err = fail("ErrorMessageDispositionRequired")
+		}
 		if err != nil {
 			all = append(all, result{err: err})
 			continue

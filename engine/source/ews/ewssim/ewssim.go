@@ -85,11 +85,15 @@ type Config struct {
 
 	Language   string // of the names of well-known folders: en (or ""), de, fr, ja
 	Regenerate bool   // MIME contents are made anew on each read: other boundaries, some headers gone
+	// Controls has control characters in texts stand as references (&#x1;), which is
+	// what Exchange writes and XML forbids. Else they are U+FFFD.
+	Controls bool
 
 	MaxItems       int           // of a page of FindItem; 0 means 1000
 	MaxSync        int           // of a page of SyncFolderItems; 0 means 512
 	MaxResponse    int64         // bytes of MIME in one answer of GetItem: what is beyond is ErrorMessageSizeExceeded; 0 means 64 MiB
 	MaxConcurrency int           // requests of one user at a time: more are ErrorExceededConnectionCount; 0: no limit
+	BackOff        time.Duration // what is beyond MaxConcurrency is ErrorServerBusy instead, and told to wait so long
 	Latency        time.Duration // before each answer
 
 	Redirect string // what autodiscovery answers instead: an e-mail address, or a URL

@@ -68,6 +68,8 @@ var words = map[string]string{
 	"ErrorInvalidPropertyDelete":               "Delete action is invalid for property.",
 	"ErrorSendAsDenied":                        "The user account which was used to submit this request does not have the right to send mail on behalf of the specified sending account.",
 	"ErrorNonExistentMailbox":                  "The SMTP address has no mailbox associated with it.",
+	"ErrorMessageDispositionRequired":          "Message disposition is required for messages.",
+	"ErrorRestrictionTooComplex":               "The restriction is too complex.",
 	"ErrorSchemaValidation":                    "The request failed schema validation.",
 	"ErrorServerBusy":                          "The server cannot service this request right now. Try again later.",
 	"ErrorStaleObject":                         "The object is stale.",

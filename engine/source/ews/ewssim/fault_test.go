@@ -242,6 +242,28 @@ func TestTooManyAtOnce(t *testing.T) {
 	c.ask(getFolder(known("inbox"))).want("NoError")
 }
 
+func TestTooManyAreToldToWait(t *testing.T) {
+	s := loaded(t, ewssim.Config{MaxConcurrency: -1, BackOff: 2500 * time.Millisecond})
+	dial(t, s).ask(getFolder(known("inbox"))).want("NoError")
+	s = loaded(t, ewssim.Config{MaxConcurrency: 1, BackOff: 2500 * time.Millisecond, Latency: 50 * time.Millisecond})
+	c := dial(t, s)
+	told := make(chan reply, 4)
+	for range 4 {
+		go func() { told <- c.ask(getFolder(known("inbox"))) }()
+	}
+	waits := 0
+	for range 4 {
+		if r := <-told; r.codes() == "fault ErrorServerBusy" && slices.Equal(r.texts("Value"), []string{"2500"}) {
+			waits++
+		} else if r.codes() != "NoError" {
+			t.Error(r.body)
+		}
+	}
+	if waits == 0 || waits == 4 {
+		t.Errorf("%d were told to wait", waits)
+	}
+}
+
 // TestManyAtOnce is for the race detector: readers, markers, movers, and people who
 // do the same meanwhile. Nothing may be lost.
 func TestManyAtOnce(t *testing.T) {

@@ -71,7 +71,7 @@ func (s *Server) list(c *call, f *folder, sh *shape, where condition, order func
 		slices.SortStableFunc(found, order)
 	}
 	from, to := v.page(len(found))
-	x := &text{}
+	x := s.text()
 	v.begin(x, from, to, len(found))
 	x.begin("t:Items")
 	for _, it := range found[from:to] {
@@ -105,7 +105,7 @@ func (s *Server) getItem(c *call) ([]result, error) {
 }
 
 func (s *Server) oneItem(c *call, it *item, sh *shape) []byte {
-	x := &text{}
+	x := s.text()
 	x.begin("m:Items")
 	s.render(x, c, it, sh, false)
 	x.end()

@@ -120,7 +120,7 @@ func (s *Server) getFolder(c *call) ([]result, error) {
 		return nil, err
 	}
 	return s.parents(c, "FolderIds", func(f *folder) result {
-		x := &text{}
+		x := s.text()
 		x.begin("m:Folders")
 		s.renderFolder(x, f, sh)
 		x.end()
@@ -174,7 +174,7 @@ func (s *Server) findFolder(c *call) ([]result, error) {
 				found = append(found, f)
 			}
 		}
-		x := &text{}
+		x := s.text()
 		from, to := view.page(len(found))
 		view.begin(x, from, to, len(found))
 		x.begin("t:Folders")
@@ -288,7 +288,7 @@ func (s *Server) newFolder(parent *folder, n *node, name string) result {
 		class = "IPF.Note"
 	}
 	f := s.store.newFolder(parent.box, parent, name, class)
-	x := &text{}
+	x := s.text()
 	x.begin("m:Folders")
 	s.renderFolder(x, f, &shape{base: byID})
 	x.end()

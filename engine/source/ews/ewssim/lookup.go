@@ -91,6 +91,10 @@ func (s *Server) target(c *call, name string) (*folder, error) {
 	return s.folderOf(c, n.kids[0])
 }
 
+// maxAnswer are bytes, beyond which an answer names no more: a request may name the
+// same large item many times.
+const maxAnswer = 256 << 20
+
 // parents are the folders in ParentFolderIds or the like, one result for each.
 func (s *Server) parents(c *call, name string, do func(*folder) result) ([]result, error) {
 	list, err := c.body.want(name)
@@ -101,8 +105,12 @@ func (s *Server) parents(c *call, name string, do func(*folder) result) ([]resul
 		return nil, invalid(list, "The element '"+name+"' has incomplete content.")
 	}
 	var all []result
+	spent := 0
 	for _, n := range list.kids {
 		f, err := s.folderOf(c, n)
+		if err == nil && spent > maxAnswer {
+			err = fail("ErrorMessageSizeExceeded")
+		}
 		if bad := whole(err); bad != nil {
 			return nil, bad
 		}
@@ -111,6 +119,7 @@ func (s *Server) parents(c *call, name string, do func(*folder) result) ([]resul
 			continue
 		}
 		r := do(f)
+		spent += len(r.inner)
 		if bad := whole(r.err); bad != nil {
 			return nil, bad
 		}
@@ -158,14 +167,19 @@ func (s *Server) items(c *call, do func(*item, *node) result) ([]result, error) 
 		return nil, invalid(list, "The element 'ItemIds' has incomplete content.")
 	}
 	var all []result
+	spent := 0
 	for _, n := range list.kids {
 		it, err := s.itemOf(c, n)
+		if err == nil && spent > maxAnswer {
+			err = fail("ErrorMessageSizeExceeded")
+		}
 		if struck := c.struck(n.attr("Id")); struck != nil {
 			err = struck
 		}
 		r := result{err: err}
 		if err == nil {
 			r = do(it, n)
+			spent += len(r.inner)
 		}
 		if bad := whole(r.err); bad != nil {
 			return nil, bad

@@ -35,7 +35,7 @@ func (s *Server) convertID(c *call) ([]result, error) {
 		case !c.user.opens(b.email):
 			all = append(all, result{err: fail("ErrorAccessDenied")})
 		default:
-			x := &text{}
+			x := s.text()
 			x.leaf("m:AlternateId", "", "xmlns:xsi", "http://www.w3.org/2001/XMLSchema-instance", "xsi:type", "t:AlternateIdType",
 				"Format", to, "Id", toFormat(raw, to), "Mailbox", b.email)
 			all = append(all, result{inner: x.Bytes()})
@@ -101,7 +101,7 @@ func (s *Server) resolveNames(c *call) ([]result, error) {
 		return nil, err
 	}
 	want := strings.ToLower(strings.TrimPrefix(strings.ToLower(entry.value()), "smtp:"))
-	x := &text{}
+	x := s.text()
 	n := 0
 	for _, email := range slices.Sorted(keys(s.store.boxes)) {
 		if want == "" || !strings.Contains(email, want) {
@@ -120,7 +120,7 @@ func (s *Server) resolveNames(c *call) ([]result, error) {
 	if n == 0 {
 		return []result{{err: fail("ErrorNameResolutionNoResults")}}, nil
 	}
-	out := &text{}
+	out := s.text()
 	out.begin("m:ResolutionSet", "TotalItemsInView", decimal(n), "IncludesLastItemInRange", "true")
 	out.Write(x.Bytes())
 	out.end()
@@ -141,7 +141,7 @@ func (s *Server) getConfiguration(c *call) ([]result, error) {
 
 // getTimeZones knows UTC.
 func (s *Server) getTimeZones(c *call) ([]result, error) {
-	x := &text{}
+	x := s.text()
 	x.begin("m:TimeZoneDefinitions")
 	x.begin("t:TimeZoneDefinition", "Id", "UTC", "Name", "(UTC) Coordinated Universal Time")
 	x.begin("t:Periods")

@@ -75,6 +75,8 @@ func TestRefusals(t *testing.T) {
 		{"attachment that is none", "Exchange2013", `<m:GetAttachment><m:AttachmentIds><t:AttachmentId Id="` + item + `"/></m:AttachmentIds></m:GetAttachment>`, "ErrorInvalidAttachmentId"},
 		{"MIME content that is none", "Exchange2013", `<m:CreateItem MessageDisposition="SaveOnly"><m:Items><t:Message><t:MimeContent>***</t:MimeContent></t:Message></m:Items></m:CreateItem>`, "ErrorMimeContentInvalidBase64String"},
 		{"nothing is sent", "Exchange2013", `<m:CreateItem MessageDisposition="SendOnly"><m:Items><t:Message/></m:Items></m:CreateItem>`, "ErrorSendAsDenied"},
+		{"no word of what becomes of it", "Exchange2013", strings.Replace(mark("AlwaysOverwrite", "", item, "", "true"), `MessageDisposition="SaveOnly" `, "", 1), "ErrorMessageDispositionRequired"},
+		{"restriction without end", "Exchange2013", find(`<m:Restriction><t:Or>` + strings.Repeat(`<t:Exists><t:FieldURI FieldURI="item:Subject"/></t:Exists>`, 2500) + `</t:Or></m:Restriction>`), "fault ErrorRestrictionTooComplex"},
 		{"names of nobody", "Exchange2013", `<m:ResolveNames ReturnFullContactData="false"><m:UnresolvedEntry>nobody</m:UnresolvedEntry></m:ResolveNames>`, "ErrorNameResolutionNoResults"},
 		{"names", "Exchange2013", `<m:ResolveNames ReturnFullContactData="false"><m:UnresolvedEntry>soc</m:UnresolvedEntry></m:ResolveNames>`, "NoError"},
 		{"names of several", "Exchange2013", `<m:ResolveNames ReturnFullContactData="false"><m:UnresolvedEntry>corp</m:UnresolvedEntry></m:ResolveNames>`, "ErrorNameResolutionMultipleResults"},
@@ -379,6 +381,18 @@ func TestLargeAnswersAreRefusedItemByItem(t *testing.T) {
 	c.ask(getItem(withMIME, id)).want("ErrorUnsupportedMimeConversion")
 	if got := c.ask(getItem(`<t:AdditionalProperties><t:FieldURI FieldURI="item:Subject"/></t:AdditionalProperties>`, id)); len(got.texts("Contact")) != 1 || got.one("Subject") != "Eve" {
 		t.Error(got.body)
+	}
+}
+
+// TestControlCharacters has a subject that XML cannot have.
+func TestControlCharacters(t *testing.T) {
+	for controls, want := range map[bool]string{true: "a&#x1;b&#x1F; &amp; c", false: "a\uFFFDb\uFFFD &amp; c"} {
+		s := loaded(t, ewssim.Config{Controls: controls})
+		id := s.AddMail("inbox", []byte("Subject: =?utf-8?b?YQFiHyAmIGM=?=\r\n\r\n"), time.Now(), false)
+		r := dial(t, s).ask(getItem(`<t:AdditionalProperties><t:FieldURI FieldURI="item:Subject"/></t:AdditionalProperties>`, id)).want("NoError")
+		if !strings.Contains(r.body, ">"+want+"<") {
+			t.Errorf("%q is not in %s", want, r.body)
+		}
 	}
 }
 

@@ -57,7 +57,21 @@ func (s *Server) restriction(c *call, n *node) (condition, error) {
 	if len(n.kids) != 1 {
 		return nil, invalid(n, "The element 'Restriction' has to have one search expression.")
 	}
+	if size(n) > maxConditions {
+		return nil, fail("ErrorRestrictionTooComplex")
+	}
 	return s.condition(c, n.kids[0])
+}
+
+// maxConditions are the elements of a restriction. It is evaluated for each item.
+const maxConditions = 4000
+
+func size(n *node) int {
+	all := 1
+	for _, k := range n.kids {
+		all += size(k)
+	}
+	return all
 }
 
 func (s *Server) condition(c *call, n *node) (condition, error) {
@@ -285,6 +299,9 @@ func (s *Server) excludes(c *call, n *node) (condition, error) {
 	}, nil
 }
 
+// maxKeys are the fields of a SortOrder.
+const maxKeys = 32
+
 // sorting reads a SortOrder; nil is none.
 func (s *Server) sorting(c *call, n *node) (func(a, b *item) int, error) {
 	type key struct {
@@ -292,6 +309,9 @@ func (s *Server) sorting(c *call, n *node) (func(a, b *item) int, error) {
 		down bool
 	}
 	var keys []key
+	if len(n.all()) > maxKeys {
+		return nil, fail("ErrorInvalidRequest")
+	}
 	for _, order := range n.all() {
 		uri, err := s.path(c, order, 0)
 		if err != nil {

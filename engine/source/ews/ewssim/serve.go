@@ -194,7 +194,7 @@ func (s *Server) enter(user *account) (leave func(), err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.cfg.MaxConcurrency > 0 && s.busy[user.key] >= s.cfg.MaxConcurrency {
-		err = fail("ErrorExceededConnectionCount")
+		err = s.crowded()
 	}
 	s.busy[user.key]++
 	return func() {
@@ -202,6 +202,15 @@ func (s *Server) enter(user *account) (leave func(), err error) {
 		s.busy[user.key]--
 		s.mu.Unlock()
 	}, err
+}
+
+func (s *Server) crowded() error {
+	if s.cfg.BackOff <= 0 {
+		return fail("ErrorExceededConnectionCount")
+	}
+	f := fail("ErrorServerBusy")
+	f.values = []string{"BackOffMilliseconds", decimal(int(s.cfg.BackOff.Milliseconds()))}
+	return f
 }
 
 // read takes the envelope apart. The call is there even when it is refused.

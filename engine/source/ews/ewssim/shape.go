@@ -11,14 +11,15 @@ type shape struct {
 	mime  bool
 	body  string // Best, HTML, Text
 	uris  map[string]bool
-	extra []*node // ExtendedFieldURI
+	extra []*node // ExtendedFieldURI, each one once
+	seen  map[string]bool
 }
 
 var baseShapes = map[string]shapes{"IdOnly": byID, "Default": byBasic, "AllProperties": byAll}
 
 // readShape reads an ItemShape, FolderShape or AttachmentShape.
 func (s *Server) readShape(c *call, n *node) (*shape, error) {
-	sh := &shape{base: byBasic, body: "Best", uris: map[string]bool{}}
+	sh := &shape{base: byBasic, body: "Best", uris: map[string]bool{}, seen: map[string]bool{}}
 	if base := n.kid("BaseShape"); base != nil {
 		kind, ok := baseShapes[base.value()]
 		if !ok {
@@ -59,7 +60,10 @@ func (s *Server) addProperty(c *call, sh *shape, p *node) error {
 		if err := checkExtended(p); err != nil {
 			return err
 		}
-		sh.extra = append(sh.extra, p)
+		if key := propertyKey(p) + p.attr("PropertyType"); !sh.seen[key] {
+			sh.seen[key] = true
+			sh.extra = append(sh.extra, p)
+		}
 	case "IndexedFieldURI": // of contacts, and single headers: nothing here has them
 	default:
 		return unexpected(&node{name: "AdditionalProperties", space: nsTypes}, p)

@@ -89,9 +89,12 @@ func (s *Server) envelope(c *call, op operation, results []result) answer {
 	return x.finish()
 }
 
+// text is for a part of an answer.
+func (s *Server) text() *text { return &text{controls: s.cfg.Controls} }
+
 // head begins an answer.
 func (s *Server) head() *text {
-	x := &text{}
+	x := s.text()
 	x.WriteString(`<?xml version="1.0" encoding="utf-8"?>`)
 	x.begin("s:Envelope", "xmlns:s", nsSOAP)
 	x.begin("s:Header")

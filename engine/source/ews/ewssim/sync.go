@@ -115,7 +115,7 @@ func (s *Server) syncItems(c *call) ([]result, error) {
 		ignored[n.attr("Id")] = true
 	}
 	told, to, last := since.tell(s.itemNews(c, f, sh, since, ignored), most, s.store.change)
-	return []result{{inner: synced(s.syncState("items "+f.id, to), "m:IncludesLastItemInRange", last, told)}}, nil
+	return []result{{inner: s.synced(s.syncState("items "+f.id, to), "m:IncludesLastItemInRange", last, told)}}, nil
 }
 
 func (s *Server) syncLimit(c *call) (int, error) {
@@ -130,8 +130,8 @@ func (s *Server) syncLimit(c *call) (int, error) {
 	return min(most, s.cfg.MaxSync), nil
 }
 
-func synced(state, lastName string, last bool, told []news) []byte {
-	x := &text{}
+func (s *Server) synced(state, lastName string, last bool, told []news) []byte {
+	x := s.text()
 	x.leaf("m:SyncState", state)
 	x.leaf(lastName, boolean(last))
 	x.begin("m:Changes")
@@ -201,7 +201,7 @@ func (s *Server) syncFolders(c *call) ([]result, error) {
 		return []result{{err: err}}, nil
 	}
 	told, to, last := since.tell(s.folderNews(top, sh, since), 1<<30, s.store.change)
-	return []result{{inner: synced(s.syncState("folders "+top.id, to), "m:IncludesLastFolderInRange", last, told)}}, nil
+	return []result{{inner: s.synced(s.syncState("folders "+top.id, to), "m:IncludesLastFolderInRange", last, told)}}, nil
 }
 
 func (s *Server) folderNews(top *folder, sh *shape, since place) []news {

@@ -20,7 +20,8 @@ const (
 // text is XML that is being written.
 type text struct {
 	bytes.Buffer
-	open []string
+	open     []string
+	controls bool // control characters become references
 }
 
 // begin opens an element; attrs are names and values in turn.
@@ -65,8 +66,20 @@ func (x *text) tag(name string, attrs []string) {
 	}
 }
 
-// chars writes a text. Characters that XML has not become U+FFFD.
-func (x *text) chars(value string) { _ = xml.EscapeText(&x.Buffer, []byte(value)) }
+// chars writes a text. Characters that XML has not become U+FFFD, or references
+// that it has not either.
+func (x *text) chars(value string) {
+	for x.controls {
+		at := strings.IndexFunc(value, func(r rune) bool { return r < ' ' && r != '\t' && r != '\n' && r != '\r' })
+		if at < 0 {
+			break
+		}
+		_ = xml.EscapeText(&x.Buffer, []byte(value[:at]))
+		x.WriteString("&#x" + strings.ToUpper(strconv.FormatUint(uint64(value[at]), 16)) + ";")
+		value = value[at+1:]
+	}
+	_ = xml.EscapeText(&x.Buffer, []byte(value))
+}
 
 func boolean(b bool) string { return strconv.FormatBool(b) }
 
