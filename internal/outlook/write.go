@@ -355,6 +355,11 @@ func (o *writer) header(m *Message) {
 	field("Message-ID", m.Text(m.Properties, PropMessageID))
 	field("In-Reply-To", m.Text(m.Properties, PropInReplyTo))
 	field("References", m.Text(m.Properties, PropReferences))
+	for _, n := range m.Named {
+		if n.Set == setInternetHeaders && isFieldName(n.Name) {
+			field(n.Name, n.Text(m.Codepage))
+		}
+	}
 	if class := m.Text(m.Properties, PropMessageClass); class != "" && !strings.EqualFold(class, "IPM.Note") {
 		field("X-Outlook-Message-Class", class)
 	}
@@ -375,20 +380,31 @@ func (o *writer) travelled(text string) map[string]bool {
 			keep = false // some writers leave an empty line in the middle: what follows counts
 			continue
 		case line[0] == ' ' || line[0] == '\t':
-		case !isField || strings.ContainsFunc(name, func(r rune) bool { return r <= ' ' || r >= 0x7f }):
+		case !isField || !isFieldName(name):
 			keep = false
 		default:
-			name = strings.ToLower(name)
-			keep = name != "mime-version" && !strings.HasPrefix(name, "content-")
-			if keep {
-				had[name] = true
-			}
+			keep = true
+			had[strings.ToLower(name)] = true
 		}
 		if keep {
 			o.print(strings.ReplaceAll(line, "\r", " "), "\r\n")
 		}
 	}
 	return had
+}
+
+// setInternetHeaders is the set of named properties that are header fields, by their
+// names ([MS-OXPROPS] 1.3.2, PS_INTERNET_HEADERS).
+var setInternetHeaders = [16]byte{0x86, 0x03, 0x02, 0, 0, 0, 0, 0, 0xc0, 0, 0, 0, 0, 0, 0, 0x46}
+
+// isFieldName tells whether a name can be that of a header field which says nothing of
+// the form of the message: that is new.
+func isFieldName(name string) bool {
+	if name == "" || strings.ContainsFunc(name, func(r rune) bool { return r <= ' ' || r >= 0x7f || r == ':' }) {
+		return false
+	}
+	name = strings.ToLower(name)
+	return name != "mime-version" && !strings.HasPrefix(name, "content-")
 }
 
 // Subject is the subject without the mark that tells where its prefix ends

@@ -66,6 +66,21 @@ func TestHeaderOfAMessage(t *testing.T) {
 	}
 }
 
+func TestFieldsThatAreProperties(t *testing.T) {
+	set := [16]byte{0x86, 0x03, 0x02, 0, 0, 0, 0, 0, 0xc0, 0, 0, 0, 0, 0, 0, 0x46}
+	named := func(set [16]byte, name, value string) outlook.Named {
+		return outlook.Named{Set: set, Name: name, Value: msgtest.String(value)}
+	}
+	got, _ := write(t, &outlook.Message{
+		Properties: outlook.Bag{outlook.PropTransportHeaders: msgtest.String("X-Mailer: one\r\n\r\n")},
+		Named:      []outlook.Named{named(set, "x-mailer", "two"), named(set, "X-Originating-IP", "[203.0.113.9]"), named(set, "content-type", "x"), named(set, "a b", "x"), named([16]byte{1}, "x-other", "x")},
+	})
+	head, _, _ := strings.Cut(got, "MIME-Version")
+	if want := "X-Mailer: one\r\nX-Originating-IP: [203.0.113.9]\r\n"; head != want {
+		t.Errorf("got %q, want %q", head, want)
+	}
+}
+
 func TestBodiesOfAMessage(t *testing.T) {
 	str, bin := msgtest.String, msgtest.Binary
 	rtf := func(s string) outlook.Value { return bin(msgtest.Uncompressed(s)) }
