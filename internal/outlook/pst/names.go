@@ -25,8 +25,8 @@ const (
 
 // The sets of names that every file knows ([MS-OXPROPS] 1.3.2), as bytes in a file.
 var (
-	setMAPI    = [16]byte{0x28, 0x03, 0x02, 0, 0, 0, 0, 0, 0xc0, 0, 0, 0, 0, 0, 0, 0x46}
-	setStrings = [16]byte{0x29, 0x03, 0x02, 0, 0, 0, 0, 0, 0xc0, 0, 0, 0, 0, 0, 0, 0x46}
+	setMAPI    = [16]byte{0x28, 0x03, 0x02, 8: 0xc0, 15: 0x46}
+	setStrings = [16]byte{0x29, 0x03, 0x02, 8: 0xc0, 15: 0x46}
 )
 
 // readNames reads which names the properties from 0x8000 on have in this file.

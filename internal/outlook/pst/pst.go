@@ -29,6 +29,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"sync"
 
 	"github.com/tqmailrules/tqmailrules/engine"
@@ -106,10 +107,11 @@ type File struct {
 // What is wrong with the latter two is told in Troubles.
 func Open(r io.ReaderAt, size int64) (*File, error) {
 	f := &File{r: r, size: size}
+	f.pages.max, f.loaded.max = 1<<20, 4<<20
 	if err := f.readHeader(); err != nil {
 		return nil, err
 	}
-	f.pages.max, f.loaded.max = 1<<20, 4<<20
+	f.settleMethod()
 	f.readStore()
 	f.readNames()
 	return f, nil
@@ -160,40 +162,70 @@ func (f *File) readHeader() error {
 		return fmt.Errorf("%w: no header", ErrFormat)
 	}
 	f.Version = int(binary.LittleEndian.Uint16(h[10:]))
-	f.layout = layoutOf(f.Version)
-	l := f.layout
-	if n < 564 && l.wide {
+	f.settleLayout(h)
+	if n < 564 && f.layout.wide {
 		return fmt.Errorf("%w: the header ends after %d bytes", ErrFormat, n)
 	}
-	f.nodes = tree{f: f, kind: pageNodes, name: "nodes", root: l.ref(h[l.roots:])}
-	f.blocks = tree{f: f, kind: pageBlocks, name: "blocks", root: l.ref(h[l.roots+2*l.word:])}
-	if f.Version > 23 {
-		f.probe()
-	}
-	f.method = coding.Method(h[l.method])
-	if f.method > coding.Cyclic {
-		f.tell("coding %d is not known; the contents are taken as they are", f.method)
-		f.method = coding.None
-	}
+	f.method = coding.Method(h[f.layout.method])
 	f.checkHeader(h)
 	return nil
 }
 
-// probe looks how large the pages are: version 37 is written with either size, by
-// an Outlook that knows of Windows Information Protection ([MS-PST] 2.2.2.6).
-func (f *File) probe() {
-	for _, l := range []layout{f.layout, large, unicode} {
-		f.layout = l
+// settleLayout takes the layout that the version names, unless no tree begins where
+// it says, and one does by another: version 37 is written with pages of either size,
+// by an Outlook that knows of Windows Information Protection ([MS-PST] 2.2.2.6), and a
+// version may be damaged.
+func (f *File) settleLayout(h []byte) {
+	named := layoutOf(f.Version)
+	for _, l := range []layout{named, unicode, large, ansi} {
+		f.use(l, h)
 		if f.nodes.looksRight() || f.blocks.looksRight() {
 			return
 		}
 	}
-	f.layout = layoutOf(f.Version)
+	f.use(named, h)
+}
+
+func (f *File) use(l layout, h []byte) {
+	f.layout = l
+	f.nodes = tree{f: f, kind: pageNodes, name: "nodes", root: l.ref(h[l.roots:])}
+	f.blocks = tree{f: f, kind: pageBlocks, name: "blocks", root: l.ref(h[l.roots+2*l.word:])}
+}
+
+// settleMethod takes the coding that the header names, unless nothing can be read by
+// it that must be there, and can by another.
+func (f *File) settleMethod() {
+	told := f.method
+	for _, m := range []coding.Method{told, coding.None, coding.Permute, coding.Cyclic} {
+		f.method = m
+		f.loaded = cache[uint64, *block]{max: f.loaded.max}
+		if f.readsHeaps() {
+			if m != told {
+				f.tell("the header names coding %d, and the blocks are of coding %d", told, m)
+			}
+			return
+		}
+	}
+	f.method = told
+}
+
+// readsHeaps says whether one of the nodes that every file has can be read.
+func (f *File) readsHeaps() bool {
+	for _, nid := range []uint32{nidStore, nidNames, nidRoot} {
+		n, err := f.node(nid)
+		if err != nil {
+			continue
+		}
+		if _, err := (&reading{f: f, troubles: &troubles{}}).heap(n, heapProperties); err == nil {
+			return true
+		}
+	}
+	return false
 }
 
 func (f *File) checkHeader(h []byte) {
-	if f.Version != 14 && f.Version != 15 && f.Version != 21 && f.Version != 23 && f.Version < 36 {
-		f.tell("version %d of the format is not known; read as the nearest one", f.Version)
+	if !slices.Contains([]int{14, 15, 21, 23, 36, 37}, f.Version) {
+		f.tell("version %d of the format is not known", f.Version)
 	}
 	if coding.Sum(h[8:479]) != binary.LittleEndian.Uint32(h[4:]) {
 		f.tell("the checksum of the header is wrong")

@@ -15,6 +15,7 @@ import (
 	"github.com/tqmailrules/tqmailrules/engine"
 	"github.com/tqmailrules/tqmailrules/internal/outlook"
 	"github.com/tqmailrules/tqmailrules/internal/outlook/pst"
+	"github.com/tqmailrules/tqmailrules/internal/outlook/pst/coding"
 	"github.com/tqmailrules/tqmailrules/internal/outlook/pst/psttest"
 )
 
@@ -143,12 +144,15 @@ func TestPropertiesOfEveryType(t *testing.T) {
 }
 
 func TestNamedPropertiesHaveTheirNames(t *testing.T) {
-	set := [16]byte{1, 2, 3}
-	spec := one(psttest.Unicode, with(mail("Named", ""), psttest.Properties{0x8000: "text", 0x8001: 7, 0x8777: 8}))
-	spec.Names = []psttest.Name{{Set: set, Name: "X-Header"}, {Set: set, ID: 0x8503}}
+	set, public := [16]byte{1, 2, 3}, [16]byte{0x29, 0x03, 0x02, 8: 0xc0, 15: 0x46}
+	spec := one(psttest.Unicode, with(mail("Named", ""), psttest.Properties{0x8000: "text", 0x8001: 7, 0x8002: "public", 0x8777: 8}))
+	spec.Names = []psttest.Name{{Set: set, Name: "X-Header"}, {Set: set, ID: 0x8503}, {Set: public, Name: "Keywords"}}
 	m := first(t, open(t, psttest.Build(spec)))
-	if len(m.Named) != 2 {
+	if len(m.Named) != 3 {
 		t.Fatalf("%d names", len(m.Named))
+	}
+	if n := m.Named[2]; n.Name != "Keywords" || n.Set != public || n.Text(0) != "public" {
+		t.Errorf("%+v", n)
 	}
 	if n := m.Named[0]; n.Name != "X-Header" || n.Set != set || n.Text(0) != "text" {
 		t.Errorf("%+v", n)
@@ -223,6 +227,96 @@ func TestMessagesThatNoFolderListsComeLast(t *testing.T) {
 	}
 }
 
+// walked is where a walk meets the messages, by subject.
+func walked(t testing.TB, f *pst.File) map[string]string {
+	t.Helper()
+	got := map[string]string{}
+	err := f.Walk(t.Context(), func(e pst.Entry) error {
+		if e.Message != nil {
+			got[e.Message.Text(e.Message.Properties, outlook.PropSubject)] = strings.Join(e.Folder, "/")
+		}
+		return e.Err
+	})
+	if err != nil {
+		t.Error(err)
+	}
+	return got
+}
+
+func TestFoldersThatNoFolderListsComeLast(t *testing.T) {
+	f := open(t, psttest.Build(psttest.Spec{Folders: []psttest.Folder{
+		{Name: "Hidden", Unlisted: true, Messages: numbered(1), Folders: []psttest.Folder{{Name: "Below", Messages: numbered2(1)}}},
+	}}))
+	want := map[string]string{"Number 00000": pst.Orphaned + "/Hidden", "Other Number 00000": pst.Orphaned + "/Hidden/Below"}
+	if diff := cmp.Diff(want, walked(t, f)); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// TestLostFoldersInACircleAreVisitedOnce: each says that it is in the other.
+func TestLostFoldersInACircleAreVisitedOnce(t *testing.T) {
+	f := open(t, psttest.Build(psttest.Spec{Circle: true, Folders: []psttest.Folder{
+		{Name: "Outer", Unlisted: true, Inside: true, Messages: numbered(1), Folders: []psttest.Folder{{Name: "Inner", Messages: numbered2(1)}}},
+	}}))
+	want := map[string]string{"Number 00000": pst.Orphaned + "/Outer", "Other Number 00000": pst.Orphaned + "/Outer/Inner"}
+	if diff := cmp.Diff(want, walked(t, f)); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// TestWhatIsTooMuchToHoldIsOpened has 9 MB of properties, of which 4 MiB are held.
+func TestWhatIsTooMuchToHoldIsOpened(t *testing.T) {
+	m := mail("Much", "")
+	for i := range uint16(3000) {
+		m.Properties[0x4000+i] = bytes.Repeat([]byte{byte(i), byte(i >> 8)}, 1500)
+	}
+	p := first(t, open(t, psttest.Build(one(psttest.Unicode, m)))).Properties
+	held := 0
+	for i := range uint16(3000) {
+		v := p[0x4000+i]
+		held += len(v.Bytes)
+		got, err := io.ReadAll(v.Reader())
+		if err != nil || !bytes.Equal(got, m.Properties[0x4000+i].([]byte)) {
+			t.Fatalf("%#x: %d bytes, %v", 0x4000+i, len(got), err)
+		}
+	}
+	if held > 4<<20 {
+		t.Errorf("%d bytes are held", held)
+	}
+}
+
+func TestAHeaderThatIsOffIsTold(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		kind psttest.Kind
+		edit func([]byte)
+		want string
+	}{
+		{"checksum", psttest.Unicode, func(b []byte) { b[4]++ }, "checksum of the header"},
+		{"second checksum", psttest.Unicode, func(b []byte) { b[524]++ }, "second checksum of the header"},
+		{"coding that is none", psttest.ANSI, func(b []byte) { b[461] = 7 }, "coding 7"},
+		{"coding of others", psttest.Unicode, func(b []byte) { b[513] = 0 }, "coding 0"},
+		{"version", psttest.Unicode, func(b []byte) { b[10] = 22 }, "version 22"},
+		{"version of other pages", psttest.Unicode, func(b []byte) { b[10] = 36 }, "checksum of the header"},
+		{"version of other words", psttest.ANSI, func(b []byte) { b[10] = 23 }, "checksum of the header"},
+		{"version of no wide words", psttest.Large, func(b []byte) { b[10] = 3 }, "version 3"},
+		{"roots", psttest.Unicode, func(b []byte) { clear(b[216:248]) }, "searched the file"},
+		{"length", psttest.ANSI, func(b []byte) { b[171] = 1 }, "the file is cut"},
+	} {
+		spec := one(c.kind, mail("Seen", ""))
+		spec.Method = byte(coding.Permute)
+		whole := psttest.Build(spec)
+		c.edit(whole)
+		f := open(t, whole)
+		if got := walked(t, f); got["Seen"] == "" {
+			t.Errorf("%s: %q", c.name, got)
+		}
+		if got := strings.Join(f.Troubles(), "; "); !strings.Contains(got, c.want) {
+			t.Errorf("%s: %s", c.name, got)
+		}
+	}
+}
+
 func TestAttachmentsThatNoTableListsAreThere(t *testing.T) {
 	hidden := file("hidden.bin", []byte("hidden"))
 	hidden.Unlisted = true
@@ -283,14 +377,17 @@ func TestOtherFilesAreNone(t *testing.T) {
 	}
 }
 
-// TestVersion37MayHaveSmallPages: Windows Information Protection changed the number,
-// not the pages.
-func TestVersion37MayHaveSmallPages(t *testing.T) {
-	for _, kind := range []psttest.Kind{psttest.Unicode, psttest.Large} {
-		spec := one(kind, mail("Seen", ""))
-		spec.Version = 37
-		if got, _ := showAll(t, open(t, psttest.Build(spec))); len(got) != 1 {
-			t.Errorf("%d messages", len(got))
+// TestVersionsOfTheFormat: 37 is written with pages of either size.
+func TestVersionsOfTheFormat(t *testing.T) {
+	for _, c := range []struct {
+		kind    psttest.Kind
+		version int
+	}{{psttest.ANSI, 14}, {psttest.ANSI, 15}, {psttest.Unicode, 21}, {psttest.Unicode, 23}, {psttest.Large, 36}, {psttest.Unicode, 37}, {psttest.Large, 37}} {
+		spec := one(c.kind, mail("Seen", ""))
+		spec.Version = c.version
+		f := open(t, psttest.Build(spec))
+		if got, _ := showAll(t, f); len(got) != 1 || f.Version != c.version {
+			t.Errorf("version %d: %d messages, told as %d", c.version, len(got), f.Version)
 		}
 	}
 }

@@ -67,18 +67,18 @@ func (w *writer) store() {
 
 // usualNames follow those of the spec; libpff refuses a file without any.
 var usualNames = []Name{
-	{Set: [16]byte{0x08, 0x20, 0x06, 0, 0, 0, 0, 0, 0xc0, 0, 0, 0, 0, 0, 0, 0x46}, ID: 0x8501},
-	{Set: [16]byte{0x29, 0x03, 0x02, 0, 0, 0, 0, 0, 0xc0, 0, 0, 0, 0, 0, 0, 0x46}, Name: "Keywords"},
+	{Set: [16]byte{0x08, 0x20, 0x06, 8: 0xc0, 15: 0x46}, ID: 0x8501},
+	{Set: [16]byte{0x29, 0x03, 0x02, 8: 0xc0, 15: 0x46}, Name: "Keywords"},
 }
 
 // names writes the map of names ([MS-PST] 2.4.7).
 func (w *writer) names() {
 	var sets, entries, texts []byte
-	bySet := map[[16]byte]uint16{}
+	bySet := map[[16]byte]uint16{{0x28, 0x03, 0x02, 8: 0xc0, 15: 0x46}: 1, {0x29, 0x03, 0x02, 8: 0xc0, 15: 0x46}: 2}
 	for i, n := range slices.Concat(w.spec.Names, usualNames) {
 		set, ok := bySet[n.Set]
 		if !ok {
-			set = uint16(len(bySet) + 3)
+			set = uint16(len(bySet) + 1)
 			bySet[n.Set] = set
 			sets = append(sets, n.Set[:]...)
 		}
@@ -137,8 +137,13 @@ func (w *writer) folder(nid, parent uint32, f Folder) line {
 	if first := uint32(nidSubtree + 1<<5); w.spec.Circle && nid > first {
 		below = append(below, line{first, Properties{0x3001: "Circle"}})
 	}
+	if f.Inside {
+		parent = nid + 1<<5
+	}
 	for _, sub := range f.Folders {
-		below = append(below, w.folder(w.newNID(kindFolder), nid, sub))
+		if row := w.folder(w.newNID(kindFolder), nid, sub); !sub.Unlisted {
+			below = append(below, row)
+		}
 	}
 	if f.Messages != nil {
 		for m := range f.Messages {

@@ -61,6 +61,8 @@ type Folder struct {
 	Name     string
 	Folders  []Folder
 	Messages iter.Seq[Message] // nil is none
+	Unlisted bool              // not in the table of the folder that it is in
+	Inside   bool              // says that it is in the first folder inside it
 }
 
 // Messages is a sequence of some.
