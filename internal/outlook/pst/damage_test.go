@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -294,4 +295,35 @@ func TestWhatIsLeftIsFoundWithoutTrees(t *testing.T) {
 			t.Errorf("kind %d: %d of %d lost, %v, %q", kind, lost, sound.all, got.err, got.told)
 		}
 	}
+}
+
+// TestAFolderThatLostItsNameHasItFromItsTable damages the properties of each folder.
+func TestAFolderThatLostItsNameHasItFromItsTable(t *testing.T) {
+	whole, pieces := psttest.Pieces(psttest.Spec{Folders: []psttest.Folder{{Name: "Inbox", Messages: numbered(1)}}})
+	named := 0
+	for _, p := range pieces {
+		if !bytes.Contains(whole[p.At:][:p.Data], []byte("I\x00n\x00b\x00o\x00x")) {
+			continue
+		}
+		broken := bytes.Clone(whole)
+		clear(broken[p.At:][:p.Size])
+		if got := open(t, broken); slices.Contains(paths(t, got), psttest.Subtree+"/Inbox") {
+			named++
+		}
+	}
+	if named != 1 {
+		t.Errorf("%d of the two places of the name are enough", named)
+	}
+}
+
+func paths(t testing.TB, f *pst.File) (all []string) {
+	t.Helper()
+	err := f.Folders(t.Context(), func(d pst.Folder) error {
+		all = append(all, strings.Join(d.Path, "/"))
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
 }

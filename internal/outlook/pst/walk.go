@@ -82,22 +82,37 @@ type walk struct {
 type waiting struct {
 	nid   uint32
 	above *trail
-	name  string // if it tells none itself
+	in    *table // that lists it, which has its name too; nil when none does
+	row   row
 }
 
-// trail is a path from its end.
+// name is what the table says of the name.
+func (at waiting) name(codepage int) string {
+	if at.in == nil {
+		return ""
+	}
+	bag, _ := at.in.cells(at.row)
+	return displayName(bag, codepage)
+}
+
+// trail is a path from its end. What is too deep to be shown follows on the last
+// names that are.
 type trail struct {
 	name  string
-	depth int
+	depth int // above maxPath: names are left out
 	above *trail
 }
 
 func (t *trail) down(name string) *trail {
-	depth := 1
-	if t != nil {
-		depth = t.depth + 1
+	switch {
+	case t == nil:
+		return &trail{name: name, depth: 1}
+	case t.depth < maxPath:
+		return &trail{name, t.depth + 1, t}
+	case t.depth == maxPath:
+		return &trail{name, maxPath + 1, t.above.above}
 	}
-	return &trail{name, depth, t}
+	return &trail{name, maxPath + 1, t.above}
 }
 
 func (t *trail) path() []string {
@@ -105,16 +120,13 @@ func (t *trail) path() []string {
 		return nil
 	}
 	path := make([]string, min(t.depth, maxPath))
-	last := len(path) - 1
-	path[last] = t.name
 	for up := t.above; up != nil; up = up.above {
-		if up.depth <= last {
-			path[up.depth-1] = up.name
-		}
+		path[up.depth-1] = up.name
 	}
 	if t.depth > maxPath {
-		path[last-1] = "…"
+		path[maxPath-2] = "…"
 	}
+	path[len(path)-1] = t.name
 	return path
 }
 
@@ -151,7 +163,7 @@ func (w *walk) folder(ctx context.Context, at waiting) ([]waiting, error) {
 	here, problem := w.describe(r, at)
 	below, err := w.below(r, at.nid, here)
 	problem = cmp.Or(problem, err)
-	rows, err := r.folderTable(at.nid, kindContents)
+	messages, err := r.folderTable(at.nid, kindContents)
 	problem = cmp.Or(problem, err)
 	w.f.adopt(fmt.Sprintf("folder %#x", at.nid), &t)
 	if errors.Is(problem, errSpent) {
@@ -167,7 +179,7 @@ func (w *walk) folder(ctx context.Context, at waiting) ([]waiting, error) {
 			return nil, err
 		}
 	}
-	for _, row := range rows {
+	for _, row := range messages.rows {
 		if err := w.message(ctx, path, row.nid); err != nil {
 			return nil, err
 		}
@@ -185,38 +197,41 @@ func (w *walk) describe(r *reading, at waiting) (*trail, error) {
 	if at.nid == nidRoot {
 		return nil, err
 	}
-	name := cmp.Or(displayName(bag, w.f.codepage), at.name, fmt.Sprintf("(folder %#x)", at.nid))
+	name := displayName(bag, w.f.codepage)
+	if name == "" {
+		name = cmp.Or(at.name(w.f.codepage), fmt.Sprintf("(folder %#x)", at.nid))
+	}
 	return at.above.down(name), err
 }
 
 // below lists the folders inside a folder.
 func (w *walk) below(r *reading, nid uint32, here *trail) ([]waiting, error) {
-	rows, err := r.folderTable(nid, kindFolders)
+	t, err := r.folderTable(nid, kindFolders)
 	var all []waiting
-	for _, row := range rows {
+	for _, row := range t.rows {
 		if kindOf(row.nid) == kindFolder {
-			all = append(all, waiting{nid: row.nid, above: here})
+			all = append(all, waiting{row.nid, here, t, row})
 		}
 	}
 	return all, err
 }
 
-// folderTable is the rows of a table of a folder; its id is that of the folder with
-// another kind ([MS-PST] 2.4.4.1).
-func (r *reading) folderTable(folder, kind uint32) ([]row, error) {
+// folderTable is a table of a folder, without rows if it cannot be read; its id is
+// that of the folder with another kind ([MS-PST] 2.4.4.1).
+func (r *reading) folderTable(folder, kind uint32) (*table, error) {
 	n, err := r.f.node(folder&^0x1f | kind)
 	if errors.Is(err, errMissing) {
 		r.troubles.tell("%v", err) // some folders of an .ost have no messages and no table
-		return nil, nil
+		return &table{}, nil
 	}
 	if err != nil {
-		return nil, err
+		return &table{}, err
 	}
 	t, err := r.table(n)
 	if err != nil {
-		return nil, err
+		return &table{}, err
 	}
-	return t.rows, nil
+	return t, nil
 }
 
 // message visits one that has not been visited yet.
