@@ -48,7 +48,9 @@ const (
 )
 
 // soap answers with a body.
-func (a *asked) soap(body string) bool { return a.plain(200, "text/xml; charset=utf-8", envelope+body+endEnvelope) }
+func (a *asked) soap(body string) bool {
+	return a.plain(200, "text/xml; charset=utf-8", envelope+body+endEnvelope)
+}
 
 func (a *asked) plain(status int, kind, body string) bool {
 	a.w.Header().Set("Content-Type", kind)

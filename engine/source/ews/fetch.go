@@ -12,10 +12,7 @@ import (
 	"github.com/tqmailrules/tqmailrules/engine"
 )
 
-const (
-	maxTries  = 3 // at a single mail, before it is set aside
-	maxBlamed = 3 // mails in a row; more than that, and it is the server
-)
+const maxTries = 3 // at a single mail, before it is set aside
 
 // fetched is a mail that came.
 type fetched struct {
@@ -25,6 +22,7 @@ type fetched struct {
 
 // result is what one GetItem brought.
 type result struct {
+	asked   int // for so many mails; 0: one, by its properties
 	got     []fetched
 	refused []denied // mails, one by one
 	err     error    // of the call
@@ -77,7 +75,7 @@ func (s *Source) contents(ctx context.Context, c *client, l *link, b *batch) (r 
 	k := call{name: "read mails", spool: s.spool, limit: s.cfg.Limits.Message}
 	k.all, k.time = s.price(b)
 	k.body = func(string) string {
-		r, at = result{}, 0 // another attempt
+		r, at = result{asked: len(b.mails)}, 0 // another attempt
 		return `<m:GetItem><m:ItemShape><t:BaseShape>IdOnly</t:BaseShape><t:IncludeMimeContent>true</t:IncludeMimeContent></m:ItemShape><m:ItemIds>` + itemIDs(asked) + `</m:ItemIds></m:GetItem>`
 	}
 	r.err = c.do(ctx, l, k, func(m *element) error {
@@ -147,7 +145,8 @@ func (s *Source) receive(p *pass, b *batch, got []fetched) int {
 	}
 	came := before - len(b.mails)
 	if came > 0 {
-		s.failures, b.tries, p.blamed, p.read = 0, 0, 0, p.read+came
+		s.failures, b.tries, p.read = 0, 0, p.read+came
+		p.witness = &got[0].mail
 	}
 	return came
 }
@@ -175,11 +174,19 @@ func (s *Source) sort(ctx context.Context, p *pass, b *batch, r result) error {
 	progress := len(r.got) > 0
 	var wait error
 	for _, d := range r.refused {
-		if temp := s.refused(p, b, d); temp != nil {
-			wait = temp
-		} else {
-			progress = true
+		if is(d.err, crowded...) || is(d.err, transient...) && !is(d.err, unsure...) {
+			wait = d.err
+			continue
 		}
+		progress = true
+		if err := s.refused(p, b, d, r.asked <= 1); err != nil {
+			return err
+		}
+	}
+	if is(wait, crowded...) {
+		var busy *refusal
+		errors.As(wait, &busy)
+		p.finder.c.gate.crowded(busy.backOff)
 	}
 	switch {
 	case len(b.mails) == 0:
@@ -192,39 +199,30 @@ func (s *Source) sort(ctx context.Context, p *pass, b *batch, r result) error {
 	case r.err != nil:
 		return s.fruitless(p, b, r.err)
 	case wait != nil:
-		return wait
+		return fmt.Errorf("read %s: %w", s.origin(b.mails[0]).Name, p.finder.c.words(wait))
 	}
 	return s.absent(p, b)
 }
 
-// refused decides about one mail. The error says that all may be well later.
-func (s *Source) refused(p *pass, b *batch, d denied) error {
+// refused decides about one mail that the server does not give.
+func (s *Source) refused(p *pass, b *batch, d denied, alone bool) error {
 	why := p.finder.c.words(d.err)
-	var r *refusal
-	errors.As(d.err, &r)
 	switch {
 	case is(d.err, gone...):
 		b.remove(d.mail)
 		s.gone(d.mail)
-		return nil
-	case is(d.err, crowded...):
-		p.finder.c.gate.crowded(r.backOff)
-		return fmt.Errorf("read %s: %w", s.origin(d.mail).Name, why)
-	case is(d.err, transient...) && !is(d.err, unsure...):
-		return fmt.Errorf("read %s: %w", s.origin(d.mail).Name, why)
-	case len(b.mails) > 1 && (is(d.err, "ErrorMessageSizeExceeded") || is(d.err, unsure...)):
+	case !alone && (is(d.err, "ErrorMessageSizeExceeded") || is(d.err, unsure...)):
 		b.remove(d.mail) // the answer may have been too much, not the mail
 		p.replace(b, b, &batch{mails: []mail{d.mail}})
-		return nil
+	case is(d.err, unsure...):
+		return s.doubt(p, b, why, false)
 	case b.refused == nil:
 		b.remove(d.mail)
 		p.replace(b, b, &batch{mails: []mail{d.mail}, refused: why})
-		return nil
-	case is(d.err, unsure...):
-		return s.doubt(p, b, why, false)
+	default:
+		b.remove(d.mail)
+		s.unreadable(d.mail, fmt.Errorf("%w; and made anew: %w", b.refused, why))
 	}
-	b.remove(d.mail)
-	s.unreadable(d.mail, fmt.Errorf("%w; and made anew: %w", b.refused, why))
 	return nil
 }
 
@@ -252,9 +250,6 @@ func (s *Source) fruitless(p *pass, b *batch, err error) error {
 	case doubtful && n > 1:
 		p.replace(b, &batch{mails: b.mails[:n/2]}, &batch{mails: b.mails[n/2:]})
 		return nil
-	case doubtful && b.refused == nil:
-		b.refused = err
-		return nil
 	case doubtful:
 		return s.doubt(p, b, err, errors.Is(err, errGarbled))
 	case errors.Is(err, errLost) && n > 1:
@@ -268,8 +263,7 @@ func (s *Source) fruitless(p *pass, b *batch, err error) error {
 // stumble counts what a single mail has cost, and puts it behind the others
 // when that is too much.
 func (p *pass) stumble(b *batch) {
-	b.tries++
-	if p.last || b.tries >= maxTries {
+	if b.tries++; p.last || b.tries >= maxTries {
 		p.aside(b)
 	}
 }
@@ -277,7 +271,9 @@ func (p *pass) stumble(b *batch) {
 // aside puts a batch, of one mail, behind all others.
 func (p *pass) aside(b *batch) {
 	p.replace(b)
-	b.after = p.read
+	if b.tries = 0; !p.again {
+		b.after = p.read
+	}
 	if p.last {
 		p.batches = append(p.batches, b)
 		return
@@ -285,32 +281,35 @@ func (p *pass) aside(b *batch) {
 	p.hurt = append(p.hurt, b)
 }
 
-// doubt decides about a single mail that the server does not give in any form: is
-// it the mail, or the server? Where others came before, and it is not one of many,
-// an answer that cannot be read is blamed on the mail. Everything else waits for
-// the end of the pass.
+// doubt decides about a single mail that the server did not give, when nobody can
+// tell whether that is the mail's fault. It is tried a few times, then a few times
+// more behind all others, then made anew of its properties; after that it is up to
+// judge.
 func (s *Source) doubt(p *pass, b *batch, why error, garbled bool) error {
-	b.why, b.clear = why, garbled
-	switch {
-	case garbled && p.read > 0 && p.blamed < maxBlamed && !p.last:
-		p.blamed++
-		p.replace(b)
-		s.unreadable(b.mails[0], why)
-		return nil
-	case p.last:
+	switch b.tries++; {
+	case b.tries < maxTries && !p.last:
+	case !p.again && !p.last:
 		p.aside(b)
-		return temporary("read %s: %s", s.origin(b.mails[0]).Name, why)
+	case b.refused == nil:
+		b.refused, b.tries = why, 0
+	default:
+		b.why, b.clear = why, garbled
+		p.aside(b)
+		if p.last {
+			return temporary("read %s: %s", s.origin(b.mails[0]).Name, why)
+		}
 	}
-	p.aside(b)
 	return nil
 }
 
-// judge looks at the mails that were set aside. Where others came after one that
-// the server did not give, or there is no other to compare with, it is the mail.
-func (s *Source) judge(p *pass) {
+// judge looks at the mails that did not come after all. Where others came after
+// one that the server did not give, or one that came comes again, or there is no
+// other to compare with and the answer is rubbish, it is the mail.
+func (s *Source) judge(ctx context.Context, p *pass) {
 	alone := p.read == 0 && len(p.hurt) == 1
+	healthy := slices.ContainsFunc(p.hurt, func(b *batch) bool { return b.why != nil && p.read <= b.after }) && s.healthy(ctx, p)
 	p.hurt = slices.DeleteFunc(p.hurt, func(b *batch) bool {
-		guilty := b.why != nil && (p.read > b.after || alone && b.clear)
+		guilty := b.why != nil && (healthy || p.read > b.after || alone && b.clear)
 		if guilty {
 			s.unreadable(b.mails[0], b.why)
 		}
@@ -319,6 +318,15 @@ func (s *Source) judge(p *pass) {
 	if n := len(p.hurt); n > 0 {
 		s.cfg.Log.Error("mails could not be read and are left for later", "mails", n, "first", s.origin(p.hurt[0].mails[0]).Name)
 	}
+}
+
+// healthy tells whether the server still gives a mail that it gave before.
+func (s *Source) healthy(ctx context.Context, p *pass) bool {
+	if p.witness == nil {
+		return false
+	}
+	r := s.contents(ctx, p.finder.c, s.links[0], &batch{mails: []mail{*p.witness}})
+	return len(r.got) == 1
 }
 
 // unreadable delivers a mail that the server does not give.
@@ -332,12 +340,12 @@ func (s *Source) unreadable(m mail, err error) {
 // absent looks after mails that were asked for and had no answer, though the call
 // succeeded: they are asked for one by one, and not for ever.
 func (s *Source) absent(p *pass, b *batch) error {
-	if len(b.mails) == 1 && b.tries+1 >= maxTries {
+	if len(b.mails) == 1 {
 		return s.doubt(p, b, errors.New("the server has no answer for it"), true)
 	}
 	var alone []*batch
 	for _, m := range b.mails {
-		alone = append(alone, &batch{mails: []mail{m}, tries: b.tries + 1, refused: b.refused})
+		alone = append(alone, &batch{mails: []mail{m}, refused: b.refused})
 	}
 	p.replace(b, alone...)
 	return nil

@@ -96,7 +96,9 @@ func TestATokenThatRanOutIsAskedForAnew(t *testing.T) {
 	if got := drain(t, open(t, cfg)); len(got) != 3 || n.Load() != 2 {
 		t.Errorf("%d mails, %d tokens", len(got), n.Load())
 	}
-	cfg.Token = func(context.Context) (string, error) { return "", fmt.Errorf("the token server is away: %w", engine.ErrTemporary) }
+	cfg.Token = func(context.Context) (string, error) {
+		return "", fmt.Errorf("the token server is away: %w", engine.ErrTemporary)
+	}
 	if _, err := open(t, cfg).Next(t.Context()); !errors.Is(err, engine.ErrTemporary) {
 		t.Errorf("while there is no token: %v", err)
 	}

@@ -124,7 +124,6 @@ func TestAStateThatTheServerForgotBeginsAnew(t *testing.T) {
 	if again := drain(t, open(t, cfg)); !slices.Equal(subjects(t, again), []string{"Inbox 1"}) {
 		t.Errorf("with a broken value %q", subjects(t, again))
 	}
-	s.RemoveFolder("Other")
 }
 
 // TestAFolderThatWasMadeAnewHasOtherMails keeps a state from being used for

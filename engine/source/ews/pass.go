@@ -30,11 +30,12 @@ type pass struct {
 	view    *view     // of it, with the intake unread
 	batches []*batch  // whose contents are not fetched
 	hurt    []*batch  // single mails that did not come, behind all others
-	last    bool      // the hurt ones are tried for the last time
+	again   bool      // the hurt ones are tried again
+	last    bool      // and for the last time
 	read    int       // mails whose contents came
+	witness *mail     // one of them
 	missing []error   // folders that are not there, or not for us
 	idle    int       // pages of changes in a row that tell nothing
-	blamed  int       // mails that did not come, since one came
 	met     map[string]string
 	finder  *resolver
 }
@@ -77,10 +78,14 @@ func (s *Source) step(ctx context.Context) error {
 	return s.finish(ctx, p)
 }
 
-// finish ends a pass. Without Watch, mails that were set aside are tried until
-// they come, or Next is not called any more.
+// finish ends a pass. Mails that were set aside are tried again; without Watch,
+// until they come, or Next is not called any more.
 func (s *Source) finish(ctx context.Context, p *pass) error {
-	if s.judge(p); len(s.ready) > 0 {
+	if len(p.hurt) > 0 && !p.again {
+		p.batches, p.hurt, p.again = p.hurt, nil, true
+		return nil
+	}
+	if s.judge(ctx, p); len(s.ready) > 0 {
 		return nil
 	}
 	if err := s.saveStates(ctx); err != nil {
