@@ -269,6 +269,9 @@ func (m *Message) attachmentName(a Attachment) string {
 	return "attachment" + m.Text(a.Properties, PropAttachExtension)
 }
 
+// shownInBody is the bit of PropAttachFlags that says so.
+const shownInBody = 4
+
 // attachmentHead is the header of a file.
 func (m *Message) attachmentHead(a Attachment, name string) string {
 	kind, how := "application/octet-stream", "attachment"
@@ -276,7 +279,9 @@ func (m *Message) attachmentHead(a Attachment, name string) string {
 		kind = t
 	}
 	id := strings.Trim(strings.TrimSpace(m.Text(a.Properties, PropAttachContentID)), "<>")
-	if hidden, _ := a.Properties.Int(PropAttachHidden); hidden != 0 {
+	hidden, _ := a.Properties.Int(PropAttachHidden)
+	flags, _ := a.Properties.Int(PropAttachFlags)
+	if hidden != 0 || flags&shownInBody != 0 {
 		how = "inline"
 	}
 	head := "Content-Type: " + kind + "\r\n" + disposition(how, name)
