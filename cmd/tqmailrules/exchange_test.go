@@ -24,6 +24,7 @@ import (
 type exchange struct {
 	*ewssim.Server
 	addr, ca    string
+	intake      string
 	certificate tls.Certificate
 	web         *http.Server
 }
@@ -42,7 +43,7 @@ func serveExchange(t testing.TB, cfg ewssim.Config) *exchange {
 	if len(cfg.Schemes) == 0 {
 		cfg.Schemes = []string{"NTLM"}
 	}
-	e := &exchange{Server: ewssim.New(cfg), addr: "127.0.0.1:0", certificate: certificate, ca: filepath.Join(t.TempDir(), "ca.pem")}
+	e := &exchange{Server: ewssim.New(cfg), intake: "unread", addr: "127.0.0.1:0", certificate: certificate, ca: filepath.Join(t.TempDir(), "ca.pem")}
 	if err := os.WriteFile(e.ca, ca, 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -74,7 +75,7 @@ func (e *exchange) Address() string { return e.addr }
 func (e *exchange) Source(t testing.TB, address string) string {
 	t.Helper()
 	t.Setenv("TQ_TEST_EWS", "correct-horse")
-	return fmt.Sprintf("ews: { server: %q, email: phish@corp.example, user: 'CORP\\phish', password: { env: TQ_TEST_EWS }, tls: { ca_file: %q } }", address, e.ca)
+	return fmt.Sprintf("ews: { server: %q, email: phish@corp.example, user: 'CORP\\phish', password: { env: TQ_TEST_EWS }, tls: { ca_file: %q }, intake: %s }", address, e.ca, e.intake)
 }
 
 func (e *exchange) Deliver(_ testing.TB, raw []byte, received time.Time) {
@@ -96,6 +97,9 @@ func (e *exchange) Trouble(t testing.TB, seed uint64) {
 	if err := e.Chaos(seed, 0.04); err != nil {
 		t.Fatal(err)
 	}
+	if seed%3 == 0 {
+		e.InvalidateSync()
+	}
 }
 
 func (e *exchange) Restart(t testing.TB) {
@@ -106,7 +110,17 @@ func (e *exchange) Restart(t testing.TB) {
 
 // TestFromExchangeToThreatQ is TestFromAMailboxToThreatQ with an Exchange that wants
 // NTLM with channel binding, and does to requests what busy servers do.
-func TestFromExchangeToThreatQ(t *testing.T) { fromMailboxToThreatQ(t, newExchange) }
+func TestFromExchangeToThreatQ(t *testing.T) { fromMailboxToThreatQ(t, newExchange, 500) }
+
+// TestNewMailFromExchangeToThreatQ is the same with a state of synchronisation, which
+// the server forgets at times, in place of what is unread.
+func TestNewMailFromExchangeToThreatQ(t *testing.T) {
+	fromMailboxToThreatQ(t, func(t testing.TB) mailServer {
+		e := serveExchange(t, ewssim.Config{MaxSync: 100})
+		e.intake = "new"
+		return e
+	}, 50)
+}
 
 const exchangeConfig = `instance: exchange
 sources:

@@ -230,11 +230,11 @@ func madeUpMail(i int) []byte {
 // times over, in peace; then the same with everything that can come in between,
 // and wants the same of the platform, every mail once, and no mark that was not
 // earned.
-func TestFromAMailboxToThreatQ(t *testing.T) { fromMailboxToThreatQ(t, newDovecot) }
+func TestFromAMailboxToThreatQ(t *testing.T) { fromMailboxToThreatQ(t, newDovecot, 500) }
 
-func fromMailboxToThreatQ(t *testing.T, newServer func(testing.TB) mailServer) {
+func fromMailboxToThreatQ(t *testing.T, newServer func(testing.TB) mailServer, distinct int) {
 	t.Helper()
-	distinct, times, rounds := 500, 4, 20
+	times, rounds := 4, 20
 	switch {
 	case os.Getenv("TQ_SOAK") != "":
 		rounds = 200
