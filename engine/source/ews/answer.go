@@ -19,8 +19,9 @@ import (
 const (
 	maxTalk     = 64 << 20 // bytes of an answer without contents
 	maxToken    = 4 << 20  // of one text or tag: a SyncState is the longest
-	maxElements = 400_000  // of one response message
+	maxElements = 100_000  // of one response message
 	maxDepth    = 64       // of elements in each other
+	maxParts    = 2000     // of an envelope: response messages, and what they are wrapped in
 	maxDrain    = 1 << 20  // bytes beyond a cap that are read to save the connection
 )
 
@@ -168,7 +169,7 @@ func (a *answer) each(f func(m *element) error) error {
 	if err := a.enter("Envelope"); err != nil {
 		return err
 	}
-	for {
+	for wraps := 0; ; {
 		t, err := a.next()
 		if err != nil {
 			return err
@@ -179,6 +180,9 @@ func (a *answer) each(f func(m *element) error) error {
 				return nil
 			}
 		case xml.StartElement:
+			if wraps++; wraps > maxParts {
+				return garbled("it has too many parts")
+			}
 			if err := a.part(t, f); err != nil {
 				return err
 			}

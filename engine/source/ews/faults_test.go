@@ -94,7 +94,7 @@ func TestAServerThatStaysBusyIsTold(t *testing.T) {
 	if err := s.Fault(ewssim.Fault{Times: 30, What: "ErrorServerBusy-fault", BackOff: 10}); err != nil {
 		t.Fatal(err)
 	}
-	cfg.Clock = &quick{}
+	cfg.Clock = &frozenSleeps{quick: &quick{}}
 	_, err := open(t, cfg).Next(t.Context())
 	if !errors.Is(err, engine.ErrTemporary) || !strings.Contains(err.Error(), "the server is busy (ErrorServerBusy; the server says") {
 		t.Errorf("Next: %v", err)
