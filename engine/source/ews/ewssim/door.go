@@ -10,7 +10,7 @@ import (
 // Mail is what a test wants to know of an item.
 type Mail struct {
 	ID       string
-	Raw      []byte
+	Raw      []byte // not to be changed
 	Read     bool
 	Received time.Time
 	Subject  string

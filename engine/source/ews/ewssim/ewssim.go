@@ -1,50 +1,3 @@
-// Package ewssim is an Exchange server to test against: an http.Handler that
-// keeps mailboxes in memory and speaks Exchange Web Services as Exchange 2010 to
-// 2019 do, as far as mail goes.
-//
-// It is made to catch clients that assume. Item ids change when an item moves and
-// change keys with every change; a filter for unread mail is evaluated anew for
-// each page, so that a client that marks while it pages skips mail; MIME contents
-// may be another text on each read; folders have the names of the server's
-// language; booleans are 1 and 0 as well as words; NTLM holds for a connection.
-//
-// # Paths
-//
-// /EWS/Exchange.asmx takes SOAP 1.1 by POST, whatever its case, and answers GET
-// with a page, as Exchange does once one is logged in.
-// /autodiscover/autodiscover.xml is the older autodiscovery (POX). /_sim is the
-// simulator's own door; it asks for no password and is not counted:
-//
-//	GET    /_sim/dump    the state as JSON, see Dump
-//	GET    /_sim/counts  requests by operation and what else was counted, see Counts
-//	DELETE /_sim/counts  count anew
-//	GET    /_sim/faults  the scripts in force, and how often each struck
-//	POST   /_sim/faults  a script or a list, see Fault
-//	POST   /_sim/chaos   {"seed":7,"rate":0.2,"kinds":["503","cut"]}, see Chaos
-//	DELETE /_sim/faults  calm again
-//	POST   /_sim/sync    all sync states become invalid
-//
-// # Operations
-//
-// GetFolder, FindFolder, CreateFolder, DeleteFolder, SyncFolderHierarchy,
-// FindItem, GetItem, CreateItem (MIME content, or subject and body),
-// UpdateItem, MoveItem, CopyItem, DeleteItem, SyncFolderItems, GetAttachment,
-// ConvertId, ResolveNames, GetUserConfiguration (finds none),
-// GetServerTimeZones (UTC only) and GetUserOofSettings-like rest: any other
-// operation is refused with ErrorInvalidRequest. The order of elements is not
-// enforced, required ones are.
-//
-// # Who may do what
-//
-// A user logs in with any spelling of the account: DOMAIN\user, user@domain, the
-// bare user name, or the address of a mailbox that is his; without regard to
-// case. A spelling with a domain fits an account with a domain when they are
-// equal or one is the first label of the other (CORP and corp.example); it fits
-// every account without a domain. A spelling that fits several accounts is none,
-// unless it is written like one of them.
-//
-// A user sees the mailboxes he owns and those of Config.Delegates; others are
-// ErrorAccessDenied. Config.Impersonators act as the owner of any mailbox.
 package ewssim
 
 import (
@@ -77,13 +30,13 @@ type Config struct {
 	Version string
 
 	// Protection is Extended Protection: "off" (or ""), "allow", by which a channel
-	// binding is checked when it is sent, or "require". It counts when there is a
-	// Certificate.
+	// binding is checked when it is sent, or anything else, which is to require it. It
+	// counts when there is a Certificate.
 	Protection  string
 	Certificate []byte // the leaf that clients see over TLS, as DER; empty: plain HTTP
 	OldClients  bool   // NTLM without a MIC, and with the client's own time, logs in
 
-	Language   string // of the names of well-known folders: en (or ""), de, fr, ja
+	Language   string // of the names of well-known folders: en, de, fr, ja; others are en
 	Regenerate bool   // MIME contents are made anew on each read: other boundaries, some headers gone
 	// Controls has control characters in texts stand as references (&#x1;), which is
 	// what Exchange writes and XML forbids. Else they are U+FFFD.

@@ -1,6 +1,7 @@
 package ewssim
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -148,9 +149,8 @@ func (s *Server) findFolder(c *call) ([]result, error) {
 	if err != nil {
 		return nil, err
 	}
-	deep := c.body.attr("Traversal") == "Deep"
-	if !deep && c.body.attr("Traversal") != "Shallow" && c.body.attr("Traversal") != "SoftDeleted" {
-		return nil, badValue(c.body, "Traversal", c.body.attr("Traversal"), "FolderQueryTraversalType")
+	if t := c.body.attr("Traversal"); !slices.Contains([]string{"Shallow", "Deep", "SoftDeleted"}, t) {
+		return nil, badValue(c.body, "Traversal", t, "FolderQueryTraversalType")
 	}
 	where, err := s.restriction(c, c.body.kid("Restriction"))
 	if err != nil {
@@ -161,30 +161,29 @@ func (s *Server) findFolder(c *call) ([]result, error) {
 		return nil, err
 	}
 	return s.parents(c, "ParentFolderIds", func(parent *folder) result {
-		all := parent.kids
-		if deep {
+		var all []*folder
+		switch c.body.attr("Traversal") {
+		case "Shallow":
+			all = slices.Clone(parent.kids)
+		case "Deep":
 			all = parent.below()
 		}
-		if c.body.attr("Traversal") == "SoftDeleted" {
-			all = nil
-		}
-		var found []*folder
-		for _, f := range all {
-			if where.holds(folderValues{f}) {
-				found = append(found, f)
-			}
-		}
-		x := s.text()
-		from, to := view.page(len(found))
-		view.begin(x, from, to, len(found))
-		x.begin("t:Folders")
-		for _, f := range found[from:to] {
-			s.renderFolder(x, f, sh)
-		}
-		x.end()
-		x.end()
-		return result{inner: x.Bytes()}
+		found := slices.DeleteFunc(all, func(f *folder) bool { return !where.holds(folderValues{f}) })
+		return result{inner: s.folderPage(found, sh, view)}
 	})
+}
+
+func (s *Server) folderPage(found []*folder, sh *shape, v view) []byte {
+	x := s.text()
+	from, to := v.page(len(found))
+	v.begin(x, from, to, len(found))
+	x.begin("t:Folders")
+	for _, f := range found[from:to] {
+		s.renderFolder(x, f, sh)
+	}
+	x.end()
+	x.end()
+	return x.Bytes()
 }
 
 // view is a page of a list.

@@ -72,8 +72,10 @@ func (s *Server) login(r *http.Request) (*account, *answer) {
 		return s.basic(token)
 	case "bearer":
 		return s.bearer(token)
+	case "ntlm", "negotiate":
+		return s.ntlm(c, scheme, token)
 	}
-	return s.ntlm(c, scheme, token)
+	return s.refuse("scheme is not known")
 }
 
 func (c *conn) name() *account {

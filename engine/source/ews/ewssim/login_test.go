@@ -10,6 +10,8 @@ import (
 	"encoding/binary"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"os/exec"
 	"slices"
 	"strings"
 	"testing"
@@ -19,6 +21,7 @@ import (
 	//lint:ignore SA1019 NTLM has it
 	"golang.org/x/crypto/md4"
 
+	"github.com/tqmailrules/tqmailrules/engine/enginetest"
 	"github.com/tqmailrules/tqmailrules/engine/source/ews/ewssim"
 )
 
@@ -333,6 +336,27 @@ func TestNTLMNeedsItsConnections(t *testing.T) {
 	defer plain.Close()
 	if status, _ := legs(t, oneConnection(t), plain.URL+"/EWS/Exchange.asmx", "NTLM", ntlm{}.negotiate(), ""); status != 401 || s.Counts()["refused: NTLM without ConnContext"] != 1 {
 		t.Errorf("%d %v", status, s.Counts())
+	}
+}
+
+// TestCurlLogsIn has a client in which NTLM was written anew.
+func TestCurlLogsIn(t *testing.T) {
+	t.Parallel()
+	program := enginetest.Peer(t, "curl", "curl")
+	cert, der := certificate(t)
+	for _, row := range []struct{ flag, user, want string }{
+		{"--ntlm", `CORP\soc:s3cret`, "200"},
+		{"--ntlm", `corp\SOC:s3cret`, "200"},
+		{"--ntlm", "soc:s3cret", "200"},
+		{"--ntlm", `CORP\soc:wrong`, "401"},
+		{"--basic", "soc@corp.example:s3cret", "200"},
+		{"--anyauth", `CORP\soc:s3cret`, "200"},
+	} {
+		s := loaded(t, ewssim.Config{OldClients: true, Protection: "allow", Certificate: der})
+		run := exec.CommandContext(t.Context(), program, "--silent", "--insecure", "--http1.1", row.flag, "--user", row.user, "--output", os.DevNull, "--write-out", "%{http_code}", serve(t, s, &cert))
+		if out, err := run.Output(); err != nil || string(out) != row.want {
+			t.Errorf("%s %s: %v %s, want %s: %v", row.flag, row.user, err, out, row.want, s.Counts())
+		}
 	}
 }
 

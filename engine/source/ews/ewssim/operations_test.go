@@ -530,6 +530,18 @@ func TestIDsConvert(t *testing.T) {
 	convert(id, "EwsId", "Roman").want("fault ErrorSchemaValidation")
 }
 
+func TestIDsHaveTwoCases(t *testing.T) {
+	s := ewssim.New(ewssim.Config{Users: map[string]string{"soc": "s3cret"}})
+	all, folded := map[string]bool{}, map[string]bool{}
+	for n := range 20_000 {
+		id := s.AddMail("inbox", raw(n), time.Now(), false)
+		all[id], folded[strings.ToLower(id)] = true, true
+	}
+	if len(all) != 20_000 || len(folded) != 10_000 {
+		t.Errorf("%d ids, %d without regard to case", len(all), len(folded))
+	}
+}
+
 // TestSeedsDecideIDs makes the same server twice, and another one.
 func TestSeedsDecideIDs(t *testing.T) {
 	ids := func(seed uint64) []string {

@@ -22,6 +22,7 @@ type store struct {
 	items   map[string]*item
 	change  uint64
 	made    uint64 // ids
+	last    string // id of an item, if the next one is to be like it
 	syncs   uint64 // epoch of sync states: those of another one are invalid
 }
 
@@ -154,7 +155,30 @@ func (st *store) newID(b *mailbox, kind byte) string {
 	var n [8]byte
 	binary.BigEndian.PutUint64(n[:], st.made)
 	id := idMark + b.guid + string(kind) + string(st.draw("id " + string(n[:]))[:24])
-	return base64.StdEncoding.EncodeToString([]byte(id))
+	whole := base64.StdEncoding.EncodeToString([]byte(id))
+	if kind != kindItem {
+		return whole
+	}
+	if twin := otherCase(st.last); twin != "" && strings.HasPrefix(twin, whole[:entryLetters]) {
+		whole, st.last = twin, ""
+		return whole
+	}
+	st.last = whole
+	return whole
+}
+
+// entryLetters are those of an id before what the seed decides.
+const entryLetters = (len(idMark) + 36) / 3 * 4
+
+// otherCase is an id that differs in the case of a letter; "" when it has none that
+// may be another.
+func otherCase(id string) string {
+	for i := len(id) - 4; i > entryLetters+4; i-- { // the last letters stand for less than six bits
+		if c := id[i]; 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' {
+			return id[:i] + string(c^0x20) + id[i+1:]
+		}
+	}
+	return ""
 }
 
 // kindOf tells what an id names, and whether it looks like one.
