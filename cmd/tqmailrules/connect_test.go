@@ -121,7 +121,7 @@ func TestWhatIsWrongWithAMailboxIsTold(t *testing.T) {
 		{"host", mishap{change: []string{"MAILBOX", "mail.invalid:993"}}, []string{"mail.invalid"}},
 		{"port", mishap{change: []string{"MAILBOX", "127.0.0.1:1"}}, []string{"127.0.0.1:1", "nothing listens there"}},
 		{"folder", mishap{change: []string{"user: phish", "user: phish, folders: [Abuse/2025]"}}, []string{"Abuse/2025", "Abuse/2026"}},
-		{"authority", mishap{change: []string{"password: { env: TQ_TEST_IMAP }, tls: { ca_file: ca.pem }", "password: { env: TQ_TEST_IMAP }"}}, []string{"the certificate is not trusted: give the CA"}},
+		{"authority", mishap{change: []string{"password: { env: TQ_TEST_IMAP }, tls: { ca_file: ca.pem }", "password: { env: TQ_TEST_IMAP }"}}, []string{"is signed by nobody who is known here", "tls.ca_file"}},
 		{"name", mishap{mailbox: ofAnother}, []string{"certificate", "10.0.0.1"}},
 		{"expired", mishap{mailbox: expired}, []string{"certificate", "expired"}},
 		{"TLS from the start", mishap{change: []string{"security: tls", "timeout: 300ms, security: starttls"}}, []string{"127.0.0.1", "no greeting"}},

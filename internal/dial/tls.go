@@ -79,6 +79,19 @@ func explainHandshake(err error) error {
 	return Explain(err)
 }
 
+// Mendable tells whether only people can mend what keeps TLS from coming about: trying
+// again will not.
+func Mendable(err error) bool {
+	var (
+		header  tls.RecordHeaderError
+		unknown x509.UnknownAuthorityError
+		host    x509.HostnameError
+		invalid x509.CertificateInvalidError
+		alert   tls.AlertError
+	)
+	return errors.As(err, &header) || errors.As(err, &unknown) || errors.As(err, &host) || errors.As(err, &invalid) || errors.As(err, &alert)
+}
+
 // Explain says in words why there is no connection, and what to do about it,
 // where that can be told; err is wrapped. Other errors come back as they are.
 func Explain(err error) error {

@@ -3,7 +3,6 @@ package imap
 import (
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -21,6 +20,7 @@ import (
 	goimap "github.com/emersion/go-imap/v2"
 
 	"github.com/tqmailrules/tqmailrules/engine"
+	"github.com/tqmailrules/tqmailrules/internal/dial"
 )
 
 var (
@@ -160,14 +160,7 @@ func network(err error) string {
 
 // handshake says why there is no TLS. What only people can mend is final.
 func handshake(addr string, security Security, err error) error {
-	var (
-		header  tls.RecordHeaderError
-		unknown x509.UnknownAuthorityError
-		host    x509.HostnameError
-		invalid x509.CertificateInvalidError
-		alert   tls.AlertError
-	)
-	hint := "the certificate is not trusted: give the CA that signed it"
+	var header tls.RecordHeaderError
 	switch {
 	case errors.As(err, &header):
 		other := "the port of TLS is 993; if the server wants STARTTLS, say security: starttls"
@@ -175,14 +168,8 @@ func handshake(addr string, security Security, err error) error {
 			other = "the server agreed to STARTTLS and does not speak TLS"
 		}
 		return final("connect to %s: no TLS at that port: %s", addr, other)
-	case errors.As(err, &unknown):
-		return final("connect to %s: %s (%s)", addr, hint, unknown.Error())
-	case errors.As(err, &host):
-		return final("connect to %s: the certificate is for another host: %s", addr, strings.TrimPrefix(host.Error(), "x509: "))
-	case errors.As(err, &invalid):
-		return final("connect to %s: the certificate is not valid: %s", addr, strings.TrimPrefix(invalid.Error(), "x509: "))
-	case errors.As(err, &alert):
-		return final("connect to %s: the server ends the TLS handshake: %s", addr, strings.TrimPrefix(alert.Error(), "tls: "))
+	case dial.Mendable(err):
+		return final("connect to %s: %s", addr, dial.Explain(err))
 	case strings.HasPrefix(err.Error(), "tls: "):
 		return final("connect to %s: %s", addr, err)
 	}
