@@ -21,7 +21,8 @@ var dryRunCommand = command{
 Reads every mail of the corpus, evaluates the rules, extracts indicators, and
 prints per mail what would be shipped and why, then a summary. Nothing leaves
 the machine and nothing is written. The corpus is any mix of .eml files,
-folders, mbox files, Maildirs, zip and tar archives, and - for standard input.
+folders, mbox files, Maildirs, .msg, .pst and .ost files, zip and tar archives, and - for
+standard input.
 
 Without a corpus the sources of the configuration are read: a mailbox is opened
 read-only, and no flag in it changes.
