@@ -392,7 +392,7 @@ func (c *client) about(name string, err error) error {
 // missing tells whether a refusal speaks about the folder, and not about us. An
 // older server takes names that it does not know for a broken request.
 func missing(err error) bool {
-	return is(err, noFolder...) || is(err, "ErrorSchemaValidation", "ErrorInvalidRequest")
+	return is(err, noFolder...) || isVersion(err) || is(err, "ErrorInvalidRequest")
 }
 
 func (r *resolver) grow(ctx context.Context) (err error) {
