@@ -24,6 +24,8 @@ var (
 	unicode = layout{wide: true, word: 8, end: 184, roots: 216, method: 513, page: 512, trailer: 16, counts: 488, align: 64, footer: 16, block: 8192, shift: 16}
 	// large is not in [MS-PST]; what is known of it comes from those who looked into
 	// files: counts of 16 bits, footers of 24 bytes with the size before compression.
+	// Most blocks are compressed, some lists of blocks too; checksums are of what is
+	// stored.
 	large = layout{wide: true, word: 8, end: 184, roots: 216, method: 513, page: 4096, trailer: 24, counts: 4056, align: 512, footer: 24, block: 65536, shift: 19}
 )
 

@@ -147,5 +147,5 @@ func (r *reading) list(bid uint64, kind byte) (listBlock, error) {
 	if list.level > 2 || list.level == 2 && kind == 2 {
 		return listBlock{}, fmt.Errorf("%w: block %#x is a list of level %d", ErrFormat, bid, list.level)
 	}
-	return list, r.f.spend(1)
+	return list, r.f.spend(1 + list.n/16)
 }

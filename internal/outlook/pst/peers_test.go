@@ -56,7 +56,11 @@ func TestLibpffReadsTheSame(t *testing.T) {
 			if v.name == "unicode permute" {
 				files = 400 // more than fit into one list of nodes
 			}
-			v.spec.Folders = sampleFolders(files, letters())
+			letters := letters()
+			if v.spec.Compress && v.spec.Method == 1 {
+				letters = 60 // libpff does not decode the second block of a heap that is compressed
+			}
+			v.spec.Folders = sampleFolders(files, letters)
 			whole := psttest.Build(v.spec)
 			ours, folders := showAll(t, open(t, whole))
 			path := write(t, whole)
@@ -75,6 +79,22 @@ func TestLibpffReadsTheSame(t *testing.T) {
 				t.Errorf("folders %q, theirs %q", folders, got)
 			}
 		})
+	}
+}
+
+// TestLibpffReadsTheSameOfManyMegabytes has an attachment of more blocks than one full
+// list names.
+func TestLibpffReadsTheSameOfManyMegabytes(t *testing.T) {
+	pffexport := enginetest.Peer(t, "pffexport", "pff-tools")
+	for kind, size := range map[psttest.Kind]int{psttest.Unicode: 9_000_000, psttest.ANSI: 17_000_000, psttest.Large: 9_000_000} {
+		whole := psttest.Build(one(kind, mail("Huge", "", file("huge.bin", fillOf(size, 6)))))
+		ours, _ := showAll(t, open(t, whole))
+		path := write(t, whole)
+		run(t, pffexport, "-q", "-f", "text", "-t", path, path)
+		theirs := exported(t, ours[0].Folder, filepath.Join(path+".export", filepath.FromSlash(ours[0].Folder)))
+		if diff := gocmp.Diff(theirs, ours); diff != "" {
+			t.Errorf("kind %d: %s", kind, diff)
+		}
 	}
 }
 

@@ -165,7 +165,7 @@ func (w *writer) block(bid uint64, data []byte) {
 	if bid&2 == 0 {
 		coding.Encode(coding.Method(w.spec.Method), bid, data)
 	}
-	if w.spec.Compress && w.page == 4096 && bid&2 == 0 { // libpff wants lists as they are
+	if w.spec.Compress && w.page == 4096 && bid&2 == 0 { // libpff wants lists as they are; Outlook compresses some
 		data = w.squeeze(data)
 	}
 	room := (len(data) + w.foot + w.align - 1) / w.align * w.align
