@@ -16,6 +16,7 @@ import (
 	"github.com/tqmailrules/tqmailrules/engine/source/ews"
 	"github.com/tqmailrules/tqmailrules/engine/source/imap"
 	"github.com/tqmailrules/tqmailrules/internal/dial"
+	"github.com/tqmailrules/tqmailrules/internal/mailbox"
 	"github.com/tqmailrules/tqmailrules/internal/oauth"
 )
 
@@ -30,7 +31,7 @@ type mailboxUse struct {
 
 // mailboxMemory is what a store knows of a mailbox; nil: nothing.
 type mailboxMemory interface {
-	imap.Cursors
+	mailbox.Cursors
 	Settled(ctx context.Context, origins []engine.Origin) ([]*engine.Receipt, error)
 }
 

@@ -103,6 +103,7 @@ var Table = map[string]Package{
 	"internal/charset":                  {NoLeaf: true, Modules: []string{"golang.org/x/text", "github.com/gogs/chardet"}},
 	"internal/dial":                     {NoLeaf: true},
 	"internal/dial/dialtest":            {NoLeaf: true, Project: []string{"engine/enginetest"}},
+	"internal/mailbox":                  {},
 	"internal/mbox":                     {NoLeaf: true},
 	"internal/outlook":                  {Project: []string{"internal/outlook/msg/msgtest"}},
 	"internal/outlook/msg":              {Project: []string{"internal/outlook/msg/msgtest"}},

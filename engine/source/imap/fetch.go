@@ -15,6 +15,7 @@ import (
 	"github.com/emersion/go-imap/v2/imapclient"
 
 	"github.com/tqmailrules/tqmailrules/engine"
+	"github.com/tqmailrules/tqmailrules/internal/mailbox"
 )
 
 const (
@@ -184,7 +185,7 @@ func (s *Source) doubt(p *pass, why error, garbled bool) error {
 		return nil
 	case p.last:
 		p.aside()
-		return temporary("read %s: %s", s.origin(b.mails[0]).Name, why)
+		return mailbox.Temporary("read %s: %s", s.origin(b.mails[0]).Name, why)
 	}
 	p.aside()
 	return nil
@@ -279,7 +280,7 @@ func (s *Source) bodies(ctx context.Context, c *session, b *batch) (got []fetche
 	case errors.Is(err, errStuck):
 		return nil, err
 	case local != nil:
-		return got, temporary("%s", local)
+		return got, mailbox.Temporary("%s", local)
 	}
 	return got, err
 }

@@ -7,16 +7,13 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	goimap "github.com/emersion/go-imap/v2"
 	"github.com/emersion/go-imap/v2/imapclient"
 
 	"github.com/tqmailrules/tqmailrules/engine"
-	"github.com/tqmailrules/tqmailrules/internal/yamlfile"
+	"github.com/tqmailrules/tqmailrules/internal/mailbox"
 )
 
 const (
@@ -88,7 +85,7 @@ func (c *session) choose(ctx context.Context, name string, readOnly bool) error 
 		return c.notChosen(ctx, name, err)
 	}
 	if data.UIDValidity == 0 {
-		return final("folder %q: the server gives no UIDVALIDITY: its mails cannot be told apart", name)
+		return mailbox.Final("folder %q: the server gives no UIDVALIDITY: its mails cannot be told apart", name)
 	}
 	c.selected = &selection{name, data.UIDValidity, data.NumMessages, data.PermanentFlags, readOnly || c.wire.selectedReadOnly()}
 	return nil
@@ -111,7 +108,7 @@ func (c *session) notChosen(ctx context.Context, name string, err error) error {
 	if listErr != nil || slices.Contains(names, name) {
 		return fmt.Errorf("folder %q: %w", name, c.no(err))
 	}
-	return &trouble{fmt.Sprintf("folder %q: there is none of that name%s%s", name, likely(name, names), c.said(no)), []error{errMissing}}
+	return mailbox.Marked(fmt.Sprintf("folder %q: there is none of that name%s%s", name, mailbox.Likely(name, names), c.said(no)), errMissing)
 }
 
 // names lists the folders of the mailbox.
@@ -120,46 +117,13 @@ func (c *session) names(ctx context.Context) ([]string, error) {
 	err := c.do(ctx, talk, func() error {
 		cmd := c.client.List("", "*", nil)
 		for d := cmd.Next(); d != nil; d = cmd.Next() {
-			if len(names) < maxNames && printable(d.Mailbox) {
+			if len(names) < maxNames && mailbox.Printable(d.Mailbox) {
 				names = append(names, d.Mailbox)
 			}
 		}
 		return cmd.Close()
 	})
 	return names, err
-}
-
-// printable keeps names out that would speak to a terminal.
-func printable(name string) bool {
-	return utf8.ValidString(name) && !strings.ContainsFunc(name, func(r rune) bool { return !unicode.IsPrint(r) })
-}
-
-// likely says which folders somebody may have meant.
-func likely(name string, names []string) string {
-	near := nearNames(name, names)
-	if len(near) == 0 {
-		return ""
-	}
-	for i, n := range near {
-		near[i] = fmt.Sprintf("%q", n)
-	}
-	return "; is it " + strings.Join(near, " or ") + "?"
-}
-
-// nearNames are at most three names that are spelt like name, or end like it in
-// another place.
-func nearNames(name string, names []string) []string {
-	var near []string
-	last := strings.ToLower(name[strings.LastIndexAny(name, "/.")+1:])
-	for _, n := range names {
-		if strings.EqualFold(n, name) || strings.ToLower(n[strings.LastIndexAny(n, "/.")+1:]) == last {
-			near = append(near, n)
-		}
-	}
-	if best, ok := yamlfile.Nearest(name, names); ok && !slices.Contains(near, best) {
-		near = append(near, best)
-	}
-	return near[:min(len(near), 3)]
 }
 
 // candidates asks which mails of the selected folder the intake wants.
@@ -210,7 +174,7 @@ func (c *session) search(ctx context.Context, want *goimap.SearchCriteria) (goim
 		return nil, c.no(err)
 	}
 	if found.Dynamic() || count(found) > maxCandidates {
-		return nil, final("the server names more than %d mails: a later start of since may help", maxCandidates)
+		return nil, mailbox.Final("the server names more than %d mails: a later start of since may help", maxCandidates)
 	}
 	return found, nil
 }

@@ -51,6 +51,7 @@ import (
 	goimap "github.com/emersion/go-imap/v2"
 
 	"github.com/tqmailrules/tqmailrules/engine"
+	"github.com/tqmailrules/tqmailrules/internal/mailbox"
 )
 
 // Security is how the connection is kept from others.
@@ -87,12 +88,6 @@ const (
 	ByKeyword Intake = "keyword"
 )
 
-// Cursors remember where NewMail goes on. A nil value means the beginning.
-type Cursors interface {
-	Cursor(ctx context.Context, source string) ([]byte, error)
-	SetCursor(ctx context.Context, source string, value []byte) error
-}
-
 // Config says what to read, and how. The zero value of a field means its
 // default.
 type Config struct {
@@ -118,11 +113,11 @@ type Config struct {
 	Poll     time.Duration // between two passes of Watch; a minute
 	Idle     bool          // the server's hints shorten that in the first folder
 
-	Cursors Cursors
+	Cursors mailbox.Cursors
 	// Known tells which mails were handled before. A receipt means that the mail
 	// was: its body is not fetched, and the receipt is carried out again. The
 	// answer has an entry for every origin. nil: nothing is known.
-	Known func(ctx context.Context, origins []engine.Origin) ([]*engine.Receipt, error)
+	Known mailbox.Known
 
 	Limits  engine.Limits
 	TempDir string        // for mails that are spooled; "" means the system's
@@ -135,7 +130,7 @@ type Config struct {
 type Source struct {
 	cfg     Config
 	account string
-	spans   spans
+	spans   mailbox.Spans
 	hints   chan struct{} // capacity 1: a token says that the first folder may have more
 
 	// of Next
@@ -289,7 +284,7 @@ func isAtom(s string) bool {
 
 // Next implements engine.Source.
 func (s *Source) Next(ctx context.Context) (engine.Delivery, error) {
-	ctx, done, err := s.spans.open(ctx)
+	ctx, done, err := s.spans.Open(ctx)
 	if err != nil {
 		return engine.Delivery{}, err
 	}
@@ -351,7 +346,7 @@ func (s *Source) rest(ctx context.Context, err error) {
 
 // Ack implements engine.Source.
 func (s *Source) Ack(ctx context.Context, receipts []engine.Receipt) error {
-	ctx, done, err := s.spans.open(ctx)
+	ctx, done, err := s.spans.Open(ctx)
 	if err != nil {
 		return err
 	}
@@ -377,7 +372,7 @@ func firstOf(errs ...error) error {
 // Close implements engine.Source. It may be called while Next or Ack are under
 // way: they end.
 func (s *Source) Close() error {
-	s.spans.close()
+	s.spans.Close()
 	s.mu.Lock()
 	reader, acker := s.reader, s.acker
 	s.reader, s.acker = nil, nil
@@ -388,45 +383,6 @@ func (s *Source) Close() error {
 		}
 	}
 	return nil
-}
-
-// spans ends the calls under way when the source is closed.
-type spans struct {
-	mu      sync.Mutex
-	closed  bool
-	n       int
-	running map[int]context.CancelCauseFunc
-}
-
-// open derives a context that ends with the source, too.
-func (p *spans) open(ctx context.Context) (context.Context, func(), error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.closed {
-		return nil, nil, ErrClosed
-	}
-	ctx, cancel := context.WithCancelCause(ctx)
-	if p.running == nil {
-		p.running = map[int]context.CancelCauseFunc{}
-	}
-	p.n++
-	id := p.n
-	p.running[id] = cancel
-	return ctx, func() {
-		p.mu.Lock()
-		delete(p.running, id)
-		p.mu.Unlock()
-		cancel(nil)
-	}, nil
-}
-
-func (p *spans) close() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.closed = true
-	for _, cancel := range p.running {
-		cancel(ErrClosed)
-	}
 }
 
 // once tells whether something is said for the first time.

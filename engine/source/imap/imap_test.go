@@ -333,7 +333,7 @@ func TestSinceLeavesOutOlderMails(t *testing.T) {
 	}
 }
 
-// cursors is imap.Cursors in memory.
+// cursors is mailbox.Cursors in memory.
 type cursors struct {
 	mu    sync.Mutex
 	value []byte

@@ -9,6 +9,8 @@ import (
 
 	goimap "github.com/emersion/go-imap/v2"
 	"github.com/emersion/go-sasl"
+
+	"github.com/tqmailrules/tqmailrules/internal/mailbox"
 )
 
 // login proves who we are, in the way that the configuration or the server
@@ -40,12 +42,12 @@ func (c *session) mechanism(ctx context.Context, cfg *Config) (sasl.Client, erro
 	plain := c.caps.Has(goimap.AuthCap(sasl.Plain))
 	switch {
 	case cfg.Auth == AuthPlain, cfg.Auth == Auto && plain:
-		c.secrets.add("\x00" + cfg.User + "\x00" + cfg.Password)
+		c.secrets = c.secrets.With("\x00" + cfg.User + "\x00" + cfg.Password)
 		return sasl.NewPlainClient("", cfg.User, cfg.Password), nil
 	case c.caps.Has(goimap.CapLoginDisabled) && cfg.Security == Plain:
-		return nil, final("log in as %q: the server takes no password without TLS: say security: tls or starttls", cfg.User)
+		return nil, mailbox.Final("log in as %q: the server takes no password without TLS: say security: tls or starttls", cfg.User)
 	case c.caps.Has(goimap.CapLoginDisabled):
-		return nil, final("log in as %q: the server takes no password: it may want OAuth", cfg.User)
+		return nil, mailbox.Final("log in as %q: the server takes no password: it may want OAuth", cfg.User)
 	}
 	return nil, nil
 }
@@ -56,12 +58,12 @@ func (c *session) bearer(ctx context.Context, cfg *Config) (sasl.Client, error) 
 		return nil, cause
 	}
 	if err != nil {
-		return nil, temporary("log in as %q: no token: %s", cfg.User, c.secrets.clean(err.Error()))
+		return nil, mailbox.Temporary("log in as %q: no token: %s", cfg.User, c.secrets.Clean(err.Error()))
 	}
-	c.secrets.add(token)
+	c.secrets = c.secrets.With(token)
 	if cfg.Auth == XOAuth2 {
 		x := xoauth2{cfg.User, token}
-		c.secrets.add(x.proof())
+		c.secrets = c.secrets.With(x.proof())
 		return x, nil
 	}
 	host, port, _ := net.SplitHostPort(cfg.Addr)

@@ -23,6 +23,7 @@ import (
 	"github.com/tqmailrules/tqmailrules/engine/source/imap"
 	"github.com/tqmailrules/tqmailrules/engine/source/imap/imapsim"
 	"github.com/tqmailrules/tqmailrules/engine/source/imap/imaptest"
+	"github.com/tqmailrules/tqmailrules/internal/mailbox"
 )
 
 // generated are mails of many sizes, each different.
@@ -304,7 +305,7 @@ func TestAWatchingSourceWaitsForMail(t *testing.T) {
 			src.Close()
 			select {
 			case err := <-ended:
-				if !errors.Is(err, imap.ErrClosed) {
+				if !errors.Is(err, mailbox.ErrClosed) {
 					t.Errorf("Next after Close: %v", err)
 				}
 			case <-time.After(2 * time.Second):
@@ -362,7 +363,7 @@ func TestAWatchingSourceHandsOutOnce(t *testing.T) {
 func TestAWrongPasswordEndsAWatch(t *testing.T) {
 	_, cfg := sim(t)
 	cfg.Watch, cfg.Password = true, "wrong"
-	if _, err := open(t, cfg).Next(t.Context()); !errors.Is(err, imap.ErrLogin) {
+	if _, err := open(t, cfg).Next(t.Context()); !errors.Is(err, mailbox.ErrLogin) {
 		t.Errorf("Next: %v", err)
 	}
 }

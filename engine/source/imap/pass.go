@@ -9,6 +9,7 @@ import (
 	goimap "github.com/emersion/go-imap/v2"
 
 	"github.com/tqmailrules/tqmailrules/engine"
+	"github.com/tqmailrules/tqmailrules/internal/mailbox"
 )
 
 const (
@@ -125,7 +126,7 @@ func (s *Source) fitting(c *session) error {
 		s.cfg.Log.Warn("the folder is read-only: mails stay unread, and only what this program remembers keeps them from being handled again", "folder", at.name)
 	}
 	if s.cfg.Intake == ByKeyword && !at.readOnly && !at.permits(goimap.Flag(s.cfg.Keyword)) {
-		return final("folder %q: the server keeps no keywords there: say intake: unread or intake: new", at.name)
+		return mailbox.Final("folder %q: the server keeps no keywords there: say intake: unread or intake: new", at.name)
 	}
 	return nil
 }
@@ -268,28 +269,13 @@ func (s *Source) unknown(ctx context.Context, mails []mail) ([]mail, error) {
 	return fresh, context.Cause(ctx)
 }
 
-// receipts asks Known, and sees to it that receipts speak about the mails asked for.
+// receipts asks what is known of mails.
 func (s *Source) receipts(ctx context.Context, mails []mail) ([]*engine.Receipt, error) {
-	if s.cfg.Known == nil || len(mails) == 0 {
-		return make([]*engine.Receipt, len(mails)), nil
-	}
 	var origins []engine.Origin
 	for _, m := range mails {
 		origins = append(origins, s.origin(m))
 	}
-	receipts, err := s.cfg.Known(ctx, origins)
-	if err != nil {
-		return nil, fmt.Errorf("ask which mails were handled before: %w", err)
-	}
-	if len(receipts) != len(mails) {
-		return nil, final("ask which mails were handled before: %d answers to %d questions", len(receipts), len(mails))
-	}
-	for i, r := range receipts {
-		if r != nil {
-			receipts[i] = &engine.Receipt{Origin: origins[i], Route: r.Route}
-		}
-	}
-	return receipts, nil
+	return s.cfg.Known.Ask(ctx, origins)
 }
 
 // underWay tells whether this process has handed the mail out, and need not

@@ -7,6 +7,8 @@ import (
 	"slices"
 
 	goimap "github.com/emersion/go-imap/v2"
+
+	"github.com/tqmailrules/tqmailrules/internal/mailbox"
 )
 
 // Report is what a mailbox looks like, for those who set it up.
@@ -45,7 +47,7 @@ func Probe(ctx context.Context, cfg Config) (Report, error) {
 	defer c.leave()
 	var r Report
 	for k := range c.caps {
-		r.Capabilities = append(r.Capabilities, c.secrets.clean(string(k)))
+		r.Capabilities = append(r.Capabilities, c.secrets.Clean(string(k)))
 	}
 	slices.Sort(r.Capabilities)
 	if r.Names, err = c.names(ctx); err != nil {
@@ -67,7 +69,7 @@ func (c *session) look(ctx context.Context, name string, readOnly bool, names []
 	err := c.choose(ctx, name, readOnly)
 	switch {
 	case errors.Is(err, errMissing):
-		r.Near = nearNames(name, names)
+		r.Near = mailbox.Near(name, names)
 		return r, nil
 	case err != nil && c.dead.Load():
 		return r, err

@@ -16,6 +16,7 @@ import (
 
 	"github.com/tqmailrules/tqmailrules/engine"
 	"github.com/tqmailrules/tqmailrules/engine/source/imap"
+	"github.com/tqmailrules/tqmailrules/internal/mailbox"
 )
 
 // scripted is a server of three mails that says what a test wants. Its mails
@@ -482,7 +483,7 @@ func TestASilentServerIsLeft(t *testing.T) {
 				time.Sleep(100 * time.Millisecond)
 				want := context.Canceled
 				if end == "Close" {
-					want = imap.ErrClosed
+					want = mailbox.ErrClosed
 					src.Close()
 				} else {
 					cancel()
@@ -573,7 +574,7 @@ func TestTroubleIsToldInWords(t *testing.T) {
 			if got := errors.Is(err, engine.ErrTemporary); got != tt.temporary {
 				t.Errorf("temporary: %v, want %v: %v", got, tt.temporary, err)
 			}
-			if got := errors.Is(err, imap.ErrLogin); got != tt.login {
+			if got := errors.Is(err, mailbox.ErrLogin); got != tt.login {
 				t.Errorf("login: %v, want %v: %v", got, tt.login, err)
 			}
 			if strings.Contains(err.Error()+log.String(), secret) || strings.Contains(err.Error(), "\n") {
@@ -622,7 +623,7 @@ func TestATokenIsAskedForOnceMoreAfterARefusal(t *testing.T) {
 				if asked != 2 || (err == nil) != (good == "token-2") {
 					t.Errorf("asked %d times: %v", asked, err)
 				}
-				if err != nil && (!errors.Is(err, imap.ErrLogin) || strings.Contains(err.Error(), "token-") || strings.Contains(err.Error(), base64.StdEncoding.EncodeToString([]byte("user=phish\x01auth")))) {
+				if err != nil && (!errors.Is(err, mailbox.ErrLogin) || strings.Contains(err.Error(), "token-") || strings.Contains(err.Error(), base64.StdEncoding.EncodeToString([]byte("user=phish\x01auth")))) {
 					t.Errorf("error: %v", err)
 				}
 			})

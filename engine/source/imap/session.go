@@ -14,6 +14,8 @@ import (
 
 	goimap "github.com/emersion/go-imap/v2"
 	"github.com/emersion/go-imap/v2/imapclient"
+
+	"github.com/tqmailrules/tqmailrules/internal/mailbox"
 )
 
 var errEOF = io.EOF
@@ -27,7 +29,7 @@ type session struct {
 	client  *imapclient.Client
 	wire    *wire
 	timeout time.Duration
-	secrets secrets
+	secrets mailbox.Secrets
 	caps    goimap.CapSet
 
 	selected *selection  // nil: no folder
@@ -59,7 +61,7 @@ var talk = cost{bytes: maxTalk}
 // session is dead, and the error says why.
 func (c *session) do(ctx context.Context, may cost, f func() error) error {
 	if c.dead.Load() {
-		return &trouble{"the connection was lost", []error{errLost}}
+		return mailbox.Marked("the connection was lost", errLost)
 	}
 	c.wire.allow(may.bytes, may.bodies)
 	release := c.watch(ctx, may.time)
@@ -173,7 +175,7 @@ func (c *session) leave() {
 // anew, once: it may have run out.
 func (cfg *Config) connect(ctx context.Context, hint func()) (*session, error) {
 	c, err := cfg.attempt(ctx, hint)
-	if cfg.oauth() && errors.Is(err, ErrLogin) {
+	if cfg.oauth() && errors.Is(err, mailbox.ErrLogin) {
 		c, err = cfg.attempt(ctx, hint)
 	}
 	return c, err
@@ -186,7 +188,7 @@ func (cfg *Config) attempt(ctx context.Context, hint func()) (*session, error) {
 	}
 	w := newWire(conn, raw)
 	c := &session{wire: w, timeout: cfg.Timeout}
-	c.secrets.add(cfg.Password)
+	c.secrets = c.secrets.With(cfg.Password)
 	handler := &imapclient.UnilateralDataHandler{Mailbox: func(d *imapclient.UnilateralDataMailbox) {
 		if d.NumMessages != nil {
 			hint()
@@ -249,9 +251,9 @@ func (cfg *Config) greetingTrouble(c *session, err error) error {
 	var no *goimap.Error
 	switch {
 	case errors.As(err, &no):
-		return temporary("connect to %s: the server turns away%s", cfg.Addr, c.said(no))
+		return mailbox.Temporary("connect to %s: the server turns away%s", cfg.Addr, c.said(no))
 	case errors.Is(err, errSilent):
-		return temporary("connect to %s: no greeting within %s: is it an IMAP server? a port of TLS wants security: tls", cfg.Addr, cfg.Timeout)
+		return mailbox.Temporary("connect to %s: no greeting within %s: is it an IMAP server? a port of TLS wants security: tls", cfg.Addr, cfg.Timeout)
 	}
 	return fmt.Errorf("connect to %s: %w", cfg.Addr, err)
 }
@@ -274,7 +276,7 @@ func (cfg *Config) open(ctx context.Context) (conn, raw net.Conn, greeting strin
 	}
 	raw, err := dial(ctx, "tcp", cfg.Addr)
 	if err != nil {
-		return nil, nil, "", temporary("connect to %s: %s", cfg.Addr, network(err))
+		return nil, nil, "", mailbox.Temporary("connect to %s: %s", cfg.Addr, mailbox.Network(err))
 	}
 	conn, greeting, err = cfg.secure(ctx, raw)
 	if err != nil {
@@ -319,26 +321,26 @@ func (cfg *Config) tls() *tls.Config {
 func (cfg *Config) startTLS(conn net.Conn) error {
 	greeting, err := readLine(conn)
 	if err != nil {
-		return temporary("connect to %s: no greeting: %s", cfg.Addr, network(err))
+		return mailbox.Temporary("connect to %s: no greeting: %s", cfg.Addr, mailbox.Network(err))
 	}
 	if !strings.HasPrefix(strings.ToUpper(greeting), "* OK") {
-		return temporary("connect to %s: the server turns away (the server says %q)", cfg.Addr, secrets(nil).clean(greeting))
+		return mailbox.Temporary("connect to %s: the server turns away (the server says %q)", cfg.Addr, mailbox.Secrets(nil).Clean(greeting))
 	}
 	if _, err := io.WriteString(conn, "s STARTTLS\r\n"); err != nil {
-		return temporary("connect to %s: %s", cfg.Addr, network(err))
+		return mailbox.Temporary("connect to %s: %s", cfg.Addr, mailbox.Network(err))
 	}
 	for range 20 {
 		line, err := readLine(conn)
 		switch {
 		case err != nil:
-			return temporary("connect to %s: no answer to STARTTLS: %s", cfg.Addr, network(err))
+			return mailbox.Temporary("connect to %s: no answer to STARTTLS: %s", cfg.Addr, mailbox.Network(err))
 		case strings.HasPrefix(strings.ToLower(line), "s ok"):
 			return nil
 		case strings.HasPrefix(line, "s "):
-			return final("connect to %s: the server offers no STARTTLS: say security: tls (port 993) (the server says %q)", cfg.Addr, secrets(nil).clean(line[2:]))
+			return mailbox.Final("connect to %s: the server offers no STARTTLS: say security: tls (port 993) (the server says %q)", cfg.Addr, mailbox.Secrets(nil).Clean(line[2:]))
 		}
 	}
-	return temporary("connect to %s: no answer to STARTTLS", cfg.Addr)
+	return mailbox.Temporary("connect to %s: no answer to STARTTLS", cfg.Addr)
 }
 
 // readLine reads no byte beyond the line: what follows belongs to TLS.

@@ -10,6 +10,7 @@ import (
 	goimap "github.com/emersion/go-imap/v2"
 
 	"github.com/tqmailrules/tqmailrules/engine"
+	"github.com/tqmailrules/tqmailrules/internal/mailbox"
 )
 
 // setMails is how many mails one STORE or MOVE names: servers cap the length of
@@ -241,7 +242,7 @@ func (s *Source) notMoved(ctx context.Context, c *session, to string, err error)
 	}
 	names, listErr := c.names(ctx)
 	if listErr == nil && !slices.Contains(names, to) {
-		return final("move mails to %q: there is no folder of that name%s: make it, or change the rule", to, likely(to, names))
+		return mailbox.Final("move mails to %q: there is no folder of that name%s: make it, or change the rule", to, mailbox.Likely(to, names))
 	}
 	return fmt.Errorf("move mails to %q: %w", to, c.no(err))
 }
