@@ -110,7 +110,7 @@ func (r *rendering) attached(it *item, p *part, places []int) {
 	r.body(inner)
 	r.files(it, p.mail, places)
 	writeValue(r.x, "t:Size", inner.size())
-	writeHeaders(r.x, p.mail)
+	writeHeaders(r.x, p.mail.headers)
 	writeValue(r.x, "t:DateTimeSent", inner.sent())
 	writeValue(r.x, "t:HasAttachments", inner.hasFiles())
 	for i := range messageFields {

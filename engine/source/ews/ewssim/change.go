@@ -164,6 +164,9 @@ func (s *Server) step(c *call, u *node) (step, error) {
 			return step{}, unwrap(err)
 		}
 	case "IndexedFieldURI":
+		if err := checkIndexed(uri); err != nil {
+			return step{}, err
+		}
 	default:
 		return step{}, unexpected(u, uri)
 	}

@@ -85,10 +85,10 @@ func serve(t *testing.T, s *ewssim.Server, cert *tls.Certificate) (url string) {
 	return scheme + "://" + l.Addr().String() + "/EWS/Exchange.asmx"
 }
 
-// askExchangelib runs the script with a wish and reads what it says.
-func askExchangelib(t *testing.T, wish map[string]any) map[string]any {
+// askExchangelib runs the script with wishes and reads what it says to each.
+func askExchangelib(t *testing.T, list ...map[string]any) []map[string]any {
 	t.Helper()
-	wishes, err := json.Marshal(wish)
+	wishes, err := json.Marshal(list)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -101,8 +101,8 @@ func askExchangelib(t *testing.T, wish map[string]any) map[string]any {
 	if err != nil {
 		t.Fatalf("%v: %s", err, tail(errs.String()))
 	}
-	var out map[string]any
-	if err := json.Unmarshal(said, &out); err != nil {
+	var out []map[string]any
+	if err := json.Unmarshal(said, &out); err != nil || len(out) != len(list) {
 		t.Fatalf("%v: %s", err, said)
 	}
 	return out
@@ -178,7 +178,7 @@ func TestExchangelibWorks(t *testing.T) {
 			row.wish["url"], row.wish["password"], row.wish["email"] = serve(t, s, with), "s3cret", "soc@corp.example"
 			want := seen(t)
 			maps.Copy(want, row.want)
-			if diff := cmp.Diff(want, askExchangelib(t, row.wish)); diff != "" {
+			if diff := cmp.Diff(want, askExchangelib(t, row.wish)[0]); diff != "" {
 				t.Errorf("want -, got +\n%s", diff)
 			}
 		})

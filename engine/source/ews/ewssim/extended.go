@@ -3,6 +3,7 @@ package ewssim
 import (
 	"crypto/md5"
 	"encoding/base64"
+	"encoding/hex"
 	"slices"
 	"strconv"
 	"strings"
@@ -11,8 +12,23 @@ import (
 // propertyTypes are the types of extended properties, without Array.
 var propertyTypes = []string{"Boolean", "Integer", "Short", "Long", "Float", "Double", "Currency", "ApplicationTime", "SystemTime", "String", "Binary", "CLSID"}
 
+// propertySets are those with a name.
+var propertySets = []string{"Meeting", "Appointment", "Common", "PublicStrings", "Address", "InternetHeaders", "CalendarAssistant", "UnifiedMessaging", "Task", "Sharing"}
+
+// isGUID knows the form with hyphens and without braces.
+func isGUID(s string) bool {
+	raw, err := hex.DecodeString(strings.ReplaceAll(s, "-", ""))
+	return err == nil && len(raw) == 16 && len(s) == 36 && s[8] == '-' && s[13] == '-' && s[18] == '-' && s[23] == '-'
+}
+
 // checkExtended refuses an ExtendedFieldURI that names nothing.
 func checkExtended(n *node) error {
+	if n.has("PropertySetId") && !isGUID(n.attr("PropertySetId")) {
+		return badValue(n, "PropertySetId", n.attr("PropertySetId"), "GuidType")
+	}
+	if n.has("DistinguishedPropertySetId") && !slices.Contains(propertySets, n.attr("DistinguishedPropertySetId")) {
+		return badValue(n, "DistinguishedPropertySetId", n.attr("DistinguishedPropertySetId"), "DistinguishedPropertySetType")
+	}
 	kind := strings.TrimSuffix(n.attr("PropertyType"), "Array")
 	set := n.has("PropertySetId") != n.has("DistinguishedPropertySetId")
 	named := n.has("PropertyName") != n.has("PropertyId")
@@ -32,7 +48,11 @@ func checkExtended(n *node) error {
 
 // tag is a property tag, decimal or with 0x.
 func tag(n *node) (uint16, bool) {
-	v, err := strconv.ParseUint(n.attr("PropertyTag"), 0, 16)
+	digits, base := n.attr("PropertyTag"), 10
+	if rest, ok := strings.CutPrefix(strings.ToLower(digits), "0x"); ok {
+		digits, base = rest, 16
+	}
+	v, err := strconv.ParseUint(digits, base, 16)
 	return uint16(v), err == nil
 }
 

@@ -69,10 +69,16 @@ var itemFields = []field{
 	{uri: "item:ResponseObjects", large: true},
 	{uri: "item:ReminderDueBy"},
 	{uri: "item:ReminderIsSet", value: never, shape: byAll},
+	{uri: "item:ReminderNextTime", since: "Exchange2013"},
 	{uri: "item:ReminderMinutesBeforeStart"},
 	{uri: "item:DisplayCc", value: func(it *item) any { return it.names("Cc") }, shape: byAll},
 	{uri: "item:DisplayTo", value: func(it *item) any { return it.names("To") }, shape: byAll},
+	{uri: "item:DisplayBcc", value: func(it *item) any { return it.names("Bcc") }, since: "Exchange2016"},
 	{uri: "item:HasAttachments", value: func(it *item) any { return it.hasFiles() }, shape: byBasic},
+}
+
+// Fields of items behind their extended properties.
+var laterFields = []field{
 	{uri: "item:Culture", value: func(it *item) any { return "en-US" }, shape: byAll},
 	{uri: "item:EffectiveRights", write: (*rendering).rights, since: "Exchange2007_SP1"},
 	{uri: "item:LastModifiedName", since: "Exchange2007_SP1"},
@@ -82,8 +88,8 @@ var itemFields = []field{
 	{uri: "item:WebClientEditFormQueryString", since: "Exchange2010"},
 	{uri: "item:ConversationId", write: (*rendering).conversation, since: "Exchange2010"},
 	{uri: "item:UniqueBody", write: (*rendering).uniqueBody, large: true, since: "Exchange2010"},
-	{uri: "item:StoreEntryId", since: "Exchange2010_SP2"},
 	{uri: "item:Flag", write: (*rendering).flag, since: "Exchange2013"},
+	{uri: "item:StoreEntryId", since: "Exchange2010_SP2"},
 	{uri: "item:InstanceKey", value: func(it *item) any {
 		return base64.StdEncoding.EncodeToString([]byte("key" + strconv.FormatUint(it.created, 10)))
 	}, since: "Exchange2013"},
@@ -93,12 +99,20 @@ var itemFields = []field{
 	{uri: "item:ArchiveTag", since: "Exchange2013"},
 	{uri: "item:RetentionDate", since: "Exchange2013"},
 	{uri: "item:Preview", value: func(it *item) any { return word(it.preview()) }, since: "Exchange2013"},
+	{uri: "item:RightsManagementLicenseData", since: "Exchange2013"},
 	{uri: "item:NextPredictedAction", since: "Exchange2013"},
+	{uri: "item:PredictedActionReasons", since: "Exchange2013"},
+	{uri: "item:IsClutter", value: never, since: "Exchange2013"},
 	{uri: "item:GroupingAction", since: "Exchange2013"},
 	{uri: "item:BlockStatus", value: never, since: "Exchange2013"},
 	{uri: "item:HasBlockedImages", value: never, since: "Exchange2013"},
 	{uri: "item:TextBody", write: (*rendering).textBody, large: true, since: "Exchange2013"},
 	{uri: "item:IconIndex", since: "Exchange2013"},
+	{uri: "item:SearchKey", since: "Exchange2013"},
+	{uri: "item:SortKey", since: "Exchange2016"},
+	{uri: "item:Hashtags", since: "Exchange2016"},
+	{uri: "item:Mentions", since: "Exchange2016"},
+	{uri: "item:MentionedMe", value: never, since: "Exchange2016"},
 }
 
 // Fields of messages, behind those of items.
@@ -292,14 +306,21 @@ func (r *rendering) categories(it *item) {
 	r.x.end()
 }
 
-func (r *rendering) headers(it *item) { writeHeaders(r.x, it.mail) }
+// headers are all of them, or those that were asked for by name.
+func (r *rendering) headers(it *item) {
+	if len(r.shape.headers) == 0 || r.shape.uris["item:InternetMessageHeaders"] || r.shape.base <= byAll {
+		writeHeaders(r.x, it.mail.headers)
+		return
+	}
+	writeHeaders(r.x, slices.DeleteFunc(slices.Clone(it.mail.headers), func(h header) bool { return !r.shape.headers[strings.ToLower(h.name)] }))
+}
 
-func writeHeaders(x *text, m *mail) {
-	if len(m.headers) == 0 {
+func writeHeaders(x *text, headers []header) {
+	if len(headers) == 0 {
 		return
 	}
 	x.begin("t:InternetMessageHeaders")
-	for _, h := range m.headers {
+	for _, h := range headers {
 		x.leaf("t:InternetMessageHeader", strings.ReplaceAll(h.value, "\r\n", ""), "HeaderName", h.name)
 	}
 	x.end()

@@ -14,6 +14,9 @@ type folderField struct {
 	shape shapes
 }
 
+// extendedHere is no URI, but the place of the extended properties.
+const extendedHere = "extended"
+
 // Fields of folders in the order of the schema.
 var folderFields = []folderField{
 	{uri: "folder:FolderId", write: func(s *Server, x *text, f *folder) { x.leaf("t:FolderId", "", s.folderID(f)...) }, shape: byID},
@@ -26,15 +29,17 @@ var folderFields = []folderField{
 	{uri: "folder:DisplayName", value: func(f *folder) any { return f.name }, shape: byBasic},
 	{uri: "folder:TotalCount", value: func(f *folder) any { return len(f.items) }, shape: byBasic},
 	{uri: "folder:ChildFolderCount", value: func(f *folder) any { return len(f.kids) }, shape: byBasic},
-	{uri: "folder:EffectiveRights", write: func(_ *Server, x *text, _ *folder) { writeRights(x) }, shape: byAll},
-	{uri: "folder:PermissionSet"},
+	{uri: extendedHere},
 	{uri: "folder:ManagedFolderInformation"},
-	{uri: "folder:SearchParameters"},
-	{uri: "folder:SharingEffectiveRights"},
+	{uri: "folder:EffectiveRights", write: func(_ *Server, x *text, _ *folder) { writeRights(x) }, shape: byAll},
+	{uri: "folder:DistinguishedFolderId", value: func(f *folder) any { return word(f.known) }},
 	{uri: "folder:PolicyTag"},
 	{uri: "folder:ArchiveTag"},
 	{uri: "folder:ReplicaList"},
-	{uri: "folder:DistinguishedFolderId"},
+	{uri: "folder:SearchParameters"},
+	{uri: "folder:SharingEffectiveRights"},
+	{uri: "folder:PermissionSet"},
+
 	{uri: "folder:UnreadCount", value: func(f *folder) any { return f.unread() }, shape: byBasic},
 }
 
@@ -55,6 +60,8 @@ func (s *Server) renderFolder(x *text, f *folder, sh *shape) {
 	x.begin(element)
 	for _, field := range folderFields {
 		switch {
+		case field.uri == extendedHere:
+			s.folderProperties(x, f, sh)
 		case !sh.uris[field.uri] && (field.shape == byName || field.shape < sh.base):
 		case field.uri == "folder:UnreadCount" && element == "t:ContactsFolder":
 		case field.uri == "folder:UnreadCount" && element == "t:CalendarFolder":
@@ -64,7 +71,6 @@ func (s *Server) renderFolder(x *text, f *folder, sh *shape) {
 			writeValue(x, "t:"+strings.TrimPrefix(field.uri, "folder:"), field.value(f))
 		}
 	}
-	s.folderProperties(x, f, sh)
 	x.end()
 }
 

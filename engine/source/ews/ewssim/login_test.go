@@ -15,7 +15,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 	"unicode/utf16"
 
 	//lint:ignore SA1019 NTLM has it
@@ -360,36 +359,38 @@ func TestCurlLogsIn(t *testing.T) {
 	}
 }
 
-// TestExchangelibIsRefused has the cases in which a real client must not get in.
-func TestExchangelibIsRefused(t *testing.T) {
+// TestExchangelibLogsIn looks at the inbox only, or must not even see that. In the
+// last row the client has to find scheme and version by itself.
+func TestExchangelibLogsIn(t *testing.T) {
 	t.Parallel()
-	cert, _ := certificate(t)
+	cert, der := certificate(t)
 	_, other := certificate(t)
-	for _, row := range []struct {
-		name, password, auth string
-		shown                []byte // the certificate that the server believes to have
-		why                  string
+	rows := []struct {
+		name, auth, user, password string
+		cfg                        ewssim.Config
+		cert                       *tls.Certificate
+		build                      []int
+		version, why               string // what it sees, or why it is refused
 	}{
-		{"wrong password", "wrong", "ntlm", nil, "wrong password"},
-		{"another certificate on the way", "s3cret", "ntlm", other, "wrong channel binding"},
-	} {
-		t.Run(row.name, func(t *testing.T) {
-			t.Parallel()
-			s := loaded(t, ewssim.Config{Protection: "require", Certificate: row.shown})
-			got := askExchangelib(t, map[string]any{"url": serve(t, s, &cert), "user": `CORP\soc`, "password": row.password, "email": "soc@corp.example", "auth": row.auth, "build": []int{15, 1, 2507, 6}, "brief": true})
-			if got["unauthorized"] == nil || s.Counts()["refused: "+row.why] == 0 {
-				t.Errorf("%v %v", got, s.Counts())
-			}
-		})
+		{"Basic over TLS", "basic", `corp.example\soc`, "s3cret", ewssim.Config{Certificate: der}, &cert, []int{15, 2, 1544, 4}, "15.1.2507.6 Exchange2016", ""},
+		{"NTLM over TLS, binding not asked for", "ntlm", "soc@corp.example", "s3cret", ewssim.Config{Certificate: der}, &cert, []int{15, 1, 2507, 6}, "15.1.2507.6 Exchange2016", ""},
+		{"NTLM over TLS, binding allowed", "ntlm", `CORP\soc`, "s3cret", ewssim.Config{Certificate: der, Protection: "allow"}, &cert, []int{15, 1, 2507, 6}, "15.1.2507.6 Exchange2016", ""},
+		{"NTLM over HTTP", "ntlm", "soc", "s3cret", ewssim.Config{Version: "Exchange2013"}, nil, []int{15, 0, 775, 38}, "15.0.775.38 Exchange2013", ""},
+		{"wrong password", "ntlm", `CORP\soc`, "wrong", ewssim.Config{}, &cert, []int{15, 1, 2507, 6}, "", "wrong password"},
+		{"another certificate on the way", "ntlm", `CORP\soc`, "s3cret", ewssim.Config{Certificate: other, Protection: "require"}, &cert, []int{15, 1, 2507, 6}, "", "wrong channel binding"},
+		{"all by itself", "auto", "soc@corp.example", "s3cret", ewssim.Config{Version: "Exchange2010_SP2", Schemes: []string{"Basic"}}, nil, nil, "14.2.390.3 Exchange2010_SP2", ""},
 	}
-}
-
-// TestExchangelibFindsOutAlone leaves scheme and version to the client.
-func TestExchangelibFindsOutAlone(t *testing.T) {
-	t.Parallel()
-	s := loaded(t, ewssim.Config{Version: "Exchange2010_SP2", Schemes: []string{"Basic"}, Now: func() time.Time { return time.Date(2026, 3, 2, 0, 0, 0, 0, time.UTC) }})
-	got := askExchangelib(t, map[string]any{"url": serve(t, s, nil), "user": "soc@corp.example", "password": "s3cret", "email": "soc@corp.example", "auth": "auto", "build": nil, "brief": true})
-	if got["version"] != "14.2.390.3 Exchange2010_SP2" {
-		t.Errorf("%v %v", got, s.Counts())
+	var servers []*ewssim.Server
+	var wishes []map[string]any
+	for _, row := range rows {
+		s := loaded(t, row.cfg)
+		servers = append(servers, s)
+		wishes = append(wishes, map[string]any{"url": serve(t, s, row.cert), "user": row.user, "password": row.password, "email": "soc@corp.example", "auth": row.auth, "build": row.build, "brief": true})
+	}
+	for i, got := range askExchangelib(t, wishes...) {
+		row, counts := rows[i], servers[i].Counts()
+		if in := row.why == ""; in != (got["version"] == row.version) || in == (got["unauthorized"] != nil) || !in && counts["refused: "+row.why] == 0 {
+			t.Errorf("%s: %v %v", row.name, got, counts)
+		}
 	}
 }

@@ -2,6 +2,7 @@ package ewssim_test
 
 import (
 	"encoding/base64"
+	"encoding/xml"
 	"fmt"
 	"net/http"
 	"slices"
@@ -384,6 +385,77 @@ func TestLargeAnswersAreRefusedItemByItem(t *testing.T) {
 	}
 }
 
+// elements are the names of the children of the first element of a name, in order.
+func (r reply) elements(name string) []string {
+	d := xml.NewDecoder(strings.NewReader(r.body))
+	var all []string
+	for depth := 0; ; {
+		token, err := d.Token()
+		if err != nil {
+			return all
+		}
+		switch e := token.(type) {
+		case xml.StartElement:
+			if depth == 1 && !slices.Contains(all, e.Name.Local) {
+				all = append(all, e.Name.Local)
+			}
+			if depth > 0 || e.Name.Local == name {
+				depth++
+			}
+		case xml.EndElement:
+			if depth--; depth == 0 {
+				return all
+			}
+			depth = max(depth, 0)
+		}
+	}
+}
+
+// TestElementsStandInTheOrderOfTheSchema matters to clients whose readers are made
+// from it.
+func TestElementsStandInTheOrderOfTheSchema(t *testing.T) {
+	s := loaded(t, ewssim.Config{})
+	c := dial(t, s)
+	c.version = "Exchange2016"
+	extra := `<t:AdditionalProperties><t:FieldURI FieldURI="item:Preview"/><t:ExtendedFieldURI PropertyTag="0x0e08" PropertyType="Integer"/><t:FieldURI FieldURI="item:Flag"/><t:FieldURI FieldURI="item:LastModifiedTime"/>` +
+		`<t:FieldURI FieldURI="message:ReceivedBy"/></t:AdditionalProperties>`
+	r := c.ask(strings.Replace(getItem(withMIME+extra, s.Mails("inbox")[10].ID), "IdOnly", "AllProperties", 1)).want("NoError")
+	want := strings.Fields(`MimeContent ItemId ParentFolderId ItemClass Subject Sensitivity Body Attachments DateTimeReceived Size Importance IsSubmitted IsDraft IsFromMe IsResend IsUnmodified
+		InternetMessageHeaders DateTimeSent DateTimeCreated ReminderIsSet DisplayCc DisplayTo HasAttachments ExtendedProperty Culture LastModifiedTime Flag Preview
+		Sender ToRecipients IsReadReceiptRequested IsDeliveryReceiptRequested ConversationTopic From IsRead IsResponseRequested ReceivedBy`)
+	if diff := cmp.Diff(want, r.elements("Message")); diff != "" {
+		t.Errorf("want -, got +\n%s", diff)
+	}
+	r = c.ask(`<m:GetFolder><m:FolderShape><t:BaseShape>AllProperties</t:BaseShape><t:AdditionalProperties><t:ExtendedFieldURI PropertyTag="0x3602" PropertyType="Integer"/></t:AdditionalProperties></m:FolderShape><m:FolderIds>` +
+		known("inbox") + `</m:FolderIds></m:GetFolder>`).want("NoError")
+	want = strings.Fields("FolderId ParentFolderId FolderClass DisplayName TotalCount ChildFolderCount ExtendedProperty EffectiveRights UnreadCount")
+	if diff := cmp.Diff(want, r.elements("Folder")); diff != "" {
+		t.Errorf("want -, got +\n%s", diff)
+	}
+}
+
+func TestSingleHeaders(t *testing.T) {
+	s := loaded(t, ewssim.Config{})
+	c := dial(t, s)
+	uri := `<t:IndexedFieldURI FieldURI="item:InternetMessageHeader" FieldIndex="x-odd"/>`
+	r := c.ask(getItem(`<t:AdditionalProperties>`+uri+`</t:AdditionalProperties>`, s.Mails("inbox")[0].ID)).want("NoError")
+	if got := r.attrs("InternetMessageHeader", "HeaderName"); !slices.Equal(got, []string{"X-Odd"}) || r.one("InternetMessageHeader") != "yes" {
+		t.Error(r.body)
+	}
+	if got := len(c.ask(find(`<m:Restriction><t:Exists>` + uri + `</t:Exists></m:Restriction>`)).want("NoError").texts("Subject")); got != 10 {
+		t.Errorf("%d mails have it", got)
+	}
+	for _, bad := range []string{
+		`<t:IndexedFieldURI FieldURI="item:InternetMessageHeader"/>`,
+		`<t:IndexedFieldURI FieldURI="item:Subject" FieldIndex="x"/>`,
+		`<t:ExtendedFieldURI PropertyTag="0b1" PropertyType="Integer"/>`,
+		`<t:ExtendedFieldURI PropertySetId="x" PropertyName="y" PropertyType="String"/>`,
+		`<t:ExtendedFieldURI DistinguishedPropertySetId="x" PropertyName="y" PropertyType="String"/>`,
+	} {
+		c.ask(getItem(`<t:AdditionalProperties>`+bad+`</t:AdditionalProperties>`, s.Mails("inbox")[0].ID)).want("fault ErrorSchemaValidation")
+	}
+}
+
 // TestControlCharacters has a subject that XML cannot have.
 func TestControlCharacters(t *testing.T) {
 	for controls, want := range map[bool]string{true: "a&#x1;b&#x1F; &amp; c", false: "a\uFFFDb\uFFFD &amp; c"} {
@@ -594,6 +666,27 @@ func TestHTTPManners(t *testing.T) {
 				t.Errorf("status %d, want %d: %v %.300s", got.status, row.want, got.err, got.body)
 			}
 		})
+	}
+}
+
+// TestBrokenRequests cuts a request at every byte and flips a bit of each. Nothing may
+// happen but an answer.
+func TestBrokenRequests(t *testing.T) {
+	s := loaded(t, ewssim.Config{})
+	whole := `<s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/" xmlns:m="http://schemas.microsoft.com/exchange/services/2006/messages" xmlns:t="http://schemas.microsoft.com/exchange/services/2006/types"><s:Header/><s:Body>` +
+		find(`<m:IndexedPageItemView MaxEntriesReturned="2" Offset="0" BasePoint="Beginning"/><m:Restriction><t:IsEqualTo><t:FieldURI FieldURI="message:IsRead"/><t:FieldURIOrConstant><t:Constant Value="0"/></t:FieldURIOrConstant></t:IsEqualTo></m:Restriction>`) + `</s:Body></s:Envelope>`
+	if w := serveOnce(t.Context(), s, "/EWS/Exchange.asmx", basic, []byte(whole)); w.Code != 200 || !strings.Contains(w.Body.String(), "NoError") {
+		t.Fatalf("%d %s", w.Code, w.Body)
+	}
+	for i := range whole {
+		if w := serveOnce(t.Context(), s, "/EWS/Exchange.asmx", basic, []byte(whole[:i])); w.Code != 500 || !strings.Contains(w.Body.String(), "ErrorSchemaValidation") {
+			t.Fatalf("cut at %d: %d %s", i, w.Code, w.Body)
+		}
+		for bit := range 8 {
+			flipped := []byte(whole)
+			flipped[i] ^= 1 << bit
+			checkAnswer(t, serveOnce(t.Context(), s, "/EWS/Exchange.asmx", basic, flipped))
+		}
 	}
 }
 

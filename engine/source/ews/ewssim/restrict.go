@@ -24,6 +24,9 @@ func (v itemValues) of(uri *node) any {
 	if uri.name == "ExtendedFieldURI" {
 		return v.s.propertyOf(v.it, uri)
 	}
+	if uri.name == "IndexedFieldURI" {
+		return word(v.it.mail.header(uri.attr("FieldIndex")))
+	}
 	if f := fieldOf(uri.attr("FieldURI")); f != nil && f.value != nil {
 		return f.value(v.it)
 	}
@@ -129,7 +132,7 @@ func (s *Server) path(c *call, n *node, i int) (*node, error) {
 	case "ExtendedFieldURI":
 		return uri, checkExtended(uri)
 	case "IndexedFieldURI":
-		return uri, nil
+		return uri, checkIndexed(uri)
 	}
 	return nil, unexpected(n, uri)
 }

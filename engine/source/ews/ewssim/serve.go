@@ -66,9 +66,10 @@ func (s *Server) countMore(what string, n int) {
 }
 
 // Counts is how often what came since the start or ResetCounts: operations by
-// name, "GET", "autodiscover", "requests", "401", "connections", "bytes in" (of
-// SOAP bodies), "bytes out", "faults" that struck, and "refused: " with the reason
-// for each login that failed.
+// name, "GET", "autodiscover", "requests", "connections", "bytes in" (of SOAP
+// bodies), "bytes out", "faults" that struck, "401" in all, "challenged" (a 401 that
+// asks for a login or is the second leg of one), and "refused: " with the reason for
+// each login that failed.
 func (s *Server) Counts() map[string]int {
 	s.mu.Lock()
 	defer s.mu.Unlock()

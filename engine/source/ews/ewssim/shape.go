@@ -13,13 +13,15 @@ type shape struct {
 	uris  map[string]bool
 	extra []*node // ExtendedFieldURI, each one once
 	seen  map[string]bool
+	// headers that are wanted one by one, in lower case
+	headers map[string]bool
 }
 
 var baseShapes = map[string]shapes{"IdOnly": byID, "Default": byBasic, "AllProperties": byAll}
 
 // readShape reads an ItemShape, FolderShape or AttachmentShape.
 func (s *Server) readShape(c *call, n *node) (*shape, error) {
-	sh := &shape{base: byBasic, body: "Best", uris: map[string]bool{}, seen: map[string]bool{}}
+	sh := &shape{base: byBasic, body: "Best", uris: map[string]bool{}, seen: map[string]bool{}, headers: map[string]bool{}}
 	if base := n.kid("BaseShape"); base != nil {
 		kind, ok := baseShapes[base.value()]
 		if !ok {
@@ -64,9 +66,31 @@ func (s *Server) addProperty(c *call, sh *shape, p *node) error {
 			sh.seen[key] = true
 			sh.extra = append(sh.extra, p)
 		}
-	case "IndexedFieldURI": // of contacts, and single headers: nothing here has them
+	case "IndexedFieldURI":
+		if err := checkIndexed(p); err != nil {
+			return err
+		}
+		if p.attr("FieldURI") == singleHeader {
+			sh.headers[strings.ToLower(p.attr("FieldIndex"))] = true
+		}
 	default:
 		return unexpected(&node{name: "AdditionalProperties", space: nsTypes}, p)
+	}
+	return nil
+}
+
+// singleHeader is the name of a property of which each header of a mail is one.
+const singleHeader = "item:InternetMessageHeader"
+
+// checkIndexed refuses an IndexedFieldURI that names nothing. Those of contacts are
+// names, and nothing here has them.
+func checkIndexed(n *node) error {
+	uri := n.attr("FieldURI")
+	switch {
+	case !n.has("FieldIndex"):
+		return invalid(n, "The required attribute 'FieldIndex' is missing.")
+	case uri != singleHeader && !strings.HasPrefix(uri, "contacts:") && uri != "distributionlist:Members:Member":
+		return badValue(n, "FieldURI", uri, "DictionaryURIType")
 	}
 	return nil
 }
@@ -80,7 +104,7 @@ func (s *Server) checkURI(c *call, n *node) error {
 		}
 		return nil
 	}
-	if slices.ContainsFunc(folderFields, func(f folderField) bool { return f.uri == uri }) {
+	if slices.ContainsFunc(folderFields, func(f folderField) bool { return f.uri == uri && uri != extendedHere }) {
 		return nil
 	}
 	if slices.ContainsFunc(otherSpaces, func(space string) bool { return strings.HasPrefix(uri, space) && len(uri) > len(space) }) {
@@ -90,7 +114,7 @@ func (s *Server) checkURI(c *call, n *node) error {
 }
 
 func fieldOf(uri string) *field {
-	for _, list := range [][]field{itemFields, messageFields} {
+	for _, list := range [][]field{itemFields, laterFields, messageFields} {
 		for i := range list {
 			if list[i].uri == uri {
 				return &list[i]
@@ -148,6 +172,7 @@ func (s *Server) render(x *text, c *call, it *item, sh *shape, list bool) {
 	for _, uri := range sh.extra {
 		s.extended(x, it, uri)
 	}
+	r.fields(laterFields, it, list)
 	if asMessage(element) {
 		r.fields(messageFields, it, list)
 	}
@@ -161,6 +186,8 @@ func (r *rendering) fields(all []field, it *item, list bool) {
 	for i := range all {
 		f := &all[i]
 		switch {
+		case f.uri == "item:InternetMessageHeaders" && len(r.shape.headers) > 0:
+			f.write(r, it)
 		case !r.shape.wants(f) || list && f.large:
 		case f.since != "" && r.c.schema < schemaOf(f.since):
 		case f.write != nil:

@@ -49,6 +49,12 @@ var namesSince = map[string]string{
 	"recipientcache": "Exchange2013", "quickcontacts": "Exchange2013", "conversationhistory": "Exchange2013", "adminauditlogs": "Exchange2013",
 	"todosearch": "Exchange2013", "mycontacts": "Exchange2013", "directory": "Exchange2013", "imcontactlist": "Exchange2013",
 	"peopleconnect": "Exchange2013", "favorites": "Exchange2013", "archiveinbox": "Exchange2013_SP1", "recoverableitemssubstrateholds": "Exchange2016",
+	"recoverableitemsdiscoveryholds": "Exchange2013_SP1", "archiverecoverableitemsdiscoveryholds": "Exchange2013_SP1",
+	"mecontact": "Exchange2016", "personmetadata": "Exchange2016", "teamspaceactivity": "Exchange2016", "teamspacemessaging": "Exchange2016",
+	"teamspaceworkitems": "Exchange2016", "scheduled": "Exchange2016", "orionnotes": "Exchange2016", "tagitems": "Exchange2016",
+	"alltaggeditems": "Exchange2016", "allcategorizeditems": "Exchange2016", "externalcontacts": "Exchange2016", "teamchat": "Exchange2016",
+	"yammerroot": "Exchange2016", "yammerinbound": "Exchange2016", "yammeroutbound": "Exchange2016", "yammerfeeds": "Exchange2016",
+	"onedriveroot": "Exchange2016", "onedriverecylebin": "Exchange2016", "onedrivesystem": "Exchange2016", "onedrivevolume": "Exchange2016",
 }
 
 // knownName tells the schema since which a distinguished name may be used.
