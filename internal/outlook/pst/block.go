@@ -97,7 +97,7 @@ func (f *File) readBlock(p place) (*block, error) {
 		return nil, fmt.Errorf("%w: outside the file", ErrFormat)
 	}
 	raw := make([]byte, room)
-	if _, err := f.r.ReadAt(raw, int64(p.at)); err != nil {
+	if n, err := f.r.ReadAt(raw, int64(p.at)); n < len(raw) {
 		return nil, err
 	}
 	foot := raw[room-int64(l.footer):]

@@ -1,6 +1,7 @@
 package pst_test
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -88,4 +89,37 @@ func TestWorkIsBoundedByTheSize(t *testing.T) {
 		t.Errorf("%d messages, %v", n, err)
 	}
 	t.Logf("%d bytes, %d messages, %v", len(whole), n, time.Since(start))
+}
+
+func TestNamesOfFoldersAreCut(t *testing.T) {
+	for _, n := range []int{300, 3000, 300_000} {
+		f := open(t, psttest.Build(psttest.Spec{Folders: []psttest.Folder{{Name: strings.Repeat("n", n), Messages: numbered(1)}}}))
+		if got := walked(t, f)["Number 00000"]; got != psttest.Subtree+"/"+strings.Repeat("n", 255) {
+			t.Errorf("a name of %d: %q", n, got)
+		}
+	}
+}
+
+// TestATreeThatLeadsIntoTheOther: the pages of the other tree are read as what they
+// are.
+func TestATreeThatLeadsIntoTheOther(t *testing.T) {
+	whole, pieces := psttest.Pieces(smallSample(psttest.Unicode))
+	sound := look(t, whole)
+	var root, blocks psttest.Piece
+	for _, p := range pieces {
+		switch {
+		case p.Kind == psttest.NodePage && p.Level == 1:
+			root = p
+		case p.Kind == psttest.BlockPage && p.Level == 0:
+			blocks = p
+		}
+	}
+	entry := whole[root.At+24:]
+	binary.LittleEndian.PutUint64(entry[8:], blocks.ID)
+	binary.LittleEndian.PutUint64(entry[16:], uint64(blocks.At))
+	psttest.Seal(whole, psttest.Unicode, root)
+	got := look(t, whole)
+	if lost, _ := compare(sound, got); lost > 0 || len(got.told) == 0 {
+		t.Errorf("%d messages are lost; told: %q", lost, got.told)
+	}
 }

@@ -3,6 +3,8 @@ package pst
 import (
 	"encoding/binary"
 	"io"
+	"maps"
+	"slices"
 	"unicode/utf16"
 
 	"github.com/tqmailrules/tqmailrules/internal/outlook"
@@ -20,7 +22,7 @@ const (
 	firstNamed   = 0x8000
 	maxNamed     = 0x8000
 	maxNameTexts = 8 << 20
-	maxNameUnits = 512
+	maxNameUnits = 256
 )
 
 // The sets of names that every file knows ([MS-OXPROPS] 1.3.2), as bytes in a file.
@@ -93,16 +95,18 @@ func nameText(texts []byte, at uint32) string {
 	return string(utf16.Decode(units))
 }
 
-// named moves properties that have names out of a bag. Those whose names the file
-// does not tell stay.
+// named moves properties that have names out of a bag, in the order of their ids.
+// Those whose names the file does not tell stay.
 func (f *File) named(b outlook.Bag) []outlook.Named {
 	var all []outlook.Named
-	for id := firstNamed; id < firstNamed+len(f.names); id++ {
-		v, ok := b[uint16(id)]
-		if n := f.names[id-firstNamed]; ok && (n.Name != "" || n.ID != 0) {
-			n.Value = v
+	for _, id := range slices.Sorted(maps.Keys(b)) {
+		if id < firstNamed || int(id-firstNamed) >= len(f.names) {
+			continue
+		}
+		if n := f.names[id-firstNamed]; n.Name != "" || n.ID != 0 {
+			n.Value = b[id]
 			all = append(all, n)
-			delete(b, uint16(id))
+			delete(b, id)
 		}
 	}
 	return all

@@ -170,7 +170,11 @@ func firstCodepage(b outlook.Bag, ids ...uint16) int {
 const maxName = 255
 
 func displayName(b outlook.Bag, codepage int) string {
-	name := []rune(strings.TrimSpace(b[outlook.PropDisplayName].Text(codepage)))
+	v := b[outlook.PropDisplayName]
+	if v.Open != nil {
+		v = outlook.Value{Type: v.Type, Bytes: part(v, 4*maxName)}
+	}
+	name := []rune(strings.TrimSpace(v.Text(codepage)))
 	return string(name[:min(len(name), maxName)])
 }
 

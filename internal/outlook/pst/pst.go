@@ -96,7 +96,7 @@ type File struct {
 	inflaters sync.Pool // of io.Reader that are zlib.Resetter
 
 	mu       sync.Mutex // guards what follows
-	pages    cache[uint64, loadedPage]
+	pages    cache[pageKey, loadedPage]
 	loaded   cache[uint64, *block]
 	found    [2]*found // of the blocks, of the nodes
 	spent    int64

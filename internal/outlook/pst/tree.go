@@ -52,6 +52,11 @@ type loadedPage struct {
 	err error
 }
 
+type pageKey struct {
+	ref
+	kind byte
+}
+
 func (p page) entry(i int) []byte { return p.raw[i*p.step : (i+1)*p.step] }
 
 func (p page) key(i int) uint64 { return p.l.number(p.entry(i)) & p.mask }
@@ -73,10 +78,11 @@ func (p page) last(key uint64) int {
 func (t *tree) load(r ref, level int) (page, error) {
 	t.f.mu.Lock()
 	defer t.f.mu.Unlock()
-	got, ok := t.f.pages.get(r.at)
+	key := pageKey{r, t.kind} // a damaged entry may lead to a page of the other tree
+	got, ok := t.f.pages.get(key)
 	if !ok {
 		got.page, got.err = t.read(r)
-		t.f.pages.put(r.at, got, int64(len(got.raw))+128)
+		t.f.pages.put(key, got, int64(len(got.raw))+128)
 	}
 	switch {
 	case got.err != nil:
@@ -96,7 +102,7 @@ func (t *tree) read(r ref) (page, error) {
 		return page{}, fmt.Errorf("%w: outside the file", ErrFormat)
 	}
 	raw := make([]byte, l.page)
-	if _, err := t.f.r.ReadAt(raw, int64(r.at)); err != nil {
+	if n, err := t.f.r.ReadAt(raw, int64(r.at)); n < len(raw) {
 		return page{}, err
 	}
 	p, m, err := parsePage(l, t.kind, raw)
