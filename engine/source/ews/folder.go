@@ -18,6 +18,7 @@ const (
 	maxFolders = 50_000 // that are looked at for a name
 	maxNesting = 300    // folders in each other, as Exchange allows
 	maxPath    = 4 << 10
+	maxShown   = 255  // bytes of a path that may be meant
 	pageSize   = 1000 // Exchange gives no more at a time
 )
 
@@ -308,6 +309,7 @@ func likely(name string, names []string) string {
 // another place.
 func nearNames(name string, names []string) []string {
 	var near []string
+	names = slices.DeleteFunc(slices.Clone(names), func(n string) bool { return len(n) > maxShown })
 	last := strings.ToLower(lastStep(name))
 	for _, n := range names {
 		if strings.EqualFold(n, name) || strings.ToLower(lastStep(n)) == last {

@@ -67,7 +67,6 @@ func TestAnAnswerThatIsWrongCostsAtMostTheMail(t *testing.T) {
 		{"a document type", func(id string) string { return `<!DOCTYPE x [<!ENTITY a "aaaaaaaaaa">]>` + item(id, whole) }, false, false},
 		{"an entity that nobody knows", func(id string) string { return item(id, whole+"<t:Subject>&bomb;</t:Subject>") }, false, false},
 		{"elements without end", func(id string) string { return item(id, strings.Repeat("<t:x>", 100_000)+whole) }, false, false},
-		{"many elements", func(id string) string { return item(id, strings.Repeat("<x/>", 101_000)+whole) }, false, false},
 		{"many attributes", func(id string) string {
 			var b strings.Builder
 			for i := range 50_000 {
@@ -255,7 +254,7 @@ func TestAServerWithoutAnEndGetsNoMemory(t *testing.T) {
 
 // TestALargeMailboxNeedsLittleMemory reads many MB of mails.
 func TestALargeMailboxNeedsLittleMemory(t *testing.T) {
-	const mails, size = 24, 5 << 20
+	const mails, size = 16, 5 << 20
 	s, cfg := sim(t)
 	body := bytes.Repeat([]byte("0123456789abcdef\r\n"), size/18)
 	for i := range mails {

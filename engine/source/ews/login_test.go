@@ -26,13 +26,19 @@ func TestARefusedLoginIsTold(t *testing.T) {
 		change func(*ews.Config)
 		want   []string
 	}{
-		{"a wrong password by NTLM", ntlm, func(c *ews.Config) { c.Password = "wrong" },
-			[]string{`log in as "CORP\\phish" by NTLM: the server refuses (it offers NTLM)`, "the password is wrong", "Extended Protection", "issued by CN=tqmailrules test authority"}},
-		{"a wrong password by Basic", func(c *ewssim.Config) { c.Schemes = []string{"Basic"} }, func(c *ews.Config) { c.Password = "wrong" },
-			[]string{`log in as "CORP\\phish" by Basic: the server refuses (it offers Basic): the user name or the password is wrong`}},
+		{
+			"a wrong password by NTLM", ntlm, func(c *ews.Config) { c.Password = "wrong" },
+			[]string{`log in as "CORP\\phish" by NTLM: the server refuses (it offers NTLM)`, "the password is wrong", "Extended Protection", "issued by CN=tqmailrules test authority"},
+		},
+		{
+			"a wrong password by Basic", func(c *ewssim.Config) { c.Schemes = []string{"Basic"} }, func(c *ews.Config) { c.Password = "wrong" },
+			[]string{`log in as "CORP\\phish" by Basic: the server refuses (it offers Basic): the user name or the password is wrong`},
+		},
 		{"a user that there is not", ntlm, func(c *ews.Config) { c.User = `CORP\nobody` }, []string{"by NTLM: the server refuses"}},
-		{"NTLM is off", func(c *ewssim.Config) { c.Schemes = []string{"Basic"} }, func(c *ews.Config) { c.Auth = ews.NTLM },
-			[]string{"by NTLM: the server refuses (it offers Basic): NTLM is switched off there: choose another auth"}},
+		{
+			"NTLM is off", func(c *ewssim.Config) { c.Schemes = []string{"Basic"} }, func(c *ews.Config) { c.Auth = ews.NTLM },
+			[]string{"by NTLM: the server refuses (it offers Basic): NTLM is switched off there: choose another auth"},
+		},
 		{"Basic is off", ntlm, func(c *ews.Config) { c.Auth = ews.Basic }, []string{"by Basic: the server refuses (it offers NTLM): Basic is switched off there"}},
 		{"a token that is refused", func(c *ewssim.Config) { c.Schemes = []string{"Bearer"} }, func(c *ews.Config) {
 			c.Auth, c.Token = ews.OAuth, func(context.Context) (string, error) { return "tok-secret", nil }
