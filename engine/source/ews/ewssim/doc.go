@@ -110,7 +110,8 @@
 //	503-after         the same when all has been done
 //	ErrorServerBusy   and any other code of EWS: in all response messages, without doing
 //	                  anything; with back_off in milliseconds, and odd for the namespace
-//	                  of errors. With item, in the response message of that item alone
+//	                  of errors. With item, in the response message of that item or
+//	                  folder alone, by the id or distinguished name in the request
 //	ErrorX-after      the same when all has been done
 //	ErrorX-fault      the same in a SOAP fault with status 500, without doing anything
 //	cut               done, and the connection is cut without an answer

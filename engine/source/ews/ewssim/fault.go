@@ -41,8 +41,9 @@ var Kinds = []What{Cut, CutBefore, Truncated, TruncatedXML, Garbage, HTML, HTMLG
 // next Times. Requests that are not logged in are never struck.
 type Fault struct {
 	Operation string `json:"operation,omitempty"` // GetItem and so on; "" any
-	// Item strikes the response message of that item alone, with a code of EWS. A
-	// request counts as fitting when it names the item.
+	// Item is the id of an item, folder or attachment as requests name it, or a
+	// distinguished name: the response message of that alone is struck, with a code of
+	// EWS. A request fits when it names it.
 	Item  string `json:"item,omitempty"`
 	After int    `json:"after,omitempty"`
 	Times int    `json:"times,omitempty"` // 0 means once, below 0 always

@@ -94,6 +94,14 @@ func TestFaultOfOneItem(t *testing.T) {
 	c.ask(getItem(withMIME, mails[1].ID)).want("ErrorMimeContentConversionFailed")
 	s.Calm()
 	c.ask(getItem(withMIME, mails[1].ID)).want("NoError")
+	if err := s.Fault(ewssim.Fault{Item: "inbox", What: "ErrorAccessDenied", Times: 3}); err != nil {
+		t.Fatal(err)
+	}
+	c.ask(getFolder(known("drafts"))).want("NoError")
+	c.ask(getFolder(known("inbox") + known("drafts"))).want("ErrorAccessDenied NoError")
+	c.ask(find("")).want("ErrorAccessDenied")
+	c.ask(syncItems("", "10")).want("ErrorAccessDenied")
+	c.ask(syncItems("", "10")).want("NoError")
 }
 
 func TestFaultsCount(t *testing.T) {

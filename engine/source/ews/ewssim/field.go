@@ -51,7 +51,7 @@ var itemFields = []field{
 	{uri: "item:ItemClass", value: func(it *item) any { return it.class }, shape: byAll},
 	{uri: "item:Subject", value: func(it *item) any { return it.title() }, shape: byBasic},
 	{uri: "item:Sensitivity", value: func(it *item) any { return sensitivity(it.mail.header("Sensitivity")) }, shape: byBasic},
-	{uri: "item:Body", write: (*rendering).body, shape: byAll, large: true},
+	{uri: "item:Body", value: func(it *item) any { return it.words() }, write: (*rendering).body, shape: byAll, large: true},
 	{uri: "item:Attachments", write: (*rendering).attachments, shape: byAll, large: true},
 	{uri: "item:DateTimeReceived", value: func(it *item) any { return it.received }, shape: byAll},
 	{uri: "item:Size", value: func(it *item) any { return it.size() }, shape: byBasic},
@@ -324,6 +324,12 @@ func writeHeaders(x *text, headers []header) {
 		x.leaf("t:InternetMessageHeader", strings.ReplaceAll(h.value, "\r\n", ""), "HeaderName", h.name)
 	}
 	x.end()
+}
+
+// words are those of the body, for comparisons.
+func (it *item) words() string {
+	_, words := it.mail.best("Best")
+	return words
 }
 
 // body is the text in the kind that the shape wants; Best is what there is.

@@ -360,7 +360,7 @@ func TestCurlLogsIn(t *testing.T) {
 }
 
 // TestExchangelibLogsIn looks at the inbox only, or must not even see that. In the
-// last row the client has to find scheme and version by itself.
+// first row it is told to wait, and reads how long; in the last row the client has to find scheme and version by itself.
 func TestExchangelibLogsIn(t *testing.T) {
 	t.Parallel()
 	cert, der := certificate(t)
@@ -372,6 +372,7 @@ func TestExchangelibLogsIn(t *testing.T) {
 		build                      []int
 		version, why               string // what it sees, or why it is refused
 	}{
+		{"busy", "basic", "soc", "s3cret", ewssim.Config{}, nil, []int{15, 1, 2507, 6}, "15.1.2507.6 Exchange2016", ""},
 		{"Basic over TLS", "basic", `corp.example\soc`, "s3cret", ewssim.Config{Certificate: der}, &cert, []int{15, 2, 1544, 4}, "15.1.2507.6 Exchange2016", ""},
 		{"NTLM over TLS, binding not asked for", "ntlm", "soc@corp.example", "s3cret", ewssim.Config{Certificate: der}, &cert, []int{15, 1, 2507, 6}, "15.1.2507.6 Exchange2016", ""},
 		{"NTLM over TLS, binding allowed", "ntlm", `CORP\soc`, "s3cret", ewssim.Config{Certificate: der, Protection: "allow"}, &cert, []int{15, 1, 2507, 6}, "15.1.2507.6 Exchange2016", ""},
@@ -385,10 +386,16 @@ func TestExchangelibLogsIn(t *testing.T) {
 	for _, row := range rows {
 		s := loaded(t, row.cfg)
 		servers = append(servers, s)
-		wishes = append(wishes, map[string]any{"url": serve(t, s, row.cert), "user": row.user, "password": row.password, "email": "soc@corp.example", "auth": row.auth, "build": row.build, "brief": true})
+		wishes = append(wishes, map[string]any{"url": serve(t, s, row.cert), "user": row.user, "password": row.password, "email": "soc@corp.example", "auth": row.auth, "build": row.build, "brief": true, "patient": row.name == "busy"})
+	}
+	if err := servers[0].Fault(ewssim.Fault{What: "ErrorServerBusy-fault", BackOff: 700}); err != nil {
+		t.Fatal(err)
 	}
 	for i, got := range askExchangelib(t, wishes...) {
 		row, counts := rows[i], servers[i].Counts()
+		if took, _ := got["took"].(float64); i == 0 && (took < 0.7 || counts["faults"] != 1) {
+			t.Errorf("it took %v seconds with a fault of 700 ms: %v", took, counts)
+		}
 		if in := row.why == ""; in != (got["version"] == row.version) || in == (got["unauthorized"] != nil) || !in && counts["refused: "+row.why] == 0 {
 			t.Errorf("%s: %v %v", row.name, got, counts)
 		}

@@ -88,6 +88,9 @@ func (s *Server) target(c *call, name string) (*folder, error) {
 	if len(n.kids) != 1 {
 		return nil, invalid(n, "The element '"+name+"' has to have one id.")
 	}
+	if struck := c.struck(n.kids[0].attr("Id")); struck != nil {
+		return nil, struck
+	}
 	return s.folderOf(c, n.kids[0])
 }
 
@@ -108,6 +111,9 @@ func (s *Server) parents(c *call, name string, do func(*folder) result) ([]resul
 	spent := 0
 	for _, n := range list.kids {
 		f, err := s.folderOf(c, n)
+		if struck := c.struck(n.attr("Id")); struck != nil {
+			err = struck
+		}
 		if err == nil && spent > maxAnswer {
 			err = fail("ErrorMessageSizeExceeded")
 		}

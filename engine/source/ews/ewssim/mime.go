@@ -47,20 +47,41 @@ func (w *writer) mail(m *mail) {
 	w.line("X-MS-Has-Attach:" + map[bool]string{true: " yes"}[len(m.files) > 0])
 	w.line("X-MS-TNEF-Correlator:")
 	w.line("MIME-Version: 1.0")
-	var bodies []*part
-	for _, p := range []*part{m.text, m.html} {
-		if p != nil {
-			bodies = append(bodies, p)
-		}
+	shown, files := m.shown()
+	body := func() { w.bodies(m) }
+	if len(shown) > 0 {
+		body = func() { w.multipart("related", m.bodies() > 0, func() { w.bodies(m) }, shown) }
 	}
 	switch {
-	case len(m.files) > 0:
-		w.mixed(bodies, m.files)
-	case len(bodies) == 0:
+	case len(files) > 0:
+		w.multipart("mixed", m.bodies()+len(shown) > 0, body, files)
+	case m.bodies()+len(shown) == 0:
 		w.part(&part{mime: "text/plain", charset: "us-ascii"})
 	default:
-		w.bodies(bodies)
+		body()
 	}
+}
+
+// shown are the files that stand in the HTML text, which keep together with it.
+func (m *mail) shown() (shown, files []*part) {
+	for _, p := range m.files {
+		if m.html != nil && p.id != "" && strings.Contains(string(m.html.content), "cid:"+p.id) {
+			shown = append(shown, p)
+		} else {
+			files = append(files, p)
+		}
+	}
+	return shown, files
+}
+
+func (m *mail) bodies() int {
+	n := 0
+	for _, p := range []*part{m.text, m.html} {
+		if p != nil {
+			n++
+		}
+	}
+	return n
 }
 
 func (w *writer) line(s string) { w.out.WriteString(s + "\r\n") }
@@ -71,13 +92,14 @@ func (w *writer) boundary() string {
 	return "_" + strings.Repeat("0", 2) + strconv.Itoa(w.depth) + "_" + w.draw(strconv.Itoa(w.depth)) + "sim_"
 }
 
-func (w *writer) mixed(bodies, files []*part) {
+// multipart writes files, behind a body if there is one.
+func (w *writer) multipart(kind string, withBody bool, body func(), files []*part) {
 	b := w.boundary()
-	w.line(`Content-Type: multipart/mixed; boundary="` + b + `"`)
+	w.line(`Content-Type: multipart/` + kind + `; boundary="` + b + `"`)
 	w.line("")
-	if len(bodies) > 0 {
+	if withBody {
 		w.line("--" + b)
-		w.bodies(bodies)
+		body()
 	}
 	for _, p := range files {
 		w.line("--" + b)
@@ -86,19 +108,15 @@ func (w *writer) mixed(bodies, files []*part) {
 	w.line("--" + b + "--")
 }
 
-func (w *writer) bodies(bodies []*part) {
-	if len(bodies) == 1 {
-		w.part(bodies[0])
-		return
+func (w *writer) bodies(m *mail) {
+	switch {
+	case m.html == nil:
+		w.part(m.text)
+	case m.text == nil:
+		w.part(m.html)
+	default:
+		w.multipart("alternative", true, func() { w.part(m.text) }, []*part{m.html})
 	}
-	b := w.boundary()
-	w.line(`Content-Type: multipart/alternative; boundary="` + b + `"`)
-	w.line("")
-	for _, p := range bodies {
-		w.line("--" + b)
-		w.part(p)
-	}
-	w.line("--" + b + "--")
 }
 
 func (w *writer) part(p *part) {

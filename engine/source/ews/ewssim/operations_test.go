@@ -4,7 +4,10 @@ import (
 	"encoding/base64"
 	"encoding/xml"
 	"fmt"
+	"io"
+	"mime"
 	"net/http"
+	"net/mail"
 	"slices"
 	"strings"
 	"testing"
@@ -142,6 +145,7 @@ func TestRestrictions(t *testing.T) {
 		{"substring exactly", contains("Substring", "Exact", "AIL 0"), ""},
 		{"prefix", contains("Prefixed", "IgnoreCase", "Mail 1"), "10 11"},
 		{"prefix of a word", contains("PrefixOnWords", "IgnoreCase", "1"), "10 11"},
+		{"words of the body", strings.Replace(contains("Substring", "IgnoreCase", "BODY 1"), "item:Subject", "item:Body", 1), "01 10"},
 		{"whole", contains("FullString", "IgnoreCase", "mail 1"), ""},
 		{"exists", `<t:Exists><t:FieldURI FieldURI="message:InternetMessageId"/></t:Exists>`, "01 02 03 04 05 06 07 08 09 10"},
 		{"not", `<t:Not><t:Exists><t:FieldURI FieldURI="message:InternetMessageId"/></t:Exists></t:Not>`, "11 meet"},
@@ -370,6 +374,60 @@ func TestMIMEContentIsMadeAnew(t *testing.T) {
 	if text := ask(mails[0].ID); strings.Contains(text, "X-Odd") || !strings.Contains(text, "Message-ID: <1@evil.example>") {
 		t.Error(text)
 	}
+}
+
+// TestMIMEMadeAnewHasAllParts reads a mail with everything back with the standard
+// library.
+func TestMIMEMadeAnewHasAllParts(t *testing.T) {
+	s := loaded(t, ewssim.Config{Regenerate: true})
+	everything := "From: a@b.example\r\nSubject: all\r\nContent-Type: multipart/mixed; boundary=m\r\n\r\n--m\r\nContent-Type: multipart/alternative; boundary=a\r\n\r\n" +
+		"--a\r\nContent-Type: text/plain; charset=utf-8\r\n\r\nplain\r\n--a\r\nContent-Type: multipart/related; boundary=r\r\n\r\n--r\r\nContent-Type: text/html; charset=utf-8\r\n\r\n<img src=cid:i1>\r\n" +
+		"--r\r\nContent-Type: image/png\r\nContent-ID: <i1>\r\nContent-Disposition: inline\r\n\r\npicture\r\n--r--\r\n--a--\r\n" +
+		"--m\r\nContent-Type: application/zip; name=\"=?utf-8?q?r=C3=A4t.zip?=\"\r\nContent-Disposition: attachment\r\n\r\nzip\r\n--m\r\nContent-Type: message/rfc822\r\n\r\nSubject: inner\r\n\r\nbody\r\n--m--\r\n"
+	id := s.AddMail("inbox", []byte(everything), time.Now(), false)
+	again := mimeOf(t, dial(t, s).ask(getItem(withMIME, id)).want("NoError"))
+	var got []string
+	walk(t, again, &got)
+	want := []string{"text/plain  plain", "text/html  <img src=cid:i1>", "image/png  picture", "application/zip rät.zip zip", "message/rfc822 ", "text/plain  body"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("want -, got +\n%s\n%s", diff, again)
+	}
+}
+
+// walk lists the parts of a mail: type, name and content.
+func walk(t *testing.T, text string, all *[]string) {
+	t.Helper()
+	m, err := mail.ReadMessage(strings.NewReader(text))
+	if err != nil {
+		t.Fatalf("%v: %s", err, text)
+	}
+	kind, params, err := mime.ParseMediaType(m.Header.Get("Content-Type"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	content, err := io.ReadAll(m.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if boundary := params["boundary"]; boundary != "" {
+		parts := strings.Split(string(content), "--"+boundary)
+		for _, p := range parts[1 : len(parts)-1] {
+			walk(t, strings.TrimPrefix(p, "\r\n"), all)
+		}
+		return
+	}
+	if m.Header.Get("Content-Transfer-Encoding") == "base64" {
+		if content, err = base64.StdEncoding.DecodeString(strings.ReplaceAll(string(content), "\r\n", "")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_, disposition, _ := mime.ParseMediaType(m.Header.Get("Content-Disposition"))
+	if kind == "message/rfc822" {
+		*all = append(*all, kind+" "+disposition["filename"])
+		walk(t, string(content), all)
+		return
+	}
+	*all = append(*all, kind+" "+disposition["filename"]+" "+string(content))
 }
 
 func TestLargeAnswersAreRefusedItemByItem(t *testing.T) {

@@ -2,9 +2,10 @@
 import datetime
 import json
 import sys
+import time
 
 import urllib3
-from exchangelib import BASIC, DELEGATE, NTLM, Account, Build, Configuration, Credentials, Version
+from exchangelib import BASIC, DELEGATE, NTLM, Account, Build, Configuration, Credentials, FaultTolerance, Version
 from exchangelib.errors import ErrorAccessDenied, ErrorItemNotFound, UnauthorizedError
 from exchangelib.items import Message
 from exchangelib.items import HARD_DELETE
@@ -20,10 +21,13 @@ def look(want):
     config = {"service_endpoint": want["url"], "credentials": Credentials(want["user"], want["password"])}
     if want["auth"] != "auto":
         config["auth_type"] = {"basic": BASIC, "ntlm": NTLM}[want["auth"]]
+    if want.get("patient"):
+        config["retry_policy"] = FaultTolerance(max_wait=10)
     if want["build"]:
         config["version"] = Version(build=Build(*want["build"]))
 
     out = {}
+    start = time.monotonic()
     try:
         account = Account(primary_smtp_address=want["email"], config=Configuration(**config), autodiscover=False, access_type=DELEGATE)
         inbox = account.inbox
@@ -32,6 +36,7 @@ def look(want):
         return {"unauthorized": str(e)}
     out["version"] = str(account.version.build) + " " + account.version.api_version
     if want.get("brief"):
+        out["took"] = time.monotonic() - start
         return out
 
     out["tree"] = sorted(f.name for f in account.msg_folder_root.walk())
