@@ -14,6 +14,7 @@ import (
 // Caps of what is held of one message.
 const (
 	maxHeldValue  = 64 << 10
+	alwaysHeld    = 16 // numbers, times and ids of objects
 	maxHeld       = 4 << 20
 	maxProperties = 4096    // of one thing
 	maxValues     = 200_000 // of the message, its recipients and attachments
@@ -101,7 +102,7 @@ func (h *heap) value(t outlook.Type, id uint32) (outlook.Value, error) {
 		return outlook.Value{}, err
 	}
 	v := outlook.Value{Type: t, Size: int64(len(item))}
-	if h.r.held -= v.Size; h.r.held < 0 {
+	if h.r.held -= v.Size; h.r.held < 0 && v.Size > alwaysHeld {
 		v.Open = h.opener(id)
 		return v, nil
 	}

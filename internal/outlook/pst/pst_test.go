@@ -285,6 +285,19 @@ func TestWhatIsTooMuchToHoldIsOpened(t *testing.T) {
 	}
 }
 
+// TestAfterMuchThatIsHeldNumbersAreHeld has an embedded message after 6 MB of files.
+func TestAfterMuchThatIsHeldNumbersAreHeld(t *testing.T) {
+	m := mail("Much", "")
+	for i := range uint64(100) {
+		m.Attachments = append(m.Attachments, file("a.bin", fillOf(60_000, i)))
+	}
+	m.Attachments = append(m.Attachments, embedded(mail("Inner", "")))
+	got := show(t, "", first(t, open(t, psttest.Build(one(psttest.Unicode, m)))))
+	if diff := cmp.Diff(wantedMessage("", m), got); diff != "" {
+		t.Error(diff)
+	}
+}
+
 func TestAHeaderThatIsOffIsTold(t *testing.T) {
 	for _, c := range []struct {
 		name string
