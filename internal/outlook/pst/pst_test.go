@@ -285,11 +285,11 @@ func TestWhatIsTooMuchToHoldIsOpened(t *testing.T) {
 	}
 }
 
-// TestAfterMuchThatIsHeldNumbersAreHeld has an embedded message after 6 MB of files.
+// TestAfterMuchThatIsHeldNumbersAreHeld has an embedded message after 4.5 MB of small files.
 func TestAfterMuchThatIsHeldNumbersAreHeld(t *testing.T) {
 	m := mail("Much", "")
-	for i := range uint64(100) {
-		m.Attachments = append(m.Attachments, file("a.bin", fillOf(60_000, i)))
+	for i := range uint64(1500) {
+		m.Attachments = append(m.Attachments, file("a.bin", fillOf(3000, i)))
 	}
 	m.Attachments = append(m.Attachments, embedded(mail("Inner", "")))
 	got := show(t, "", first(t, open(t, psttest.Build(one(psttest.Unicode, m)))))
