@@ -11,7 +11,7 @@ import (
 const (
 	maxSync      = 512 // changes of a page, as Exchange allows
 	maxStepsBack = 200 // of one listing
-	maxIdle      = 20  // pages in a row that tell nothing new
+	maxIdle      = 100 // pages in a row that tell nothing new
 )
 
 // itemShape is what is asked of each mail while listing.
@@ -28,8 +28,10 @@ type view struct {
 	mails   []mail
 	offset  int
 	overlap bool // the page at offset must begin with a mail that is known
+	page    int  // mails of the largest page
+	jump    int  // how far the listing stepped back last, since it knew more
 	back    int  // steps
-	idle    int  // pages in a row
+	idle    int  // pages in a row that told nothing new
 }
 
 // look asks for one page of the folder's view. When it is the last, mails that
@@ -91,29 +93,29 @@ func listed(f *folder, items []*element) []mail {
 }
 
 // add takes a page in, and tells whether the listing is complete, or as complete
-// as it gets.
+// as it gets. What is known is always the front of the view, without a gap: a page
+// that does not touch it is not taken.
 func (v *view) add(came []mail, last bool) bool {
-	before, anchored := len(v.mails), false
-	for _, m := range came {
-		if v.ids[m.id] {
-			anchored = true
-			continue
-		}
-		v.ids[m.id] = true
-		v.mails = append(v.mails, m)
-	}
-	if v.idle++; len(v.mails) > before {
-		v.idle = 0
-	}
-	if v.overlap && !anchored {
-		v.overlap = v.offset > pageSize/2
-		v.offset = max(0, v.offset-pageSize/2)
+	v.page = max(v.page, len(came))
+	if v.overlap && !slices.ContainsFunc(came, func(m mail) bool { return v.ids[m.id] }) {
+		v.jump = max(2*v.jump, v.page)
+		v.offset = max(0, v.offset-v.jump)
+		v.overlap = v.offset > 0
 		v.back++
 		return v.back > maxStepsBack
 	}
-	v.overlap = len(came) > 1
+	before := len(v.mails)
+	for _, m := range came {
+		if !v.ids[m.id] {
+			v.ids[m.id] = true
+			v.mails = append(v.mails, m)
+		}
+	}
+	if v.idle++; len(v.mails) > before {
+		v.idle, v.jump = 0, 0
+	}
 	v.offset += len(came)
-	if v.overlap {
+	if v.overlap = len(came) > 1; v.overlap {
 		v.offset--
 	}
 	return last || len(came) == 0 || len(v.mails) >= maxListed || v.idle > maxIdle

@@ -6,6 +6,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"net/http"
+	"os"
 	"regexp"
 	"slices"
 	"strings"
@@ -93,8 +94,12 @@ func TestTheNaturalLoopSkipsEverySecondPageAndOursDoesNot(t *testing.T) {
 // between any two pages of the listing. Those that nobody touches all come.
 func TestAPageIsNotSkippedWhileOthersMark(t *testing.T) {
 	t.Parallel()
-	for seed := range uint64(8) {
-		s, cfg := sim(t, func(c *ewssim.Config) { c.MaxItems = 2 + int(seed) })
+	seeds := uint64(8)
+	if os.Getenv("TQ_SOAK") != "" {
+		seeds = 100
+	}
+	for seed := range seeds {
+		s, cfg := sim(t, func(c *ewssim.Config) { c.MaxItems = 2 + int(seed%30) })
 		ids := fill(t, s, "Inbox", 150)
 		rng := rand.New(rand.NewPCG(seed, 1))
 		touched := map[string]bool{}
