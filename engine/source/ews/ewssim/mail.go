@@ -41,11 +41,13 @@ type part struct {
 
 // read takes a mail apart. Whatever is wrong with it, there is a mail.
 func read(raw []byte) *mail {
-	left := maxParts
-	return readMail(raw, 0, &left)
+	return readMail(raw, 0, &budget{parts: maxParts, bytes: 4*len(raw) + 64<<10})
 }
 
-func readMail(raw []byte, depth int, left *int) *mail {
+// budget is what reading a mail may still cost: nested parts are copies.
+type budget struct{ parts, bytes int }
+
+func readMail(raw []byte, depth int, left *budget) *mail {
 	headers, body := cut(raw)
 	m := &mail{headers: headers}
 	m.take(headers, body, depth, left, true)
@@ -84,8 +86,8 @@ func get(headers []header, name string) string {
 }
 
 // take reads a part of any kind.
-func (m *mail) take(headers []header, body []byte, depth int, left *int, first bool) {
-	*left--
+func (m *mail) take(headers []header, body []byte, depth int, left *budget, first bool) {
+	left.parts--
 	kind, params, err := mime.ParseMediaType(get(headers, "Content-Type"))
 	if err != nil && kind == "" {
 		kind = "text/plain"
@@ -98,7 +100,7 @@ func (m *mail) take(headers []header, body []byte, depth int, left *int, first b
 	p.name = plain(either(also["filename"], params["name"]))
 	p.inline = disposition == "inline"
 	switch {
-	case kind == "message/rfc822" && depth < maxNested && *left > 0:
+	case kind == "message/rfc822" && depth < maxNested && left.parts > 0:
 		p.mail = readMail(p.content, depth+1, left)
 		m.files = append(m.files, p)
 	case disposition != "attachment" && p.name == "" && kind == "text/html" && m.html == nil:
@@ -120,15 +122,16 @@ func either(a, b string) string {
 }
 
 // takeParts is false when there is not a single part.
-func (m *mail) takeParts(boundary string, body []byte, depth int, left *int) bool {
+func (m *mail) takeParts(boundary string, body []byte, depth int, left *budget) bool {
 	r := multipart.NewReader(bytes.NewReader(body), boundary)
 	found := false
-	for *left > 0 {
+	for left.parts > 0 && left.bytes > 0 {
 		p, err := r.NextRawPart()
 		if err != nil {
 			break
 		}
-		content, _ := io.ReadAll(p) // what there is of it
+		content, _ := io.ReadAll(io.LimitReader(p, int64(left.bytes))) // what there is of it
+		left.bytes -= len(content)
 		var headers []header
 		for name, values := range p.Header {
 			headers = append(headers, header{name, values[0]})

@@ -514,6 +514,19 @@ func TestSingleHeaders(t *testing.T) {
 	}
 }
 
+// TestMailsInMails has one that costs as much as a mail may when it is taken apart.
+func TestMailsInMails(t *testing.T) {
+	s := loaded(t, ewssim.Config{Regenerate: true})
+	text := strings.Repeat("x", 1<<20)
+	for n := range 100 {
+		text = fmt.Sprintf("Subject: %d\r\nContent-Type: multipart/mixed; boundary=b%d\r\n\r\n--b%d\r\nContent-Type: message/rfc822\r\n\r\n%s\r\n--b%d--\r\n", n, n, n, text, n)
+	}
+	id := s.AddMail("inbox", []byte(text), time.Now(), false)
+	if got := mimeOf(t, dial(t, s).ask(getItem(withMIME, id)).want("NoError")); len(got) > 2<<20 || !strings.Contains(got, "Subject: 98") {
+		t.Errorf("%d bytes", len(got))
+	}
+}
+
 // TestControlCharacters has a subject that XML cannot have.
 func TestControlCharacters(t *testing.T) {
 	for controls, want := range map[bool]string{true: "a&#x1;b&#x1F; &amp; c", false: "a\uFFFDb\uFFFD &amp; c"} {

@@ -323,13 +323,14 @@ func (f *folder) unread() int {
 
 // path is the way from msgfolderroot, or from the root with a slash before it.
 func (f *folder) path() string {
-	switch {
-	case f.known == "msgfolderroot" || f.known == "root":
+	if f.known == "msgfolderroot" || f.known == "root" {
 		return ""
-	case f.parent.known == "root":
-		return "/" + f.name
 	}
-	return strings.TrimPrefix(f.parent.path()+"/"+f.name, "/")
+	up := f.parent.path()
+	if up == "" && f.parent.known == "msgfolderroot" {
+		return f.name
+	}
+	return up + "/" + f.name
 }
 
 // find follows a path: an address of a mailbox or none, then a distinguished name

@@ -1,6 +1,9 @@
 package ewssim
 
-import "slices"
+import (
+	"slices"
+	"strings"
+)
 
 // known is a folder that every mailbox has.
 type known struct {
@@ -62,12 +65,8 @@ func knownName(id string) (since int, ok bool) {
 	if version, more := namesSince[id]; more {
 		return schemaOf(version), true
 	}
-	i := slices.IndexFunc(knownFolders, func(k known) bool { return k.id == id })
-	switch {
-	case i < 0:
-		return 0, false
-	case i == 3 || i == 4: // the recoverable items
-		return schemaOf("Exchange2010_SP1"), true
+	if strings.HasPrefix(id, "recoverableitems") {
+		since = schemaOf("Exchange2010_SP1")
 	}
-	return 0, true
+	return since, slices.ContainsFunc(knownFolders, func(k known) bool { return k.id == id })
 }
