@@ -146,8 +146,7 @@ func (c *client) retryLogin() bool {
 
 // call is one request to the server.
 type call struct {
-	name  string                      // in words: "list mails"
-	body  func(version string) string // of the SOAP body
+	body  func(version string) string // the SOAP body; called for each attempt
 	all   int64                       // bytes that the answer may have; maxTalk when 0
 	time  time.Duration               // beyond five times what silence may take
 	token int                         // bytes of one text of it; maxToken when 0
@@ -374,7 +373,11 @@ func (c *client) noAnswer(resp *http.Response, body io.Reader) error {
 	case code == http.StatusTooManyRequests, code == http.StatusServiceUnavailable:
 		return &crowd{&trouble{fmt.Sprintf("the server is busy (%d)", code), []error{errBusy, engine.ErrTemporary}}, c.retryAfter(resp)}
 	case code == http.StatusRequestTimeout, code >= 500:
-		return &trouble{fmt.Sprintf("the server, or a proxy before it, cannot now (%d)", code), []error{errLost, engine.ErrTemporary}}
+		is := []error{engine.ErrTemporary}
+		if code == http.StatusInternalServerError {
+			is = append(is, errLost) // what is asked for may be to blame
+		}
+		return &trouble{fmt.Sprintf("the server, or a proxy before it, cannot now (%d)", code), is}
 	default:
 		return final("%s refuses the request (%d): is it an Exchange server?", at, code)
 	}
@@ -418,7 +421,7 @@ func (c *client) notReached(u *unreached) error {
 	if mendable(u.err) {
 		return final("%s", text)
 	}
-	return &trouble{text, []error{errLost, engine.ErrTemporary}}
+	return temporary("%s", text)
 }
 
 // denied makes words of a refused login: what was tried, what is offered, and
@@ -434,7 +437,7 @@ func (c *client) denied(d *denial) error {
 		text += ": the token is not for this server, or its application has no right to EWS"
 	case d.issuer != "":
 		text += fmt.Sprintf(": the user name or the password is wrong, the account is locked, or Extended Protection is on and something on the way shows a certificate of its own, "+
-			"as proxies do that look into TLS: the login cannot be bound to it then (this one was issued by %s)", c.hidden().clean(d.issuer))
+			"as proxies do that look into TLS, and load balancers that end it: the login cannot be bound to it then (this one was issued by %s)", c.hidden().clean(d.issuer))
 	default:
 		text += ": the user name or the password is wrong, the account is locked, or the server wants TLS for NTLM"
 	}

@@ -72,7 +72,7 @@ func (s *Source) contents(ctx context.Context, c *client, l *link, b *batch) (r 
 		asked = append(asked, m.id)
 	}
 	at := 0
-	k := call{name: "read mails", spool: s.spool, limit: s.cfg.Limits.Message}
+	k := call{spool: s.spool, limit: s.cfg.Limits.Message}
 	k.all, k.time = s.price(b)
 	k.body = func(string) string {
 		r, at = result{asked: len(b.mails)}, 0 // another attempt

@@ -97,7 +97,7 @@ func fixed(body string) func(string) string { return func(string) string { retur
 func (c *client) get(ctx context.Context, l *link, which string) (known, error) {
 	var k known
 	body := `<m:GetFolder>` + folderShape + `<m:FolderIds>` + which + `</m:FolderIds></m:GetFolder>`
-	err := c.do(ctx, l, call{name: "open folder", body: fixed(body)}, func(m *element) error {
+	err := c.do(ctx, l, call{body: fixed(body)}, func(m *element) error {
 		if err := refusalOf(m); err != nil {
 			return err
 		}
@@ -142,7 +142,7 @@ func (c *client) list(ctx context.Context, l *link, below string) ([]known, erro
 		body := fmt.Sprintf(`<m:FindFolder Traversal="Deep">%s<m:IndexedPageFolderView MaxEntriesReturned="%d" Offset="%d" BasePoint="Beginning"/><m:ParentFolderIds>%s</m:ParentFolderIds></m:FindFolder>`,
 			folderShape, pageSize, offset, below)
 		came := 0
-		err := c.do(ctx, l, call{name: "list folders", body: fixed(body)}, func(m *element) error {
+		err := c.do(ctx, l, call{body: fixed(body)}, func(m *element) error {
 			if err := refusalOf(m); err != nil {
 				return err
 			}

@@ -56,6 +56,7 @@ func (l *link) open() (t *http.Transport, fresh bool) {
 		return l.conn, !l.used
 	}
 	var dialed atomic.Bool
+	var own *http.Transport
 	once := func(secure bool) func(context.Context, string, string) (net.Conn, error) {
 		return func(ctx context.Context, _, addr string) (net.Conn, error) {
 			if dialed.Swap(true) {
@@ -65,19 +66,29 @@ func (l *link) open() (t *http.Transport, fresh bool) {
 			if err != nil {
 				return nil, err
 			}
-			l.mu.Lock()
-			l.raw = conn
-			l.mu.Unlock()
+			l.dialed(own, conn)
 			return conn, nil
 		}
 	}
 	l.used, l.in = false, false
-	l.conn = &http.Transport{
+	own = &http.Transport{
 		DialContext: once(false), DialTLSContext: once(true),
 		MaxConnsPerHost: 1, MaxIdleConnsPerHost: 1, MaxResponseHeaderBytes: maxHeader,
 		TLSNextProto: map[string]func(string, *tls.Conn) http.RoundTripper{}, // HTTP/2 knows no NTLM
 	}
-	return l.conn, true
+	l.conn = own
+	return own, true
+}
+
+// dialed remembers a connection, so that drop can end it.
+func (l *link) dialed(t *http.Transport, conn net.Conn) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.conn == t {
+		l.raw = conn
+	} else {
+		conn.Close() // dropped meanwhile
+	}
 }
 
 // drop ends the connection.

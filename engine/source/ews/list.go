@@ -44,7 +44,7 @@ func (s *Source) look(ctx context.Context, p *pass) error {
 	v := p.view
 	var came []mail
 	last := false
-	k := call{name: "list mails", body: fixed(s.findItem(p.at, v.offset))}
+	k := call{body: fixed(s.findItem(p.at, v.offset))}
 	err := p.finder.c.do(ctx, s.links[0], k, func(m *element) error {
 		if err := refusalOf(m); err != nil {
 			return err
@@ -164,7 +164,7 @@ func (s *Source) changes(ctx context.Context, p *pass) error {
 	f := p.at
 	var came []mail
 	state, last, any := "", true, false
-	k := call{name: "list changes", body: fixed(s.syncItems(f))}
+	k := call{body: fixed(s.syncItems(f))}
 	err := p.finder.c.do(ctx, s.links[0], k, func(m *element) error {
 		if err := refusalOf(m); err != nil {
 			return err

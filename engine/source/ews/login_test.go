@@ -5,10 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
 	"os"
+	"runtime"
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/tqmailrules/tqmailrules/engine"
 	"github.com/tqmailrules/tqmailrules/engine/source/ews"
@@ -168,6 +171,43 @@ func TestSixteenWorkersAreNeverRefused(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestAProxyThatKeepsNoConnectionsIsTold: NTLM cannot be had through it.
+func TestAProxyThatKeepsNoConnectionsIsTold(t *testing.T) {
+	s, cfg := sim(t, func(c *ewssim.Config) { c.Schemes = []string{"NTLM"} })
+	server := s.HTTPServer()
+	server.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Connection", "close")
+		s.ServeHTTP(w, r)
+	})
+	cfg.Server = "http://" + listen(t, server, nil)
+	if _, err := open(t, cfg).Next(t.Context()); !errors.Is(err, engine.ErrTemporary) || !strings.Contains(err.Error(), "the server closes each connection before it is logged in") {
+		t.Errorf("Next: %v", err)
+	}
+}
+
+// TestASourceLeavesNothingBehind: no goroutine, whatever broke.
+func TestASourceLeavesNothingBehind(t *testing.T) {
+	s, cfg := safe(t, func(c *ewssim.Config) { c.Schemes = []string{"NTLM"} })
+	fill(t, s, "Inbox", 5)
+	if err := s.Chaos(3, 0.5, ewssim.Cut, ewssim.Truncated, ewssim.ResetLogin, "500"); err != nil {
+		t.Fatal(err)
+	}
+	before := runtime.NumGoroutine()
+	for range 40 {
+		src := open(t, cfg)
+		_, _ = src.Next(t.Context())
+		src.Close()
+	}
+	for range 200 {
+		if runtime.NumGoroutine() <= before+5 {
+			return
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	stacks := make([]byte, 1<<20)
+	t.Errorf("%d goroutines, before %d\n%s", runtime.NumGoroutine(), before, stacks[:runtime.Stack(stacks, true)])
 }
 
 // TestALoginThatIsLostIsDoneAgain makes the server forget that a connection is

@@ -83,7 +83,7 @@ func (s *Source) properties(ctx context.Context, c *client, l *link, m mail) (*e
 		body := `<m:GetItem><m:ItemShape><t:BaseShape>IdOnly</t:BaseShape><t:BodyType>Best</t:BodyType><t:AdditionalProperties>` + b.String() +
 			`</t:AdditionalProperties></m:ItemShape><m:ItemIds>` + itemIDs([]string{m.id}) + `</m:ItemIds></m:GetItem>`
 		got = nil
-		err := c.do(ctx, l, call{name: "read properties", body: fixed(body), token: maxBody, all: 2 * maxBody}, func(m *element) error {
+		err := c.do(ctx, l, call{body: fixed(body), token: maxBody, all: 2 * maxBody}, func(m *element) error {
 			got = m
 			return nil
 		})
@@ -105,7 +105,7 @@ func (s *Source) properties(ctx context.Context, c *client, l *link, m mail) (*e
 func (s *Source) attach(ctx context.Context, c *client, l *link, e *maker, a *element) (missing, _ error) {
 	body := `<m:GetAttachment><m:AttachmentShape><t:IncludeMimeContent>true</t:IncludeMimeContent></m:AttachmentShape><m:AttachmentIds><t:AttachmentId Id="` +
 		escaped(a.at("AttachmentId").attr("Id")) + `"/></m:AttachmentIds></m:GetAttachment>`
-	k := call{name: "read attachment", body: fixed(body), spool: s.spool, limit: s.cfg.Limits.Message, all: s.cfg.Limits.Message/2*3 + 4*maxDrain, time: time.Duration(s.cfg.Limits.Message/(16<<10)) * time.Second}
+	k := call{body: fixed(body), spool: s.spool, limit: s.cfg.Limits.Message, all: s.cfg.Limits.Message/2*3 + 4*maxDrain, time: time.Duration(s.cfg.Limits.Message/(16<<10)) * time.Second}
 	var got *element
 	err := c.do(ctx, l, k, func(m *element) error {
 		if missing = refusalOf(m); missing == nil {

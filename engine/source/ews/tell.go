@@ -10,7 +10,10 @@ import (
 	"github.com/tqmailrules/tqmailrules/engine"
 )
 
-const setMails = 100 // that one UpdateItem or MoveItem names
+const (
+	setMails    = 100 // that one UpdateItem or MoveItem names
+	maxCategory = 255 // bytes of the name of a category
+)
 
 // marks is what a route asks to be set at a mail.
 func marks(r engine.Route) (seen bool, category string) {
@@ -72,6 +75,12 @@ func (s *Source) orders(receipts []engine.Receipt) (order []change, todo map[cha
 		}
 		what := change{to: r.Route.MoveTo}
 		what.seen, what.category = marks(r.Route)
+		if strings.ContainsAny(what.category, ",;") || len(what.category) > maxCategory {
+			if s.once("category " + what.category) {
+				s.cfg.Log.Warn("this is no name of a category: it is not set", "flag", shown(what.category))
+			}
+			what.category = ""
+		}
 		if strings.EqualFold(what.to, r.Origin.Folder) {
 			what.to = ""
 		}
@@ -110,7 +119,7 @@ func (s *Source) mark(ctx context.Context, c *client, what change, ids []string)
 			}
 		}
 		body := func(version string) string { return updateItem(what, ids, has, version) }
-		ids, err = s.each(ctx, c, call{name: "mark mails", body: body}, ids)
+		ids, err = s.each(ctx, c, call{body: body}, ids)
 		if err != nil || len(ids) == 0 {
 			return err
 		}
@@ -124,7 +133,7 @@ func (s *Source) mark(ctx context.Context, c *client, what change, ids []string)
 func (s *Source) each(ctx context.Context, c *client, k call, ids []string) (again []string, _ error) {
 	at := 0
 	var refused, busy error
-	err := c.do(ctx, s.acker, call{name: k.name, body: func(v string) string {
+	err := c.do(ctx, s.acker, call{body: func(v string) string {
 		at, again, refused, busy = 0, nil, nil, nil // another attempt
 		return k.body(v)
 	}}, func(m *element) error {
@@ -190,7 +199,7 @@ func updateItem(what change, ids []string, has map[string][]string, version stri
 func (s *Source) categories(ctx context.Context, c *client, ids []string) (map[string][]string, error) {
 	has := map[string][]string{}
 	body := `<m:GetItem><m:ItemShape><t:BaseShape>IdOnly</t:BaseShape><t:AdditionalProperties><t:FieldURI FieldURI="item:Categories"/></t:AdditionalProperties></m:ItemShape><m:ItemIds>` + itemIDs(ids) + `</m:ItemIds></m:GetItem>`
-	err := c.do(ctx, s.acker, call{name: "read categories", body: fixed(body)}, func(m *element) error {
+	err := c.do(ctx, s.acker, call{body: fixed(body)}, func(m *element) error {
 		err := refusalOf(m)
 		if is(err, gone...) {
 			return nil
@@ -221,7 +230,7 @@ func (s *Source) move(ctx context.Context, c *client, ids []string, to string) e
 			return err
 		}
 		body := `<m:MoveItem><m:ToFolderId>` + folderID(id) + `</m:ToFolderId><m:ItemIds>` + itemIDs(ids) + `</m:ItemIds></m:MoveItem>`
-		again, err := s.each(ctx, c, call{name: "move mails", body: fixed(body)}, ids)
+		again, err := s.each(ctx, c, call{body: fixed(body)}, ids)
 		switch {
 		case before && is(err, "ErrorFolderNotFound", "ErrorToFolderNotFound", "ErrorMoveCopyFailed", "ErrorInvalidFolderId"):
 			delete(s.moves, to)
