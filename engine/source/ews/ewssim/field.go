@@ -2,6 +2,7 @@ package ewssim
 
 import (
 	"encoding/base64"
+	"html"
 	netmail "net/mail"
 	"slices"
 	"strconv"
@@ -341,19 +342,13 @@ func (r *rendering) body(it *item) {
 func (m *mail) best(want string) (kind, words string) {
 	switch {
 	case m.html == nil && want == "HTML":
-		return "HTML", "<html><body><pre>" + escaped(m.text.words()) + "</pre></body></html>"
+		return "HTML", "<html><body><pre>" + html.EscapeString(m.text.words()) + "</pre></body></html>"
 	case m.html == nil || want == "Text" && m.text != nil:
 		return "Text", m.text.words()
 	case want == "Text":
 		return "Text", m.html.words() // tags and all: nobody here reads HTML
 	}
 	return "HTML", m.html.words()
-}
-
-func escaped(s string) string {
-	x := &text{}
-	x.chars(s)
-	return x.String()
 }
 
 func (r *rendering) uniqueBody(it *item) {
