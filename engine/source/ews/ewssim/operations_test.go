@@ -749,6 +749,9 @@ func TestBrokenRequests(t *testing.T) {
 	if w := serveOnce(t.Context(), s, "/EWS/Exchange.asmx", basic, []byte(whole)); w.Code != 200 || !strings.Contains(w.Body.String(), "NoError") {
 		t.Fatalf("%d %s", w.Code, w.Body)
 	}
+	if w := serveOnce(t.Context(), s, "/EWS/Exchange.asmx", basic, []byte("\uFEFF<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<!-- hello -->"+whole+"\n")); w.Code != 200 {
+		t.Errorf("with a byte order mark: %d %s", w.Code, w.Body)
+	}
 	for i := range whole {
 		if w := serveOnce(t.Context(), s, "/EWS/Exchange.asmx", basic, []byte(whole[:i])); w.Code != 500 || !strings.Contains(w.Body.String(), "ErrorSchemaValidation") {
 			t.Fatalf("cut at %d: %d %s", i, w.Code, w.Body)
