@@ -62,7 +62,10 @@ func (g *graph) addItem(out *Outcome, it *Item) {
 		g.relate(self, Ref{"file", g.addRaw(it)})
 	}
 	for _, ind := range it.Indicators {
-		i := Ref{"indicator", g.addIndicator(it, ind)}
+		i, ok := g.addFound(it, ind)
+		if !ok {
+			continue
+		}
 		g.relate(self, i)
 		for _, part := range ind.Parts {
 			if f, ok := places[part]; ok {
@@ -71,8 +74,20 @@ func (g *graph) addItem(out *Outcome, it *Item) {
 		}
 	}
 	for _, r := range it.Decision.Relates {
-		g.relate(self, Ref{"object", g.addObject(r)})
+		g.relate(self, Ref{"object", g.addObject(r.Type, r.Name, "")})
 	}
+}
+
+// addFound adds an indicator, or the object that a finding names; a tag is none.
+func (g *graph) addFound(it *Item, ind *Indicator) (Ref, bool) {
+	t, isObject := objectType(ind.Type)
+	switch {
+	case !isObject:
+		return Ref{"indicator", g.addIndicator(it, ind)}, true
+	case t.Object == "":
+		return Ref{}, false
+	}
+	return Ref{"object", g.addObject(t.Object, ind.Value, ind.Extra["id"])}, true
 }
 
 // addPart adds the file of an attachment or of a member of one, and those inside
@@ -130,10 +145,22 @@ func newEvent(out *Outcome, it *Item) EventRecord {
 			e.Parse = "server"
 		}
 	}
+	e.Tags = append(slices.Clone(e.Tags), foundTags(it)...)
 	if hasLocked(msg.Attachments) {
-		e.Tags = sortedSet(append(slices.Clone(e.Tags), TagLocked))
+		e.Tags = append(e.Tags, TagLocked)
 	}
+	e.Tags = sortedSet(e.Tags)
 	return e
+}
+
+// foundTags are the tags that extractors found in the text.
+func foundTags(it *Item) (tags []string) {
+	for _, ind := range it.Indicators {
+		if t, ok := objectType(ind.Type); ok && t.Object == "" {
+			tags = append(tags, ind.Value)
+		}
+	}
+	return tags
 }
 
 func (it *Item) defaultEventType() string {
@@ -245,11 +272,16 @@ func (g *graph) addIndicator(it *Item, ind *Indicator) string {
 	return key
 }
 
-func (g *graph) addObject(r Relate) string {
-	key := r.Type + "\x1f" + r.Name
-	if _, known := g.objects[key]; !known {
-		g.objects[key] = len(g.batch.Objects)
-		g.batch.Objects = append(g.batch.Objects, ObjectRecord{key, r.Type, r.Name})
+func (g *graph) addObject(typ, name, id string) string {
+	key := typ + "\x1f" + name
+	i, known := g.objects[key]
+	if !known {
+		i = len(g.batch.Objects)
+		g.objects[key] = i
+		g.batch.Objects = append(g.batch.Objects, ObjectRecord{Key: key, Type: typ, Name: name})
+	}
+	if o := &g.batch.Objects[i]; o.ID == "" {
+		o.ID = id
 	}
 	return key
 }

@@ -1,5 +1,7 @@
 package engine
 
+import "slices"
+
 // Finding is one occurrence of an indicator, as an extractor reports it.
 type Finding struct {
 	Type      string // rule name of the type, as in IndicatorTypes
@@ -137,6 +139,34 @@ var IndicatorTypes = []IndicatorType{
 	{"xmr", "xmr"},
 	{"attack", "attack"},
 	{"yara", "yara"},
+}
+
+// ObjectType names a type of what a text is about, in rules and in ObjectRecord.
+type ObjectType struct {
+	Name   string // in rules
+	Object string // ObjectRecord.Type; "" for tags of the event
+}
+
+// ObjectTypes is the closed list of types whose findings are no indicators: a finding
+// of one relates its event, and the file it stood in, to an object of that name. Until
+// then it goes the way of an indicator: rules see it in `indicators`, and may refuse it.
+var ObjectTypes = []ObjectType{
+	{"Malware", "malware"},
+	{"Adversary", "adversary"},
+	{"Attack Pattern", "attack_pattern"},
+	{"Tool", "tool"},
+	{"Vulnerability", "vulnerability"},
+	{"Campaign", "campaign"},
+	{"Tag", ""},
+}
+
+// objectType tells what becomes of findings of a type; false: they are indicators.
+func objectType(name string) (ObjectType, bool) {
+	i := slices.IndexFunc(ObjectTypes, func(t ObjectType) bool { return t.Name == name })
+	if i < 0 {
+		return ObjectType{}, false
+	}
+	return ObjectTypes[i], true
 }
 
 // RuleType is the rule language's name of a type that is called by that or by its

@@ -205,11 +205,13 @@ type IndicatorRecord struct {
 	Original   string            `json:"original,omitempty"` // when it differs from Value
 }
 
-// ObjectRecord is an adversary, malware or campaign by name.
+// ObjectRecord is what a mail is about, by name: an adversary, malware, an attack
+// pattern, a tool, a vulnerability, a campaign.
 type ObjectRecord struct {
 	Key  string `json:"key"` // Type + "\x1f" + Name
 	Type string `json:"type"`
 	Name string `json:"name"`
+	ID   string `json:"id,omitempty"` // by which others know it: T1566.001, S0154, G0016, CVE-2021-44228
 }
 
 // MatchRecord says that a rule matched or failed on an item.

@@ -123,7 +123,8 @@ type (
 	// Tag adds a tag to the event and its indicators.
 	Tag struct{ Name string }
 
-	// Relate ties the event to an adversary, malware or campaign by name.
+	// Relate ties the event to an object by name: adversary, malware, campaign,
+	// attack_pattern, tool or vulnerability.
 	Relate struct{ Type, Name string }
 
 	// Status, SourceName and TLP of what is shipped.

@@ -9,7 +9,7 @@ var (
 	unwrapKinds   = []string{"forward", "nested", "archive"}
 	extractFrom   = []string{"body", "attachments", "headers"}
 	attributeOn   = []string{"event", "files", "indicators"}
-	relationTypes = []string{"adversary", "malware", "campaign"}
+	relationTypes = []string{"adversary", "malware", "campaign", "attack_pattern", "tool", "vulnerability"}
 	trimFrom      = []string{"start", "end"}
 )
 
@@ -75,8 +75,8 @@ func actionTable() []Action {
 			Example: "tag: macro", read: readTag,
 		},
 		{
-			Name: "relate", Form: "{adversary: T, malware: T, campaign: T}", Until: engine.PhaseFindings, Combine: "union",
-			Doc:     "Ties the event to an adversary, malware or campaign by name.",
+			Name: "relate", Form: "{adversary: T, malware: T, campaign: T, attack_pattern: T, tool: T, vulnerability: T}", Until: engine.PhaseFindings, Combine: "union",
+			Doc:     "Ties the event by name to what it is about: an adversary, malware, a campaign, an attack pattern, a tool, a vulnerability.",
 			Example: "relate: { malware: Emotet }", read: readRelate,
 		},
 		{

@@ -161,7 +161,7 @@ func actionForms() map[string]schema {
 		"event":     keys("event", nil),
 		"attribute": {"type": "object", "minProperties": 1, "additionalProperties": attribute},
 		"tag":       texts(),
-		"relate":    keys("relate", map[string]schema{"adversary": texts(), "malware": texts(), "campaign": texts()}),
+		"relate":    keys("relate", relations()),
 		"status":    text(),
 		"source":    text(),
 		"tlp":       tlpSchema(),
@@ -171,4 +171,13 @@ func actionForms() map[string]schema {
 		"parse":     enum(parseOptions),
 		"hold":      need(keys("hold", map[string]schema{"for": duration()}), "for"),
 	}
+}
+
+// relations are the kinds of objects, each with names.
+func relations() map[string]schema {
+	all := map[string]schema{}
+	for _, kind := range relationTypes {
+		all[kind] = texts()
+	}
+	return all
 }

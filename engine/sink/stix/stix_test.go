@@ -289,9 +289,10 @@ func wholeBatch() engine.Batch {
 		b.Relations = append(b.Relations, engine.Relation{From: exe, To: engine.Ref{Kind: "indicator", Key: i.Key}})
 	}
 	b.Objects = nil
+	ids := map[string]string{"malware": "S0367", "attack_pattern": "T1566.001", "vulnerability": "CVE-2021-44228", "tool": "CAPEC-63", "campaign": "none of theirs"}
 	for _, kind := range []string{"adversary", "threat actor", "malware", "campaign", "attack_pattern", "tool", "vulnerability", "identity", "infrastructure", "course-of-action", "signature"} {
 		key := kind + "\x1fX"
-		b.Objects = append(b.Objects, engine.ObjectRecord{Key: key, Type: kind, Name: "X"})
+		b.Objects = append(b.Objects, engine.ObjectRecord{Key: key, Type: kind, Name: "X", ID: ids[kind]})
 		b.Relations = append(b.Relations, engine.Relation{From: ev, To: engine.Ref{Kind: "object", Key: key}})
 	}
 	b.Matches = append(b.Matches, engine.MatchRecord{Rule: "broken", Result: "error", Error: "fuel"})

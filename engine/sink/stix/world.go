@@ -1,6 +1,7 @@
 package stix
 
 import (
+	"regexp"
 	"strings"
 
 	"github.com/tqmailrules/tqmailrules/engine"
@@ -41,6 +42,24 @@ var kinds = map[string]string{
 	"infrastructure": "infrastructure", "course of action": "course-of-action",
 }
 
+// sourceOf is who gave an identifier (STIX 2.1, 2.5.2 and the vocabularies of ATT&CK);
+// "" when that cannot be told.
+func sourceOf(id string) string {
+	switch {
+	case strings.HasPrefix(id, "CVE-"):
+		return "cve"
+	case strings.HasPrefix(id, "CAPEC-"):
+		return "capec"
+	case strings.HasPrefix(id, "CWE-"):
+		return "cwe"
+	case attackID.MatchString(id):
+		return "mitre-attack"
+	}
+	return ""
+}
+
+var attackID = regexp.MustCompile(`^(T|TA|S|G|C|M)[0-9]{4}(\.[0-9]{3})?$`)
+
 // named makes the object of a record. The level of TLP is part of its identity: a
 // name under RED and the same name under GREEN are marked differently, and two
 // objects must not differ under one identifier. It is false for types that the
@@ -58,5 +77,12 @@ func named(r *engine.ObjectRecord, tlp string) (object, bool) {
 	case "identity":
 		properties["identity_class"] = "unknown"
 	}
-	return worldly(kind, properties, name, "named", tlp), true
+	if source := sourceOf(r.ID); source != "" {
+		properties["external_references"] = []object{{"source_name": source, "external_id": r.ID}}
+	}
+	key := []string{name, "named", tlp}
+	if r.ID != "" { // what has a number differs from what has none
+		key = append(key, r.ID)
+	}
+	return worldly(kind, properties, key...), true
 }

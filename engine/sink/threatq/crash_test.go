@@ -26,7 +26,7 @@ func rich() engine.Batch {
 	b.Indicators[1].Tags = []string{"lure"}
 	wallet := indicator("btc", "1BoatSLRHtKNngkdXEeobR76b53LETtpyT")
 	b.Indicators = append(b.Indicators, wallet)
-	for _, o := range []engine.ObjectRecord{{Key: "adversary\x1fAPT, 100%", Type: "adversary", Name: "APT, 100%"}, {Key: "malware\x1fEmotet", Type: "malware", Name: "Emotet"}} {
+	for _, o := range []engine.ObjectRecord{{Key: "adversary\x1fAPT, 100%", Type: "adversary", Name: "APT, 100%"}, {Key: "malware\x1fEmotet", Type: "malware", Name: "Emotet", ID: "S0367"}, {Key: "attack_pattern\x1fPhishing", Type: "attack_pattern", Name: "Phishing", ID: "T1566"}} {
 		b.Objects = append(b.Objects, o)
 		b.Relations = append(b.Relations, engine.Relation{From: e, To: engine.Ref{Kind: "object", Key: o.Key}})
 	}

@@ -111,7 +111,7 @@ func (s *Sink) newShipment(b *engine.Batch, doubting bool) (*shipment, error) {
 	}
 	for i := range b.Objects {
 		o := &b.Objects[i]
-		p.planObject(engine.Ref{Kind: "object", Key: o.Key}, collectionOf(o.Type), o.Name)
+		p.planObject(engine.Ref{Kind: "object", Key: o.Key}, collectionOf(o.Type), objectName(o))
 	}
 	for _, e := range p.edges {
 		p.peersOf[e.from] = append(p.peersOf[e.from], e.to)
@@ -259,6 +259,15 @@ func (p *shipment) planObject(ref engine.Ref, collection, name string) {
 		return
 	}
 	p.objects = append(p.objects, &objectPlan{ref, collection, name})
+}
+
+// objectName is what the platform calls an object: attack patterns of ATT&CK begin with
+// their number there, as its own feeds have it.
+func objectName(o *engine.ObjectRecord) string {
+	if o.Type == "attack_pattern" && o.ID != "" && o.ID != o.Name {
+		return o.ID + " - " + o.Name
+	}
+	return o.Name
 }
 
 // collectionOf is where objects of a type live: of those that batches hold, only
