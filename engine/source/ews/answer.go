@@ -17,7 +17,7 @@ import (
 )
 
 const (
-	maxTalk     = 64 << 20 // bytes of an answer without contents
+	maxTalk     = 16 << 20 // bytes of an answer without contents
 	maxToken    = 4 << 20  // of one text or tag: a SyncState is the longest
 	maxElements = 100_000  // of one response message
 	maxDepth    = 64       // of elements in each other

@@ -170,6 +170,9 @@ func TestAServerWithoutAnEndGetsNoMemory(t *testing.T) {
 			return a.op == "FindItem" && a.endless(envelope+`<m:FindItemResponse><m:FindItemResponseMessage>`, "<x>")
 		}, "cannot be read"},
 		{"envelopes in each other", func(a *asked) bool { return a.op == "FindItem" && a.endless(envelope, "<s:Body>") }, "cannot be read"},
+		{"remarks", func(a *asked) bool {
+			return a.op == "FindItem" && a.endless(envelope, "<!--"+strings.Repeat("x", 1<<16)+"-->")
+		}, "longer than what was asked for"},
 		{"a page of a million pages", func(a *asked) bool {
 			if a.op != "FindItem" {
 				return false
