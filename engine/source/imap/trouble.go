@@ -35,11 +35,11 @@ func (c *session) broken(err error) error {
 		} else if told != nil {
 			err = told
 		}
-		return mailbox.Marked("the server's answer cannot be read: " + c.secrets.Clean(plainest(err)), errGarbled, engine.ErrTemporary)
+		return mailbox.Marked("the server's answer cannot be read: "+c.secrets.Clean(plainest(err)), errGarbled, engine.ErrTemporary)
 	case errors.Is(cause, errSilent):
 		return mailbox.Marked(cause.Error(), errLost, errSilent, engine.ErrTemporary)
 	default:
-		return mailbox.Marked("the connection was lost: " + mailbox.Network(cause), errLost, engine.ErrTemporary)
+		return mailbox.Marked("the connection was lost: "+mailbox.Network(cause), errLost, engine.ErrTemporary)
 	}
 }
 
