@@ -200,6 +200,8 @@ func (s *Source) sort(ctx context.Context, p *pass, b *batch, r result) error {
 		return s.fruitless(p, b, r.err)
 	case wait != nil:
 		return fmt.Errorf("read %s: %w", s.origin(b.mails[0]).Name, p.finder.c.words(wait))
+	case len(r.refused) > 0:
+		return nil // what had no answer is asked for again
 	}
 	return s.absent(p, b)
 }
@@ -271,7 +273,8 @@ func (p *pass) stumble(b *batch) {
 // aside puts a batch, of one mail, behind all others.
 func (p *pass) aside(b *batch) {
 	p.replace(b)
-	if b.tries = 0; !p.again {
+	b.tries, b.refused = 0, nil
+	if !p.again {
 		b.after = p.read
 	}
 	if p.last {

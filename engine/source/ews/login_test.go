@@ -68,7 +68,7 @@ func TestARefusedLoginIsTold(t *testing.T) {
 			if said := err.Error() + log.String(); strings.Contains(said, cfg.Password) && cfg.Password != "wrong" || strings.Contains(said, "tok-secret") {
 				t.Errorf("a secret was told: %s", said)
 			}
-			if n := s.Counts()["401"]; n > 5 {
+			if n := s.Counts()["401"]; n > 3 {
 				t.Errorf("%d refusals: accounts are locked for that", n)
 			}
 		})
