@@ -170,8 +170,7 @@ func (c *client) do(ctx context.Context, l *link, k call, f func(m *element) err
 			l.drop()
 			return cause
 		}
-		var no *crowd
-		var r *refusal
+		var no *refusal
 		switch {
 		case err == nil:
 			c.gate.calm()
@@ -179,32 +178,40 @@ func (c *client) do(ctx context.Context, l *link, k call, f func(m *element) err
 			return nil
 		case isVersion(err) && c.older(version):
 			continue
-		case errors.As(err, &no):
-			c.gate.crowded(no.backOff)
+		case c.holdsBack(err):
 			if busy++; busy < maxBusy {
 				continue
 			}
-			return no.err
-		case is(err, crowded...):
-			errors.As(err, &r)
-			c.gate.crowded(r.backOff)
-			if busy++; busy < maxBusy {
-				continue
-			}
-		case errors.As(err, &r) && !isVersion(err):
+		case errors.As(err, &no) && !isVersion(err):
 			c.took(version) // it looked at what was asked
 		}
 		return err
 	}
 }
 
-// crowd is a server, or something before it, that asks to come later.
+// holdsBack tells whether the server is busy, and shuts the gate then.
+func (c *client) holdsBack(err error) bool {
+	var before *crowd
+	var no *refusal
+	switch {
+	case errors.As(err, &before):
+		c.gate.crowded(before.backOff)
+	case is(err, crowded...) && errors.As(err, &no):
+		c.gate.crowded(no.backOff)
+	default:
+		return false
+	}
+	return true
+}
+
+// crowd is something before the service that asks to come later.
 type crowd struct {
 	err     error
 	backOff time.Duration // 0: it does not say when
 }
 
 func (c *crowd) Error() string { return c.err.Error() }
+func (c *crowd) Unwrap() error { return c.err }
 
 func (c *client) asks() string {
 	c.mu.Lock()
@@ -258,10 +265,11 @@ func (c *client) once(ctx context.Context, l *link, k call, version string, f fu
 	}
 	a := newAnswer(body, all)
 	a.limit, a.spool, a.token = k.limit, k.spool, cmp.Or(k.token, maxToken)
-	err = a.each(f)
+	messages := 0
+	err = a.each(func(m *element) error { messages++; return f(m) })
 	c.met(a.server)
-	if err == nil && resp.StatusCode != http.StatusOK {
-		err = garbled("it is a success with status %d", resp.StatusCode)
+	if err == nil && (resp.StatusCode != http.StatusOK || messages == 0) {
+		err = garbled("it is a success with status %d and %d messages", resp.StatusCode, messages)
 	}
 	var no *refusal
 	if err == nil || errors.As(err, &no) {

@@ -330,6 +330,7 @@ func TestAnotherThanAnExchangeServerIsTold(t *testing.T) {
 		{"JSON", func(a *asked) bool { return a.plain(200, "application/json", "{}") }, "answers in application/json", false},
 		{"no type", func(a *asked) bool { return a.plain(200, "", "x") }, "it is no Exchange server", false},
 		{"other XML", func(a *asked) bool { return a.plain(200, "text/xml", "<rss/>") }, `it begins with "rss" instead of "Envelope"`, true},
+		{"no message", func(a *asked) bool { return a.op == "FindItem" && a.soap("<m:FindItemResponse/>") }, "cannot be read: it is a success with status 200 and 0 messages", true},
 		{"a broken proxy", func(a *asked) bool { return a.plain(502, "text/html", page) }, "cannot now (502)", true},
 		{"too old", func(a *asked) bool {
 			return a.plain(500, "text/xml", envelope+`<s:Fault><faultcode>a:ErrorInvalidServerVersion</faultcode><faultstring>no</faultstring></s:Fault>`+endEnvelope)

@@ -183,11 +183,7 @@ func (s *Source) sort(ctx context.Context, p *pass, b *batch, r result) error {
 			return err
 		}
 	}
-	if is(wait, crowded...) {
-		var busy *refusal
-		errors.As(wait, &busy)
-		p.finder.c.gate.crowded(busy.backOff)
-	}
+	p.finder.c.holdsBack(wait)
 	switch {
 	case len(b.mails) == 0:
 		p.replace(b)

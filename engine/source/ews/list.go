@@ -159,25 +159,33 @@ func (s *Source) forget(f *folder, listed map[string]bool) {
 	}
 }
 
+// changed is a page of changes.
+type changed struct {
+	mails []mail // that came
+	state string
+	any   bool // it has changes of any kind
+	last  bool
+}
+
+// readChanges reads the answer to SyncFolderItems.
+func readChanges(f *folder, m *element) changed {
+	c := changed{state: m.say("SyncState"), last: truth(m.say("IncludesLastItemInRange"))}
+	for _, change := range elements(m.at("Changes")) {
+		c.any = true
+		if change.name == "Create" {
+			c.mails = append(c.mails, listed(f, change.kids)...)
+		}
+	}
+	return c
+}
+
 // changes asks for one page of what came into the folder.
 func (s *Source) changes(ctx context.Context, p *pass) error {
 	f := p.at
-	var came []mail
-	state, last, any := "", true, false
-	k := call{body: fixed(s.syncItems(f))}
-	err := p.finder.c.do(ctx, s.links[0], k, func(m *element) error {
-		if err := refusalOf(m); err != nil {
-			return err
-		}
-		state, last = m.say("SyncState"), truth(m.say("IncludesLastItemInRange"))
-		came = nil
-		for _, change := range elements(m.at("Changes")) {
-			any = true
-			if change.name == "Create" {
-				came = append(came, listed(f, change.kids)...)
-			}
-		}
-		return nil
+	var got changed
+	err := p.finder.c.do(ctx, s.links[0], call{body: fixed(s.syncItems(f))}, func(m *element) error {
+		got = readChanges(f, m)
+		return refusalOf(m)
 	})
 	switch {
 	case is(err, "ErrorInvalidSyncStateData", "ErrorSyncFolderNotFound", "ErrorInvalidSyncState") && s.stateOf(f) != "":
@@ -188,18 +196,18 @@ func (s *Source) changes(ctx context.Context, p *pass) error {
 		return nil
 	case err != nil:
 		return s.folderTrouble(p, err)
-	case state == "":
+	case got.state == "":
 		return temporary("folder %q: the server tells changes without a state", f.name)
 	}
-	fresh, err := s.take(ctx, came)
+	fresh, err := s.take(ctx, got.mails)
 	if err != nil {
 		return err
 	}
-	if p.idle++; any {
+	if p.idle++; got.any {
 		p.idle = 0
 	}
-	s.append(f, state, came, fresh)
-	if last || p.idle > maxIdle {
+	s.append(f, got.state, got.mails, fresh)
+	if got.last || p.idle > maxIdle {
 		p.at, p.idle = nil, 0
 	}
 	p.batches = s.batches(fresh)

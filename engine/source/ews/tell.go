@@ -153,10 +153,7 @@ func (s *Source) each(ctx context.Context, c *client, k call, ids []string) (aga
 	switch {
 	case err != nil:
 		return nil, err
-	case busy != nil:
-		var r *refusal
-		errors.As(busy, &r)
-		c.gate.crowded(r.backOff)
+	case c.holdsBack(busy):
 		return nil, busy
 	case refused != nil:
 		return nil, refused
