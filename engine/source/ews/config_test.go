@@ -98,6 +98,8 @@ func TestTheVersionGoesDownAndStays(t *testing.T) {
 			if folder == "Inbox" {
 				cfg.Folders = cfg.Folders[:1]
 			}
+			log := &logged{}
+			cfg.Log = log.logger()
 			src := open(t, cfg)
 			var got []engine.Delivery
 			for {
@@ -111,6 +113,9 @@ func TestTheVersionGoesDownAndStays(t *testing.T) {
 				got = append(got, d)
 			}
 			ack(t, src, got, engine.Route{})
+			if told := strings.Contains(log.String(), "too old to be told that no receipts be sent"); told == quiet {
+				t.Errorf("%s: told of receipts: %v", version, told)
+			}
 			if last != want || quiet != (want == "Exchange2013_SP1") || len(got) != 1 {
 				t.Errorf("%s, %s first: asked for %s at last, receipts kept back: %v, %d mails", version, folder, last, quiet, len(got))
 			}

@@ -131,7 +131,7 @@ func (s *Source) viewed(ctx context.Context, p *pass) error {
 		return err
 	}
 	if len(mails) == maxListed && s.once("many "+p.at.name) {
-		s.cfg.Log.Warn("the folder has more mails than one pass takes: the oldest come first", "folder", p.at.name, "mails", maxListed)
+		s.cfg.Log.Warn("the folder has more mails than one pass takes: the oldest come first; a later start of since may help", "folder", p.at.name, "mails", maxListed)
 	}
 	s.forget(p.at, p.view.ids)
 	p.at, p.view, p.batches = nil, nil, s.batches(fresh)

@@ -120,6 +120,9 @@ func (s *Source) mark(ctx context.Context, c *client, what change, ids []string)
 		}
 		body := func(version string) string { return updateItem(what, ids, has, version) }
 		ids, err = s.each(ctx, c, call{body: body}, ids)
+		if what.seen && c.asks() == oldVersion && s.once("receipts") {
+			s.cfg.Log.Warn("the server is too old to be told that no receipts be sent: a sender who asked for one may learn that his mail was read")
+		}
 		if err != nil || len(ids) == 0 {
 			return err
 		}
@@ -165,7 +168,7 @@ func (s *Source) each(ctx context.Context, c *client, k call, ids []string) (aga
 
 func updateItem(what change, ids []string, has map[string][]string, version string) string {
 	var b strings.Builder
-	b.WriteString(`<m:UpdateItem ConflictResolution="AlwaysOverwrite" MessageDisposition="SaveOnly"`)
+	b.WriteString(`<m:UpdateItem ConflictResolution="AlwaysOverwrite" MessageDisposition="SaveOnly" SendMeetingInvitationsOrCancellations="SendToNone"`)
 	if version == newVersion {
 		b.WriteString(` SuppressReadReceipts="true"`)
 	}
