@@ -250,10 +250,10 @@ func (l *link) choose(ctx context.Context, t *http.Transport, r request) (scheme
 	}
 	l.passed(false)
 	d := denialOf(resp, "")
-	switch resp.StatusCode {
-	case http.StatusUnauthorized:
-	case http.StatusOK, http.StatusBadRequest, http.StatusLengthRequired, http.StatusUnsupportedMediaType, http.StatusInternalServerError:
-		d.offered = []string{string(schemeBasic)} // it looked at the request first
+	switch {
+	case resp.StatusCode == http.StatusUnauthorized:
+	case asksNobody(resp):
+		d.offered = []string{string(schemeBasic)}
 	default:
 		return "", resp, nil
 	}
@@ -269,6 +269,16 @@ func (l *link) choose(ctx context.Context, t *http.Transport, r request) (scheme
 		return "", nil, errSpent
 	}
 	return how, nil, nil
+}
+
+// asksNobody tells whether a server looked at an empty request before it asked
+// who sends it: it asks nobody, or not yet.
+func asksNobody(resp *http.Response) bool {
+	switch resp.StatusCode {
+	case http.StatusOK, http.StatusBadRequest, http.StatusLengthRequired, http.StatusUnsupportedMediaType, http.StatusInternalServerError:
+		return true
+	}
+	return false
 }
 
 // broken tells whether a transport is not the link's any more.
@@ -304,12 +314,16 @@ func (l *link) byNTLM(ctx context.Context, t *http.Transport, r request, how sch
 		return nil, err
 	}
 	l.passed(false)
-	if resp.StatusCode != http.StatusUnauthorized {
+	if resp.StatusCode != http.StatusUnauthorized && !asksNobody(resp) {
 		return resp, nil // it is busy, or is no Exchange server
 	}
 	d := denialOf(resp, how)
 	if !discard(resp) || resp.Close {
 		return nil, errSpent
+	}
+	if asksNobody(resp) {
+		resp, err := r.send(ctx, t, r.body, "")
+		return l.judged(resp, err, how)
 	}
 	if how == schemeNTLM && !d.offers(how) && d.offers(schemeNegotiate) {
 		l.c.settle(schemeNegotiate)

@@ -187,6 +187,23 @@ func TestAProxyThatKeepsNoConnectionsIsTold(t *testing.T) {
 	}
 }
 
+// TestAServerThatAsksNobodyIsReadAllTheSame: something before it logs in for us.
+func TestAServerThatAsksNobodyIsReadAllTheSame(t *testing.T) {
+	for _, auth := range []ews.Auth{ews.Auto, ews.NTLM, ews.Basic} {
+		s, cfg := sim(t)
+		fill(t, s, "Inbox", 2)
+		server := s.HTTPServer()
+		server.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			r.SetBasicAuth(user, password)
+			s.ServeHTTP(w, r)
+		})
+		cfg.Server, cfg.Auth, cfg.Password = "http://"+listen(t, server, nil), auth, "whatever"
+		if got := drain(t, open(t, cfg)); len(got) != 2 {
+			t.Errorf("%s: %d mails", auth, len(got))
+		}
+	}
+}
+
 // TestASourceLeavesNothingBehind: no goroutine, whatever broke.
 func TestASourceLeavesNothingBehind(t *testing.T) {
 	s, cfg := safe(t, func(c *ewssim.Config) { c.Schemes = []string{"NTLM"} })
