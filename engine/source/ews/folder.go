@@ -15,11 +15,11 @@ import (
 )
 
 const (
-	maxFolders = 50_000 // that are looked at for a name
-	maxNesting = 300    // folders in each other, as Exchange allows
-	maxPath    = 4 << 10
-	maxShown   = 255  // bytes of a path that may be meant
-	pageSize   = 1000 // Exchange gives no more at a time
+	maxFolders = 50_000  // that are looked at for a name
+	maxNesting = 300     // folders in each other, as Exchange allows
+	maxPath    = 1 << 10 // bytes of a path, and of a name
+	maxShown   = 255     // bytes of a path that may be meant
+	pageSize   = 1000    // Exchange gives no more at a time
 )
 
 // wellKnown are the names that Exchange gives folders in every language
@@ -106,8 +106,8 @@ func (c *client) get(ctx context.Context, l *link, which string) (known, error) 
 		}
 		return nil
 	})
-	if err == nil && k.id == "" {
-		err = temporary("the server describes a folder without an id")
+	if err == nil && !k.fits() {
+		err = temporary("the server describes a folder that cannot be one")
 	}
 	return k, err
 }
@@ -124,6 +124,11 @@ func describe(f *element) known {
 		id: f.at("FolderId").attr("Id"), parent: f.at("ParentFolderId").attr("Id"), name: f.say("DisplayName"), class: f.say("FolderClass"),
 		total: int(number(f.say("TotalCount"))), unread: int(number(f.say("UnreadCount"))),
 	}
+}
+
+// fits tells whether a folder is one that Exchange would describe.
+func (k known) fits() bool {
+	return k.id != "" && len(k.id) <= maxID && len(k.parent) <= maxID && len(k.name) <= maxPath && len(k.class) <= maxPath
 }
 
 // tree is all folders below the top of the mailbox, or below the inbox where
@@ -150,7 +155,7 @@ func (c *client) list(ctx context.Context, l *link, below string) ([]known, erro
 			last = truth(root.attr("IncludesLastItemInRange"))
 			for _, f := range elements(root.at("Folders")) {
 				came++
-				if k := describe(f); k.id != "" && !seen[k.id] && len(all) < maxFolders {
+				if k := describe(f); k.fits() && !seen[k.id] && len(all) < maxFolders {
 					seen[k.id] = true
 					all = append(all, k)
 				}

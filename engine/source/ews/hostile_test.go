@@ -183,6 +183,16 @@ func TestAServerWithoutAnEndGetsNoMemory(t *testing.T) {
 			}
 			return a.soap(fmt.Sprintf(page, false, b.String()))
 		}, ""},
+		{"ids without end", func(a *asked) bool {
+			if a.op != "FindItem" {
+				return false
+			}
+			var b strings.Builder
+			for range 300 {
+				fmt.Fprintf(&b, `<t:Message><t:ItemId Id="%0*d"/></t:Message>`, 32<<10, n.Add(1))
+			}
+			return a.soap(fmt.Sprintf(page, false, b.String()))
+		}, ""},
 		{"the same page for ever", func(a *asked) bool {
 			return a.op == "FindItem" && a.soap(fmt.Sprintf(page, false, `<t:Message><t:ItemId Id="x"/></t:Message><t:Message><t:ItemId Id="y"/></t:Message>`))
 		}, ""},

@@ -9,9 +9,10 @@ import (
 )
 
 const (
-	maxSync      = 512 // changes of a page, as Exchange allows
-	maxStepsBack = 200 // of one listing
-	maxIdle      = 100 // pages in a row that tell nothing new
+	maxSync      = 512  // changes of a page, as Exchange allows
+	maxID        = 1024 // bytes of an ItemId or FolderId; real ones have some 150
+	maxStepsBack = 200  // of one listing
+	maxIdle      = 100  // pages in a row that tell nothing new
 )
 
 // itemShape is what is asked of each mail while listing.
@@ -83,9 +84,11 @@ func listed(f *folder, items []*element) []mail {
 			received: moment(e.say("DateTimeReceived")), read: truth(e.say("IsRead")),
 		}
 		for _, c := range e.at("Categories").all("String") {
-			m.categories = append(m.categories, strings.TrimSpace(c.text))
+			if name := strings.TrimSpace(c.text); len(name) <= maxCategory && len(m.categories) < maxCategories {
+				m.categories = append(m.categories, name)
+			}
 		}
-		if m.id != "" {
+		if m.id != "" && len(m.id) <= maxID {
 			mails = append(mails, m)
 		}
 	}

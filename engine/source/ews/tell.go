@@ -13,6 +13,8 @@ import (
 const (
 	setMails    = 100 // that one UpdateItem or MoveItem names
 	maxCategory = 255 // bytes of the name of a category
+	// maxCategories is how many a mail may have that are kept when one is added.
+	maxCategories = 100
 )
 
 // marks is what a route asks to be set at a mail.
