@@ -127,19 +127,6 @@ func (e *Extraction) add(a Extract) {
 	}
 }
 
-// tlpOrder lists the levels of TLP 2.0 from the most restrictive.
-var tlpOrder = []string{"RED", "AMBER+STRICT", "AMBER", "GREEN", "CLEAR"}
-
-// MostRestrictive returns the stricter of two TLP levels; an unknown or empty
-// one never wins over a known one.
-func MostRestrictive(a, b string) string {
-	ia, ib := slices.Index(tlpOrder, a), slices.Index(tlpOrder, b)
-	if ia < 0 || (ib >= 0 && ib < ia) {
-		return b
-	}
-	return a
-}
-
 func first(dst *string, s string) {
 	if *dst == "" {
 		*dst = s

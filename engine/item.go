@@ -163,7 +163,7 @@ func (p *processing) redact(it *Item) {
 	r := newRedactor(it.secrets, it.Decision.Pairs)
 	r.message(it.Message)
 	r.plan(&it.Plan)
-	it.Decision = it.Plan.Decide(p.defaults)
+	it.decide(p.defaults)
 }
 
 // evaluate asks the rules of one phase and folds what is known so far.
@@ -175,7 +175,14 @@ func (p *processing) evaluate(it *Item, view *View, phase Phase) {
 		it.Plan.Append(plan)
 		it.addErrors(plan.Results)
 	}
-	it.Decision = it.Plan.Decide(p.defaults)
+	it.decide(p.defaults)
+}
+
+// decide folds the plan. What a mail says of itself makes its TLP stricter, and never
+// laxer: whoever sends it chooses what it says.
+func (it *Item) decide(def Defaults) {
+	it.Decision = it.Plan.Decide(def)
+	it.Decision.TLP = MostRestrictive(it.Decision.TLP, it.Message.Meta.TLP)
 }
 
 func (it *Item) addErrors(results []RuleResult) {
@@ -304,6 +311,7 @@ func (p *processing) child(parent *Item, msg *Message, step, via string) {
 	}
 	msg.Meta.ID = p.delivery.Origin.Key() + "/" + path
 	msg.Meta.Carrier = carrierOf(parent.Message, via)
+	msg.Meta.TLP = MostRestrictive(parent.Message.Meta.TLP, msg.Meta.TLP)
 	p.item(msg, path)
 }
 
@@ -352,7 +360,7 @@ func inlineMessage(carrier *Message, o *Original) *Message {
 		Raw: Bytes(o.Text),
 	}
 	m.Auth = Auth{SPF: AuthResult{Result: "none"}, DKIM: AuthResult{Result: "none"}, DMARC: AuthResult{Result: "none"}, ARC: AuthResult{Result: "none"}}
-	m.Meta.Date, m.Meta.Size = o.Date, len(o.Text)
+	m.Meta.Date, m.Meta.Size, m.Meta.TLP = o.Date, len(o.Text), ReadTLP(o.Subject, o.Text)
 	m.Meta.SHA256 = hexDigest(o.Text)
 	m.ContentKey = hexDigest("inline\x1f" + o.Sender.Email.Email + "\x1f" + o.Subject + "\x1f" + o.DateText + "\x1f" + o.Text)
 	for _, a := range carrier.Attachments {

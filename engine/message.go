@@ -59,6 +59,7 @@ type Meta struct {
 	Received    time.Time `expr:"received"` // design section 7: server's date, else topmost Received, else Date
 	SHA256      string    `expr:"sha256"`   // of the raw message, lower-case hex
 	Source      string    `expr:"source"`   // name of the source: files, imap, ews
+	TLP         string    `expr:"tlp"`      // what the mail says of itself: ReadTLP, and that of its carrier
 	IsAutoReply bool      `expr:"is_auto_reply"`
 	IsBounce    bool      `expr:"is_bounce"`
 	Carrier     Carrier   `expr:"carrier"` // the mail that brought this one; zero for a delivered mail

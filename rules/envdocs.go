@@ -30,6 +30,7 @@ var fieldDocs = map[string]string{
 	"delivery.received":      "when the mail was delivered, in UTC",
 	"delivery.sha256":        "digest of the raw mail",
 	"delivery.source":        "name of the source: files, imap, ews",
+	"delivery.tlp":           "the level of the Traffic Light Protocol that the mail, or the one that brought it, claims: RED, AMBER+STRICT, AMBER, GREEN, CLEAR, or nothing. What is shipped is marked so at least",
 	"delivery.is_auto_reply": "an automatic answer, such as an out-of-office note",
 	"delivery.is_bounce":     "a delivery report",
 	"delivery.carrier":       "the mail that brought this one; empty for a delivered mail",

@@ -277,7 +277,7 @@ func (l *loader) firstDefault(key string, n *yamlfile.Node) bool {
 }
 
 // The levels of the Traffic Light Protocol 2.0, most restrictive first.
-var tlpLevels = []string{"RED", "AMBER+STRICT", "AMBER", "GREEN", "CLEAR"}
+var tlpLevels = engine.TLPLevels()
 
 // parseTLP reads a level in any case, with or without "TLP:", WHITE for CLEAR.
 func parseTLP(s string) (string, bool) {

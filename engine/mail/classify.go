@@ -6,12 +6,13 @@ import (
 	"github.com/tqmailrules/tqmailrules/engine"
 )
 
-// classify tells the direction, automatic replies and bounces.
+// classify tells the direction, automatic replies, bounces, and how far the mail may go.
 func (b *builder) classify() {
 	m := b.msg
 	m.Direction = b.direction()
 	m.Meta.IsBounce = b.isBounce()
 	m.Meta.IsAutoReply = !m.Meta.IsBounce && b.isAutoReply()
+	m.Meta.TLP = engine.ReadTLP(m.Subject.Subject, m.Body.Text)
 }
 
 // direction compares sender and recipients with the own domains. The sender is

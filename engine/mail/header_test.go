@@ -388,3 +388,17 @@ func FuzzEncodedWord(f *testing.F) {
 		}
 	})
 }
+
+func TestAMailSaysHowFarItMayGo(t *testing.T) {
+	for raw, want := range map[string]string{
+		"Subject: [TLP:AMBER+STRICT] report\n\ntext\n":                          "AMBER+STRICT",
+		"Subject: =?utf-8?q?TLP=3Awhite?=\n\ntext\n":                            "CLEAR",
+		"Subject: report\n\nTLP:RED\n":                                          "RED",
+		"Subject: report\nContent-Type: text/html\n\n<p>TLP:<b>GREEN</b></p>\n": "GREEN",
+		"Subject: report\n\nThe light was red.\n":                               "",
+	} {
+		if got := parse(t, raw).Meta.TLP; got != want {
+			t.Errorf("%q: got %q, want %q", raw, got, want)
+		}
+	}
+}
