@@ -261,7 +261,7 @@ func (c *client) once(ctx context.Context, l *link, k call, version string, f fu
 	body := p.reader(resp.Body)
 	if err := c.noAnswer(resp, body); err != nil {
 		l.drop()
-		return err
+		return c.passing(err)
 	}
 	a := newAnswer(body, all)
 	a.limit, a.spool, a.token = k.limit, k.spool, cmp.Or(k.token, maxToken)
@@ -427,9 +427,20 @@ func (c *client) retryAfter(resp *http.Response) time.Duration {
 func (c *client) notReached(u *unreached) error {
 	text := c.hidden().clean(u.Error())
 	if mendable(u.err) {
-		return final("%s", text)
+		return c.passing(final("%s", text))
 	}
 	return temporary("%s", text)
+}
+
+// passing makes an error that may pass of one that would not, were it the first
+// answer: where there was an Exchange server before, there will be one again.
+func (c *client) passing(err error) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.proven || errors.Is(err, engine.ErrTemporary) {
+		return err
+	}
+	return &trouble{err.Error(), []error{engine.ErrTemporary}}
 }
 
 // denied makes words of a refused login: what was tried, what is offered, and

@@ -112,7 +112,7 @@ func TestAServerThatStaysBusyIsTold(t *testing.T) {
 func TestWhatPassesIsWaitedFor(t *testing.T) {
 	t.Parallel()
 	for _, kind := range []ewssim.What{
-		ewssim.Cut, ewssim.CutBefore, ewssim.Truncated, ewssim.TruncatedXML, ewssim.Garbage, ewssim.HTML, ewssim.Gzip, ewssim.Chunked, "500", "502", "503", "503-after", "429",
+		ewssim.Cut, ewssim.CutBefore, ewssim.Truncated, ewssim.TruncatedXML, ewssim.Garbage, ewssim.HTML, ewssim.HTMLGood, "403", "404", ewssim.Gzip, ewssim.Chunked, "500", "502", "503", "503-after", "429",
 		"ErrorInternalServerTransientError", "ErrorTimeoutExpired-fault", "ErrorMailboxStoreUnavailable", "ErrorServerBusy", "ErrorConnectionFailed-fault",
 	} {
 		t.Run(string(kind), func(t *testing.T) {
