@@ -18,6 +18,8 @@ import (
 	"time"
 
 	"github.com/tqmailrules/tqmailrules/engine"
+	"github.com/tqmailrules/tqmailrules/internal/dial"
+	"github.com/tqmailrules/tqmailrules/internal/mailbox"
 )
 
 // Versions of the protocol that are asked for. The newer one lets marks be set
@@ -42,13 +44,13 @@ type client struct {
 	confirmed bool   // the server took a request of that version
 	proven    bool   // a login was good
 	bearer    string // the token in use
-	secrets   secrets
+	secrets   mailbox.Secrets
 	server    *element
 }
 
 func newClient(cfg *Config, at *url.URL) *client {
 	c := &client{cfg: cfg, url: at, version: newVersion, gate: gate{clock: cfg.Clock, most: cfg.Workers, width: cfg.Workers}}
-	c.secrets = secrets(nil).with(cfg.Password, cfg.user()+":"+cfg.Password)
+	c.secrets = mailbox.Secrets(nil).With(cfg.Password, cfg.user()+":"+cfg.Password)
 	switch cfg.Auth {
 	case OAuth:
 		c.how = schemeBearer
@@ -90,9 +92,9 @@ func (c *client) strongest(d *denial) (scheme, error) {
 	case d.offers(schemeBasic) && !open:
 		return schemeBasic, nil
 	case d.offers(schemeBasic):
-		return "", final("log in as %q: the server takes a password only in the clear, without TLS: use https", c.cfg.user())
+		return "", mailbox.Final("log in as %q: the server takes a password only in the clear, without TLS: use https", c.cfg.user())
 	}
-	return "", final("log in as %q: the server offers %s, and none of that can be done here", c.cfg.user(), c.listed(d))
+	return "", mailbox.Final("log in as %q: the server offers %s, and none of that can be done here", c.cfg.user(), c.listed(d))
 }
 
 func (c *client) listed(d *denial) string {
@@ -100,10 +102,10 @@ func (c *client) listed(d *denial) string {
 	if len(names) == 0 {
 		return "no way to log in"
 	}
-	return c.hidden().clean(strings.Join(names, ", "))
+	return c.hidden().Clean(strings.Join(names, ", "))
 }
 
-func (c *client) hidden() secrets {
+func (c *client) hidden() mailbox.Secrets {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.secrets
@@ -122,15 +124,15 @@ func (c *client) token(ctx context.Context) (string, error) {
 		return "", cause
 	}
 	if err != nil {
-		said := c.hidden().clean(err.Error())
+		said := c.hidden().Clean(err.Error())
 		if errors.Is(err, engine.ErrTemporary) {
-			return "", temporary("log in as %q: no token: %s", c.cfg.user(), said)
+			return "", mailbox.Temporary("log in as %q: no token: %s", c.cfg.user(), said)
 		}
-		return "", final("log in as %q: no token: %s", c.cfg.user(), said)
+		return "", mailbox.Final("log in as %q: no token: %s", c.cfg.user(), said)
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.bearer, c.secrets = token, c.secrets.with(token)
+	c.bearer, c.secrets = token, c.secrets.With(token)
 	return token, nil
 }
 
@@ -157,7 +159,7 @@ type call struct {
 // do makes a call, and gives each response message to f as it comes. When the
 // server is busy, do waits as long as it says, a few times; when the version is
 // too new, it goes down. The error is a *refusal where the server says no, or
-// one that f returns; wraps errLost, errGarbled, errOver, ErrLogin for what else
+// one that f returns; wraps errLost, errGarbled, errOver, mailbox.ErrLogin for what else
 // there may be, mostly with engine.ErrTemporary; or is the cause of ctx.
 func (c *client) do(ctx context.Context, l *link, k call, f func(m *element) error) error {
 	for busy := 0; ; {
@@ -297,7 +299,7 @@ func (c *client) seen() (version, asked, how string) {
 	if v := c.server; v != nil {
 		version = strings.TrimSpace(fmt.Sprintf("%s %d.%d.%d.%d", v.attr("Version"), number(v.attr("MajorVersion")), number(v.attr("MinorVersion")), number(v.attr("MajorBuildNumber")), number(v.attr("MinorBuildNumber"))))
 	}
-	return c.secrets.clean(version), c.version, string(c.how)
+	return c.secrets.Clean(version), c.version, string(c.how)
 }
 
 // request puts a body into an envelope.
@@ -328,7 +330,7 @@ func escaped(s string) string {
 func (c *client) unanswered(ctx context.Context, err error) error {
 	var d *denial
 	var u *unreached
-	var t *trouble
+	var t *mailbox.Trouble
 	switch {
 	case errors.As(err, &d):
 		return c.denied(d)
@@ -343,20 +345,20 @@ func (c *client) unanswered(ctx context.Context, err error) error {
 // broken makes words of an answer that broke off, or cannot be read.
 func (c *client) broken(ctx context.Context, err error) error {
 	var useless *lost
-	var known *trouble
+	var known *mailbox.Trouble
 	switch cause := context.Cause(ctx); {
 	case errors.As(err, &known), errors.Is(err, errOver):
 		return err
 	case errors.Is(err, errSpool):
-		return temporary("%s", err)
+		return mailbox.Temporary("%s", err)
 	case errors.Is(err, errGarbled):
-		return &trouble{"the server's " + c.hidden().clean(err.Error()[len("the "):]), []error{errGarbled, engine.ErrTemporary}}
+		return mailbox.Marked("the server's "+c.hidden().Clean(err.Error()[len("the "):]), errGarbled, engine.ErrTemporary)
 	case errors.Is(cause, errSilent):
-		return &trouble{cause.Error(), []error{errLost, errSilent, engine.ErrTemporary}}
+		return mailbox.Marked(cause.Error(), errLost, errSilent, engine.ErrTemporary)
 	case errors.As(err, &useless):
-		return &trouble{c.hidden().clean(useless.text), []error{errLost, engine.ErrTemporary}}
+		return mailbox.Marked(c.hidden().Clean(useless.text), errLost, engine.ErrTemporary)
 	default:
-		return &trouble{"the connection was lost: " + c.hidden().clean(network(err)), []error{errLost, engine.ErrTemporary}}
+		return mailbox.Marked("the connection was lost: "+c.hidden().Clean(mailbox.Network(err)), errLost, engine.ErrTemporary)
 	}
 }
 
@@ -369,25 +371,25 @@ func (c *client) noAnswer(resp *http.Response, body io.Reader) error {
 	case isXML && (code == http.StatusOK || code == http.StatusInternalServerError):
 		return nil
 	case code == http.StatusOK && kind == "text/html":
-		return final("%s answers with a page for people (%s): it is no Exchange server, or a login page stands before it", at, c.title(body))
+		return mailbox.Final("%s answers with a page for people (%s): it is no Exchange server, or a login page stands before it", at, c.title(body))
 	case code == http.StatusOK:
-		return final("%s answers in %s: it is no Exchange server", at, c.hidden().clean(cmp.Or(kind, "no format that it names")))
+		return mailbox.Final("%s answers in %s: it is no Exchange server", at, c.hidden().Clean(cmp.Or(kind, "no format that it names")))
 	case code/100 == 3:
-		return final("%s sends us elsewhere (%d, to %s): %s", at, code, c.hidden().clean(elsewhere(resp)), "give the address of the Exchange server itself; a login page before it must let /EWS through")
+		return mailbox.Final("%s sends us elsewhere (%d, to %s): %s", at, code, c.hidden().Clean(elsewhere(resp)), "give the address of the Exchange server itself; a login page before it must let /EWS through")
 	case code == http.StatusForbidden:
-		return final("%s forbids it (403): is EWS switched on for %s, and this program allowed (EwsApplicationAccessPolicy)?", at, c.cfg.Email)
+		return mailbox.Final("%s forbids it (403): is EWS switched on for %s, and this program allowed (EwsApplicationAccessPolicy)?", at, c.cfg.Email)
 	case code == http.StatusNotFound, code == http.StatusMethodNotAllowed, code == http.StatusGone:
-		return final("%s has nothing at %s (%d): it is no Exchange server, or EWS is elsewhere", at, c.url.Path, code)
+		return mailbox.Final("%s has nothing at %s (%d): it is no Exchange server, or EWS is elsewhere", at, c.url.Path, code)
 	case code == http.StatusTooManyRequests, code == http.StatusServiceUnavailable:
-		return &crowd{&trouble{fmt.Sprintf("the server is busy (%d)", code), []error{errBusy, engine.ErrTemporary}}, c.retryAfter(resp)}
+		return &crowd{mailbox.Marked(fmt.Sprintf("the server is busy (%d)", code), errBusy, engine.ErrTemporary), c.retryAfter(resp)}
 	case code == http.StatusRequestTimeout, code >= 500:
 		is := []error{engine.ErrTemporary}
 		if code == http.StatusInternalServerError {
 			is = append(is, errLost) // what is asked for may be to blame
 		}
-		return &trouble{fmt.Sprintf("the server, or a proxy before it, cannot now (%d)", code), is}
+		return mailbox.Marked(fmt.Sprintf("the server, or a proxy before it, cannot now (%d)", code), is...)
 	default:
-		return final("%s refuses the request (%d): is it an Exchange server?", at, code)
+		return mailbox.Final("%s refuses the request (%d): is it an Exchange server?", at, code)
 	}
 }
 
@@ -400,7 +402,7 @@ func (c *client) title(body io.Reader) string {
 	if len(lower) != len(b) || from < 0 || to < from+len("<title>") {
 		return "without a title"
 	}
-	return fmt.Sprintf("%q", c.hidden().clean(string(b[from+len("<title>"):to])))
+	return fmt.Sprintf("%q", c.hidden().Clean(string(b[from+len("<title>"):to])))
 }
 
 // elsewhere is where a redirect points, without what may be secret in it.
@@ -425,11 +427,11 @@ func (c *client) retryAfter(resp *http.Response) time.Duration {
 
 // notReached says why there is no connection. What only people can mend is final.
 func (c *client) notReached(u *unreached) error {
-	text := c.hidden().clean(u.Error())
-	if mendable(u.err) {
-		return c.passing(final("%s", text))
+	text := c.hidden().Clean(u.Error())
+	if dial.Mendable(u.err) {
+		return c.passing(mailbox.Final("%s", text))
 	}
-	return temporary("%s", text)
+	return mailbox.Temporary("%s", text)
 }
 
 // passing makes an error that may pass of one that would not, were it the first
@@ -440,7 +442,7 @@ func (c *client) passing(err error) error {
 	if !c.proven || errors.Is(err, engine.ErrTemporary) {
 		return err
 	}
-	return &trouble{err.Error(), []error{engine.ErrTemporary}}
+	return mailbox.Marked(err.Error(), engine.ErrTemporary)
 }
 
 // denied makes words of a refused login: what was tried, what is offered, and
@@ -456,9 +458,9 @@ func (c *client) denied(d *denial) error {
 		text += ": the token is not for this server, or its application has no right to EWS"
 	case d.issuer != "":
 		text += fmt.Sprintf(": the user name or the password is wrong, the account is locked, or Extended Protection is on and something on the way shows a certificate of its own, "+
-			"as proxies do that look into TLS, and load balancers that end it: the login cannot be bound to it then (this one was issued by %s)", c.hidden().clean(d.issuer))
+			"as proxies do that look into TLS, and load balancers that end it: the login cannot be bound to it then (this one was issued by %s)", c.hidden().Clean(d.issuer))
 	default:
 		text += ": the user name or the password is wrong, the account is locked, or the server wants TLS for NTLM"
 	}
-	return &trouble{text, []error{ErrLogin}}
+	return mailbox.Marked(text, mailbox.ErrLogin)
 }

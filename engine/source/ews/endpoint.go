@@ -10,6 +10,8 @@ import (
 	"net/netip"
 	"net/url"
 	"strings"
+
+	"github.com/tqmailrules/tqmailrules/internal/mailbox"
 )
 
 const (
@@ -77,10 +79,10 @@ func (cfg *Config) discover(ctx context.Context) (*client, error) {
 	for _, at := range []string{"https://autodiscover." + domain + path, "https://" + domain + path} {
 		u, err := url.Parse(at)
 		if err != nil {
-			return nil, final("find the server of %s: its domain is none", cfg.Email)
+			return nil, mailbox.Final("find the server of %s: its domain is none", cfg.Email)
 		}
 		c, err := cfg.follow(ctx, u)
-		if err == nil || context.Cause(ctx) != nil || errors.Is(err, ErrLogin) {
+		if err == nil || context.Cause(ctx) != nil || errors.Is(err, mailbox.ErrLogin) {
 			return c, err
 		}
 		errs = append(errs, err)
@@ -105,7 +107,7 @@ func (cfg *Config) pointed(ctx context.Context, at string) (*url.URL, error) {
 	c := newClient(cfg, nil)
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, at, nil)
 	if err != nil {
-		return nil, final("ask %s: %s", at, err)
+		return nil, mailbox.Final("ask %s: %s", at, err)
 	}
 	l := &link{c: c}
 	defer l.drop()
@@ -114,12 +116,12 @@ func (cfg *Config) pointed(ctx context.Context, at string) (*url.URL, error) {
 	defer p.end()
 	resp, err := t.RoundTrip(req.WithContext(p.ctx))
 	if err != nil {
-		return nil, temporary("ask %s: %s", req.URL.Host, c.unanswered(p.ctx, err))
+		return nil, mailbox.Temporary("ask %s: %s", req.URL.Host, c.unanswered(p.ctx, err))
 	}
 	resp.Body.Close()
 	to, err := resp.Location()
 	if err != nil || to.Scheme != "https" || to.Hostname() == "" {
-		return nil, final("%s points nowhere by https (%d)", req.URL.Host, resp.StatusCode)
+		return nil, mailbox.Final("%s points nowhere by https (%d)", req.URL.Host, resp.StatusCode)
 	}
 	return to, nil
 }
@@ -144,7 +146,7 @@ func (cfg *Config) follow(ctx context.Context, at *url.URL) (*client, error) {
 			return cfg.reachable(ctx, found.services)
 		}
 	}
-	return nil, final("autodiscovery at %s sends us on for ever", at.Host)
+	return nil, mailbox.Final("autodiscovery at %s sends us on for ever", at.Host)
 }
 
 // discovered is one of three: services, another address to ask, or another
@@ -187,7 +189,7 @@ func (cfg *Config) ask(ctx context.Context, at *url.URL, email string) (discover
 
 func (cfg *Config) elsewhere(to *url.URL) (discovered, error) {
 	if to.Scheme != "https" || to.Hostname() == "" {
-		return discovered{}, final("autodiscovery sends us to %s://%s, which is not followed: only https is", to.Scheme, to.Host)
+		return discovered{}, mailbox.Final("autodiscovery sends us to %s://%s, which is not followed: only https is", to.Scheme, to.Host)
 	}
 	return discovered{url: to}, nil
 }
@@ -198,13 +200,13 @@ func (cfg *Config) read(at *url.URL, root *element) (discovered, error) {
 	if to := account.say("RedirectUrl"); to != "" {
 		u, err := url.Parse(to)
 		if err != nil {
-			return discovered{}, final("autodiscovery at %s sends us to what is no address", at.Host)
+			return discovered{}, mailbox.Final("autodiscovery at %s sends us to what is no address", at.Host)
 		}
 		return cfg.elsewhere(u)
 	}
 	if to := account.say("RedirectAddr"); to != "" {
 		if user, domain, ok := strings.Cut(to, "@"); !ok || user == "" || !isHost(domain) {
-			return discovered{}, final("autodiscovery at %s sends us to what is no address", at.Host)
+			return discovered{}, mailbox.Final("autodiscovery at %s sends us to what is no address", at.Host)
 		}
 		return discovered{email: to}, nil
 	}
@@ -220,11 +222,11 @@ func (cfg *Config) read(at *url.URL, root *element) (discovered, error) {
 		}
 	}
 	if len(found.services) == 0 {
-		why := newClient(cfg, at).hidden().clean(firstText(root.anywhere("Message"), root.anywhere("DebugData")))
+		why := newClient(cfg, at).hidden().Clean(firstText(root.anywhere("Message"), root.anywhere("DebugData")))
 		if why != "" {
 			why = fmt.Sprintf(" (it says %q)", why)
 		}
-		return discovered{}, final("autodiscovery at %s knows no service for %s%s", at.Host, cfg.Email, why)
+		return discovered{}, mailbox.Final("autodiscovery at %s knows no service for %s%s", at.Host, cfg.Email, why)
 	}
 	return found, nil
 }

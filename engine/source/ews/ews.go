@@ -60,6 +60,7 @@ import (
 	"time"
 
 	"github.com/tqmailrules/tqmailrules/engine"
+	"github.com/tqmailrules/tqmailrules/internal/mailbox"
 )
 
 // Auth is how the user is proven.
@@ -84,12 +85,6 @@ const (
 	// run, all.
 	NewMail Intake = "new"
 )
-
-// Cursors remember where NewMail goes on. A nil value means the beginning.
-type Cursors interface {
-	Cursor(ctx context.Context, source string) ([]byte, error)
-	SetCursor(ctx context.Context, source string, value []byte) error
-}
 
 // Config says what to read, and how. The zero value of a field means its
 // default.
@@ -124,11 +119,11 @@ type Config struct {
 	Workers int   // connections that fetch side by side; 2
 	Chunk   int64 // bytes of mails, as the server counts, that are asked for at a time; 8 MiB
 
-	Cursors Cursors
+	Cursors mailbox.Cursors
 	// Known tells which mails were handled before. A receipt means that the mail
 	// was: it is not fetched, and the receipt is carried out again. The answer has
 	// an entry for every origin. nil: nothing is known.
-	Known func(ctx context.Context, origins []engine.Origin) ([]*engine.Receipt, error)
+	Known mailbox.Known
 
 	Limits  engine.Limits
 	TempDir string        // for mails that are spooled; "" means the system's
@@ -140,7 +135,7 @@ type Config struct {
 // Source implements engine.Source over a mailbox.
 type Source struct {
 	cfg   Config
-	spans spans
+	spans mailbox.Spans
 
 	// of Next
 	pass     *pass
@@ -250,7 +245,7 @@ func checkFolders(names []string) error {
 
 // Next implements engine.Source.
 func (s *Source) Next(ctx context.Context) (engine.Delivery, error) {
-	ctx, done, err := s.spans.open(ctx)
+	ctx, done, err := s.spans.Open(ctx)
 	if err != nil {
 		return engine.Delivery{}, err
 	}
@@ -312,7 +307,7 @@ func (s *Source) rest(ctx context.Context, err error) {
 
 // Ack implements engine.Source.
 func (s *Source) Ack(ctx context.Context, receipts []engine.Receipt) error {
-	ctx, done, err := s.spans.open(ctx)
+	ctx, done, err := s.spans.Open(ctx)
 	if err != nil {
 		return err
 	}
@@ -332,7 +327,7 @@ func (s *Source) Ack(ctx context.Context, receipts []engine.Receipt) error {
 // Close implements engine.Source. It may be called while Next or Ack are under
 // way: they end.
 func (s *Source) Close() error {
-	s.spans.close()
+	s.spans.Close()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, l := range append(slices.Clone(s.links), s.acker) {
@@ -365,45 +360,6 @@ func (s *Source) reach(ctx context.Context) (*client, error) {
 		s.links = append(s.links, &link{c: c})
 	}
 	return c, nil
-}
-
-// spans ends the calls under way when the source is closed.
-type spans struct {
-	mu      sync.Mutex
-	closed  bool
-	n       int
-	running map[int]context.CancelCauseFunc
-}
-
-// open derives a context that ends with the source, too.
-func (p *spans) open(ctx context.Context) (context.Context, func(), error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.closed {
-		return nil, nil, ErrClosed
-	}
-	ctx, cancel := context.WithCancelCause(ctx)
-	if p.running == nil {
-		p.running = map[int]context.CancelCauseFunc{}
-	}
-	p.n++
-	id := p.n
-	p.running[id] = cancel
-	return ctx, func() {
-		p.mu.Lock()
-		delete(p.running, id)
-		p.mu.Unlock()
-		cancel(nil)
-	}, nil
-}
-
-func (p *spans) close() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.closed = true
-	for _, cancel := range p.running {
-		cancel(ErrClosed)
-	}
 }
 
 // once tells whether something is said for the first time.

@@ -31,7 +31,7 @@ var epoch = time.Date(2026, 3, 2, 10, 0, 0, 0, time.UTC)
 const (
 	user     = `CORP\phish`
 	password = "hunter2-secret"
-	mailbox  = "phish@corp.example"
+	account  = "phish@corp.example"
 )
 
 func raw(subject string) []byte {
@@ -42,12 +42,12 @@ func raw(subject string) []byte {
 // it before.
 func sim(t testing.TB, change ...func(*ewssim.Config)) (*ewssim.Server, ews.Config) {
 	t.Helper()
-	cfg := ewssim.Config{Users: map[string]string{user: password}, Mailboxes: map[string]string{mailbox: user}, Schemes: []string{"Basic"}, Seed: 1}
+	cfg := ewssim.Config{Users: map[string]string{user: password}, Mailboxes: map[string]string{account: user}, Schemes: []string{"Basic"}, Seed: 1}
 	for _, f := range change {
 		f(&cfg)
 	}
 	s := ewssim.New(cfg)
-	return s, ews.Config{Server: "http://" + listen(t, s.HTTPServer(), nil), AllowPlain: true, Email: mailbox, User: user, Password: password, Timeout: 5 * time.Second}
+	return s, ews.Config{Server: "http://" + listen(t, s.HTTPServer(), nil), AllowPlain: true, Email: account, User: user, Password: password, Timeout: 5 * time.Second}
 }
 
 // safe serves an Exchange over TLS.
@@ -57,7 +57,7 @@ func safe(t testing.TB, change ...func(*ewssim.Config)) (*ewssim.Server, ews.Con
 	if err != nil {
 		t.Fatal(err)
 	}
-	cfg := ewssim.Config{Users: map[string]string{user: password}, Mailboxes: map[string]string{mailbox: user}, Certificate: cert.Certificate[0], Protection: "require", Seed: 1}
+	cfg := ewssim.Config{Users: map[string]string{user: password}, Mailboxes: map[string]string{account: user}, Certificate: cert.Certificate[0], Protection: "require", Seed: 1}
 	for _, f := range change {
 		f(&cfg)
 	}
@@ -65,7 +65,7 @@ func safe(t testing.TB, change ...func(*ewssim.Config)) (*ewssim.Server, ews.Con
 	roots := x509.NewCertPool()
 	roots.AppendCertsFromPEM(ca)
 	addr := listen(t, s.HTTPServer(), &tls.Config{Certificates: []tls.Certificate{cert}})
-	return s, ews.Config{Server: addr, Email: mailbox, User: user, Password: password, TLS: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}, Timeout: 5 * time.Second}
+	return s, ews.Config{Server: addr, Email: account, User: user, Password: password, TLS: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}, Timeout: 5 * time.Second}
 }
 
 // listen serves until the end of the test.
@@ -240,7 +240,7 @@ func (l *logged) String() string {
 
 func (l *logged) logger() *slog.Logger { return slog.New(slog.NewTextHandler(l, nil)) }
 
-// cursors is ews.Cursors in memory.
+// cursors is mailbox.Cursors in memory.
 type cursors struct {
 	mu    sync.Mutex
 	value []byte
@@ -321,7 +321,7 @@ func TestADeliveryTellsWhereItIsFrom(t *testing.T) {
 	}
 	o := got[0].Origin
 	digest, _ := engine.Digest(got[0].Raw)
-	want := engine.Origin{Source: "box", Account: mailbox, Folder: "Inbox", ID: id, Name: o.Name, Received: epoch, Digest: digest}
+	want := engine.Origin{Source: "box", Account: account, Folder: "Inbox", ID: id, Name: o.Name, Received: epoch, Digest: digest}
 	if diff := cmp.Diff(want, o); diff != "" || len(o.Name) != len("Inbox/0123456789") {
 		t.Errorf("origin (-want +got):\n%s", diff)
 	}

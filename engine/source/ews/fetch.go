@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/tqmailrules/tqmailrules/engine"
+	"github.com/tqmailrules/tqmailrules/internal/mailbox"
 )
 
 const maxTries = 3 // at a single mail, before it is set aside
@@ -295,7 +296,7 @@ func (s *Source) doubt(p *pass, b *batch, why error, garbled bool) error {
 		b.why, b.clear = why, garbled
 		p.aside(b)
 		if p.last {
-			return temporary("read %s: %s", s.origin(b.mails[0]).Name, why)
+			return mailbox.Temporary("read %s: %s", s.origin(b.mails[0]).Name, why)
 		}
 	}
 	return nil

@@ -7,11 +7,9 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/tqmailrules/tqmailrules/engine"
-	"github.com/tqmailrules/tqmailrules/internal/yamlfile"
+	"github.com/tqmailrules/tqmailrules/internal/mailbox"
 )
 
 const (
@@ -107,7 +105,7 @@ func (c *client) get(ctx context.Context, l *link, which string) (known, error) 
 		return nil
 	})
 	if err == nil && !k.fits() {
-		err = temporary("the server describes a folder that cannot be one")
+		err = mailbox.Temporary("the server describes a folder that cannot be one")
 	}
 	return k, err
 }
@@ -243,17 +241,12 @@ func (t *tree) below(ancestor string) map[string]string {
 func (t *tree) names() []string {
 	var names []string
 	for _, k := range t.all {
-		if printable(k.path) {
+		if mailbox.Printable(k.path) {
 			names = append(names, k.path)
 		}
 	}
 	slices.Sort(names)
 	return names
-}
-
-// printable keeps names out that would speak to a terminal.
-func printable(name string) bool {
-	return utf8.ValidString(name) && !strings.ContainsFunc(name, func(r rune) bool { return !unicode.IsPrint(r) })
 }
 
 // find looks a name up: as a path from the top, as one from the inbox, as the
@@ -273,9 +266,9 @@ func (t *tree) find(name string) (known, error) {
 		case 1:
 			return found[0], nil
 		}
-		return known{}, &trouble{fmt.Sprintf("folder %q: there are several of that name: %s: give the whole path", name, quotedPaths(found)), []error{errMissing}}
+		return known{}, mailbox.Marked(fmt.Sprintf("folder %q: there are several of that name: %s: give the whole path", name, quotedPaths(found)), errMissing)
 	}
-	return known{}, &trouble{fmt.Sprintf("folder %q: there is none of that name%s", name, likely(name, t.names())), []error{errMissing}}
+	return known{}, mailbox.Marked(fmt.Sprintf("folder %q: there is none of that name%s", name, mailbox.Likely(name, t.names())), errMissing)
 }
 
 // own is each folder by its name alone.
@@ -290,50 +283,12 @@ func (t *tree) own() map[string]string {
 func quotedPaths(folders []known) string {
 	var paths []string
 	for _, k := range folders {
-		if printable(k.path) && len(paths) < 5 {
+		if mailbox.Printable(k.path) && len(paths) < 5 {
 			paths = append(paths, fmt.Sprintf("%q", k.path))
 		}
 	}
 	slices.Sort(paths)
 	return strings.Join(paths, ", ")
-}
-
-// likely says which folders somebody may have meant.
-func likely(name string, names []string) string {
-	near := nearNames(name, names)
-	if len(near) == 0 {
-		return ""
-	}
-	for i, n := range near {
-		near[i] = fmt.Sprintf("%q", n)
-	}
-	return "; is it " + strings.Join(near, " or ") + "?"
-}
-
-// nearNames are at most three names that are spelt like name, or end like it in
-// another place.
-func nearNames(name string, names []string) []string {
-	var near []string
-	names = slices.DeleteFunc(slices.Clone(names), func(n string) bool { return len(n) > maxShown })
-	last := strings.ToLower(lastStep(name))
-	for _, n := range names {
-		if strings.EqualFold(n, name) || strings.ToLower(lastStep(n)) == last {
-			near = append(near, n)
-		}
-	}
-	if best, ok := yamlfile.Nearest(name, names); ok && !slices.Contains(near, best) {
-		near = append(near, best)
-	}
-	var lasts []string
-	for _, n := range names {
-		lasts = append(lasts, lastStep(n))
-	}
-	if best, ok := yamlfile.Nearest(lastStep(name), lasts); ok {
-		if n := names[slices.Index(lasts, best)]; !slices.Contains(near, n) {
-			near = append(near, n)
-		}
-	}
-	return near[:min(len(near), 3)]
 }
 
 func lastStep(path string) string { return path[strings.LastIndexByte(path, '/')+1:] }
@@ -369,7 +324,7 @@ func (r *resolver) find(ctx context.Context, name string) (known, error) {
 		case !missing(err):
 			return known{}, r.c.about(name, err)
 		case is(err, "ErrorAccessDenied"):
-			return known{}, &trouble{r.c.about(name, err).Error(), []error{errMissing}}
+			return known{}, mailbox.Marked(r.c.about(name, err).Error(), errMissing)
 		}
 	}
 	if err := r.grow(ctx); err != nil {

@@ -13,6 +13,7 @@ import (
 	"github.com/tqmailrules/tqmailrules/engine"
 	"github.com/tqmailrules/tqmailrules/engine/source/ews"
 	"github.com/tqmailrules/tqmailrules/engine/source/ews/ewssim"
+	"github.com/tqmailrules/tqmailrules/internal/mailbox"
 )
 
 func TestAFolderIsFoundByWhatPeopleCallIt(t *testing.T) {
@@ -183,7 +184,7 @@ func TestProbeTellsWhatThereIs(t *testing.T) {
 		t.Errorf("%d unread after looking", n)
 	}
 	cfg.Password = "wrong"
-	if _, err := ews.Probe(t.Context(), cfg); !errors.Is(err, ews.ErrLogin) {
+	if _, err := ews.Probe(t.Context(), cfg); !errors.Is(err, mailbox.ErrLogin) {
 		t.Errorf("with a wrong password: %v", err)
 	}
 }

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/tqmailrules/tqmailrules/internal/mailbox"
 )
 
 const (
@@ -200,7 +202,7 @@ func (s *Source) changes(ctx context.Context, p *pass) error {
 	case err != nil:
 		return s.folderTrouble(p, err)
 	case got.state == "":
-		return temporary("folder %q: the server tells changes without a state", f.name)
+		return mailbox.Temporary("folder %q: the server tells changes without a state", f.name)
 	}
 	fresh, err := s.take(ctx, got.mails)
 	if err != nil {

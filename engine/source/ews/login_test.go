@@ -17,6 +17,7 @@ import (
 	"github.com/tqmailrules/tqmailrules/engine/source/ews"
 	"github.com/tqmailrules/tqmailrules/engine/source/ews/ewssim"
 	"github.com/tqmailrules/tqmailrules/internal/dial"
+	"github.com/tqmailrules/tqmailrules/internal/mailbox"
 )
 
 func TestARefusedLoginIsTold(t *testing.T) {
@@ -87,7 +88,7 @@ func TestAProxyThatLooksIntoTLSIsTold(t *testing.T) {
 	})
 	fill(t, s, "Inbox", 1)
 	_, err := open(t, cfg).Next(t.Context())
-	if !errors.Is(err, ews.ErrLogin) || !strings.Contains(err.Error(), "something on the way shows a certificate of its own") {
+	if !errors.Is(err, mailbox.ErrLogin) || !strings.Contains(err.Error(), "something on the way shows a certificate of its own") {
 		t.Errorf("Next: %v", err)
 	}
 }
@@ -246,7 +247,7 @@ func TestALoginThatIsLostIsDoneAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	before := s.Counts()["401"]
-	if _, err := open(t, cfg).Next(t.Context()); !errors.Is(err, ews.ErrLogin) || s.Counts()["401"]-before > 10 {
+	if _, err := open(t, cfg).Next(t.Context()); !errors.Is(err, mailbox.ErrLogin) || s.Counts()["401"]-before > 10 {
 		t.Errorf("refused for ever, %d times: %v", s.Counts()["401"]-before, err)
 	}
 }

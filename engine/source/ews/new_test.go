@@ -12,6 +12,7 @@ import (
 	"github.com/tqmailrules/tqmailrules/engine"
 	"github.com/tqmailrules/tqmailrules/engine/source/ews"
 	"github.com/tqmailrules/tqmailrules/engine/source/ews/ewssim"
+	"github.com/tqmailrules/tqmailrules/internal/mailbox"
 )
 
 func TestTheIntakeNewGoesOnBehindWhatIsAcknowledged(t *testing.T) {
@@ -233,13 +234,13 @@ func TestAWatchingSourceWaitsForMail(t *testing.T) {
 		src.Close()
 		select {
 		case err := <-ended:
-			if !errors.Is(err, ews.ErrClosed) {
+			if !errors.Is(err, mailbox.ErrClosed) {
 				t.Errorf("Next after Close: %v", err)
 			}
 		case <-time.After(2 * time.Second):
 			t.Fatal("Next is stuck after Close")
 		}
-		if err := src.Ack(t.Context(), nil); !errors.Is(err, ews.ErrClosed) {
+		if err := src.Ack(t.Context(), nil); !errors.Is(err, mailbox.ErrClosed) {
 			t.Errorf("Ack after Close: %v", err)
 		}
 	}

@@ -5,12 +5,12 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
-	"fmt"
 	"io"
 	"slices"
 	"time"
 
 	"github.com/tqmailrules/tqmailrules/engine"
+	"github.com/tqmailrules/tqmailrules/internal/mailbox"
 )
 
 const (
@@ -174,7 +174,7 @@ func (s *Source) folderTrouble(p *pass, err error) error {
 	if !is(err, noFolder...) {
 		return words
 	}
-	s.leaveOut(p, p.at, &trouble{words.Error(), []error{errMissing}})
+	s.leaveOut(p, p.at, mailbox.Marked(words.Error(), errMissing))
 	return nil
 }
 
@@ -233,28 +233,13 @@ func (s *Source) unknown(ctx context.Context, mails []mail) ([]mail, error) {
 	return fresh, context.Cause(ctx)
 }
 
-// receipts asks Known, and sees to it that receipts speak about the mails asked for.
+// receipts asks what is known of mails.
 func (s *Source) receipts(ctx context.Context, mails []mail) ([]*engine.Receipt, error) {
-	if s.cfg.Known == nil || len(mails) == 0 {
-		return make([]*engine.Receipt, len(mails)), nil
-	}
 	var origins []engine.Origin
 	for _, m := range mails {
 		origins = append(origins, s.origin(m))
 	}
-	receipts, err := s.cfg.Known(ctx, origins)
-	if err != nil {
-		return nil, fmt.Errorf("ask which mails were handled before: %w", err)
-	}
-	if len(receipts) != len(mails) {
-		return nil, final("ask which mails were handled before: %d answers to %d questions", len(receipts), len(mails))
-	}
-	for i, r := range receipts {
-		if r != nil {
-			receipts[i] = &engine.Receipt{Origin: origins[i], Route: r.Route}
-		}
-	}
-	return receipts, nil
+	return s.cfg.Known.Ask(ctx, origins)
 }
 
 // underWay tells whether this process has handed the mail out, and need not

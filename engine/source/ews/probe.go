@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"strings"
+
+	"github.com/tqmailrules/tqmailrules/internal/mailbox"
 )
 
 // Report is what a mailbox looks like, for those who set it up.
@@ -56,7 +58,7 @@ func Probe(ctx context.Context, cfg Config) (Report, error) {
 	}
 	for i, f := range r.Folders {
 		if !f.Exists && f.Error == "" {
-			r.Folders[i].Near = nearNames(f.Name, r.Names)
+			r.Folders[i].Near = mailbox.Near(f.Name, r.Names)
 		}
 	}
 	r.Version, r.Asked, r.Scheme = c.seen()
@@ -76,7 +78,7 @@ func (r *resolver) look(ctx context.Context, name string) (FolderReport, error) 
 	case err != nil:
 		return f, err
 	}
-	if f.Exists = true; printable(k.name) {
+	if f.Exists = true; mailbox.Printable(k.name) {
 		f.Shown = k.name
 	}
 	f.Mails, f.Unread = k.total, k.unread

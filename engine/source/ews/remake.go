@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/tqmailrules/tqmailrules/engine"
+	"github.com/tqmailrules/tqmailrules/internal/mailbox"
 )
 
 // DefectRemade marks a mail whose MIME the server could not give: it was made
@@ -65,7 +66,7 @@ func (s *Source) remake(ctx context.Context, c *client, l *link, m mail, why err
 		}
 	}
 	if err := e.end(); err != nil {
-		return result{err: temporary("%s", err)}
+		return result{err: mailbox.Temporary("%s", err)}
 	}
 	o := s.origin(m)
 	o.Digest = hex.EncodeToString(e.hash.Sum(nil))
@@ -91,7 +92,7 @@ func (s *Source) properties(ctx context.Context, c *client, l *link, m mail) (*e
 		case err != nil:
 			return nil, err
 		case got == nil:
-			return nil, temporary("the server has no answer for %s", s.origin(m).Name)
+			return nil, mailbox.Temporary("the server has no answer for %s", s.origin(m).Name)
 		}
 		refused := refusalOf(got)
 		if refused == nil || i == len(properties)-1 || is(refused, gone...) || is(refused, crowded...) {
@@ -283,12 +284,12 @@ func (e *maker) add(a attachment) error {
 	fmt.Fprint(e, "\r\n")
 	r, err := a.content.spool.Blob().Open()
 	if err != nil {
-		return temporary("%s", err)
+		return mailbox.Temporary("%s", err)
 	}
 	defer r.Close()
 	e.encode(r)
 	if e.err != nil {
-		return temporary("%s", e.err)
+		return mailbox.Temporary("%s", e.err)
 	}
 	return nil
 }
@@ -336,4 +337,4 @@ func (e *maker) end() error {
 }
 
 // shown is a name as it may stand in a defect.
-func shown(name string) string { return secrets(nil).clean(name) }
+func shown(name string) string { return mailbox.Secrets(nil).Clean(name) }

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/tqmailrules/tqmailrules/engine"
+	"github.com/tqmailrules/tqmailrules/internal/mailbox"
 )
 
 const (
@@ -163,7 +164,7 @@ func (s *Source) each(ctx context.Context, c *client, k call, ids []string) (aga
 	case refused != nil:
 		return nil, refused
 	case at < len(ids):
-		return nil, temporary("the server answers for %d of %d mails", at, len(ids))
+		return nil, mailbox.Temporary("the server answers for %d of %d mails", at, len(ids))
 	}
 	return again, nil
 }
@@ -244,7 +245,7 @@ func (s *Source) move(ctx context.Context, c *client, ids []string, to string) e
 			ids = again
 		}
 	}
-	return temporary("move mails to %q: the mails are changed by others again and again", to)
+	return mailbox.Temporary("move mails to %q: the mails are changed by others again and again", to)
 }
 
 // target is the id of the folder that mails are moved to.
@@ -255,7 +256,7 @@ func (s *Source) target(ctx context.Context, c *client, to string) (string, erro
 	k, err := (&resolver{c: c, l: s.acker}).find(ctx, to)
 	if errors.Is(err, errMissing) {
 		text := strings.TrimPrefix(err.Error(), fmt.Sprintf("folder %q: ", to))
-		return "", final("move mails to %q: %s: make it, or change the rule", to, text)
+		return "", mailbox.Final("move mails to %q: %s: make it, or change the rule", to, text)
 	}
 	if err != nil {
 		return "", fmt.Errorf("move mails to %q: %w", to, err)
