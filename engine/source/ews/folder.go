@@ -291,8 +291,6 @@ func quotedPaths(folders []known) string {
 	return strings.Join(paths, ", ")
 }
 
-func lastStep(path string) string { return path[strings.LastIndexByte(path, '/')+1:] }
-
 // resolver finds folders by what people call them. The tree is asked for when it
 // is needed, and once.
 type resolver struct {
