@@ -81,8 +81,6 @@ var forms = map[string]func(string) (string, bool){
 	typeMAC: canonicalMAC, typeFilename: canonicalFilename, typeFilePath: canonicalPath, typeRegKey: canonicalKey, typeYARA: canonicalYARA,
 }
 
-const typeMAC = "MAC Address" // the scanner does not look for it
-
 // tokens are the types for which the reader of the scanner is asked.
 var tokens = map[string]func(s *scanner, i, j int){
 	typeSSDeep: func(s *scanner, i, j int) { s.ssdeep(i, j) },

@@ -14,7 +14,7 @@ import (
 // with its port, or pairs such as "sha1:..." whose pieces are read by themselves.
 func (s *scanner) colons(i, j int) int {
 	w := s.word
-	if s.ipv6(i, j) || s.ssdeep(i, j) {
+	if j-i >= 17 && s.mac(j-17, j) || s.ipv6(i, j) || s.ssdeep(i, j) {
 		return 0
 	}
 	end := 0
@@ -24,7 +24,7 @@ func (s *scanner) colons(i, j int) int {
 			k = j - i
 		}
 		piece := i + k
-		port := piece+1 < j && isDigit(w[piece+1])
+		port := piece+1 < j && isDigit(w[piece+1]) && !s.lineNumber(i, piece)
 		if port && i < piece {
 			if end = s.bareURL(i, piece); end > 0 {
 				return end
@@ -40,6 +40,14 @@ func (s *scanner) colons(i, j int) int {
 		}
 	}
 	return end
+}
+
+// lineNumber tells whether what a colon and digits follow is the source file of a
+// program: in brackets, or named as classes are.
+func (s *scanner) lineNumber(i, j int) bool {
+	w := s.word[i:j]
+	dot := strings.IndexByte(w, '.')
+	return dot > 0 && sourceFiles[w[dot+1:]] && (w[0] >= 'A' && w[0] <= 'Z' || i > 0 && s.word[i-1] == '(')
 }
 
 // piece reads one stretch without a colon.
@@ -149,7 +157,7 @@ func pathFollows(w string) bool {
 // dotted reads an atom with dots and neither colon nor slash.
 func (s *scanner) dotted(i, j int, port bool) int {
 	w := s.word
-	if isDigit(w[i]) && s.numbers(i, j) {
+	if j-i == 14 && s.mac(i, j) || isDigit(w[i]) && s.numbers(i, j) {
 		return 0
 	}
 	switch {
@@ -165,7 +173,7 @@ func (s *scanner) dotted(i, j int, port bool) int {
 }
 
 // runs reads the ASCII runs of an atom in which ideographs stand, as in
-// "访问evil.example谢谢", and the pieces of one joined by underscores.
+// "访问evil.example谢谢".
 func (s *scanner) runs(i, j int) {
 	w := s.word
 	if allASCII(w[i:j]) {
@@ -178,6 +186,8 @@ func (s *scanner) runs(i, j int) {
 		}
 		if a, b := s.trim(i, k); a < b && strings.IndexByte(w[a:b], '.') > 0 {
 			s.dotted(a, b, false)
+		} else if a < b && (ideographEnds(w[:a]) || ideographStarts(w[b:])) {
+			s.plain(a, b)
 		}
 		for k < j && w[k] >= utf8.RuneSelf {
 			k++
@@ -219,10 +229,11 @@ func (s *scanner) ipv4(i, j int) {
 }
 
 // mask tells what is written like an address and addresses nothing: network
-// masks, the broadcast and the unspecified address.
+// masks, the broadcast address, and wildcard masks, which start with the zero
+// of "this network" (RFC 1122 3.2.1.3).
 func mask(a netip.Addr) bool {
 	b := a.As4()
-	return b[0] == 255 || b == [4]byte{}
+	return b[0] == 255 || b[0] == 0
 }
 
 // parseIPv4 is strict: four decimal numbers without leading zeros.
@@ -236,14 +247,28 @@ func parseIPv4(w string) (netip.Addr, bool) {
 
 func (s *scanner) versionContext(i, j int) bool {
 	w := s.word
-	if i > 0 && (isAlnum(w[i-1]) || w[i-1] == '.' || w[i-1] == '-' || w[i-1] == '_' || w[i-1] == '/' && i > 1 && isLetter(w[i-2])) {
+	if i > 0 && (isAlnum(w[i-1]) || w[i-1] == '.' || w[i-1] == '-' || w[i-1] == '_' && i > 1 && isAlnum(w[i-2]) || w[i-1] == '/' && i > 1 && isLetter(w[i-2])) {
 		return w[i-1] != '-' || i < 2 || !isDigit(w[i-2])
 	}
 	if j < len(w) && (isAlnum(w[j]) || w[j] == '.' && j+1 < len(w) && isDigit(w[j+1])) {
 		return true
 	}
 	from, _ := s.span(i, i+1)
-	return versionWords[strings.ToLower(s.wordBefore(from))]
+	return versionWord(strings.ToLower(s.wordBefore(from)))
+}
+
+// versionWord tells whether a word announces a version. Where words are written
+// without spaces, what stands before it counts for nothing.
+func versionWord(w string) bool {
+	if versionWords[w] {
+		return true
+	}
+	for _, glued := range [...]string{"版本", "バージョン", "버전"} {
+		if strings.HasSuffix(w, glued) {
+			return true
+		}
+	}
+	return false
 }
 
 // cidr reports a network in prefix notation.
@@ -327,8 +352,8 @@ func plausibleIPv6(w string, a netip.Addr) bool {
 		}
 		longest = max(longest, group)
 	}
-	if longest <= 2 && !strings.Contains(w, "::") {
-		return false // eight pairs of digits: a serial number or hardware address
+	if longest <= 2 && (!strings.Contains(w, "::") || strings.Count(w, ":") < 5) {
+		return false // eight pairs of digits are a serial number; "10::20" is anything
 	}
 	return digits > 0 && len(w) >= 5 || strings.Count(w, ":") >= 4
 }
@@ -383,6 +408,9 @@ func (s *scanner) hostLike(i, j int, strong bool) bool {
 	if len(w) > 253 || len(last) < 2 || isDigit(last[0]) || !allASCII(w) && ideographGlue(w) {
 		return false
 	}
+	if !strong && s.member(i) {
+		return false
+	}
 	d := s.parseHost(w)
 	strong = strong || s.defanged(i, j) || len(w) > 4 && strings.EqualFold(w[:4], "www.")
 	if !registered(d) && !(strong && documented(d)) || strings.IndexByte(d.SLD, '_') >= 0 || d.TLD == "xxx" && d.SLD == "xxx" {
@@ -433,6 +461,12 @@ func secondLast(w string) string {
 	return w[strings.LastIndexByte(w, '.')+1:]
 }
 
+// member tells whether an atom is a member of what stands before it, as in
+// "getElementById("x").style.top" and "rows[0].map".
+func (s *scanner) member(i int) bool {
+	return i > 1 && s.word[i-1] == '.' && (s.word[i-2] == ')' || s.word[i-2] == ']')
+}
+
 // code tells whether an atom is an expression of a program, a selector of a
 // style sheet, or the reversed name of a package.
 func (s *scanner) code(i, j int, w, ext string, labels int) bool {
@@ -442,6 +476,8 @@ func (s *scanner) code(i, j int, w, ext string, labels int) bool {
 		return true
 	case (htmlTags[head] || len(head) == 1) && codeTails[ext] && labels == 2 && w != "t.me":
 		return true
+	case detectionHeads[head] && detectionPlatforms[lowerASCII(second(w))]:
+		return true
 	case labels > 2 && (head == "com" || head == "org" || head == "net") && ext != "com" && ext != "net" && ext != "org":
 		return true
 	}
@@ -449,18 +485,46 @@ func (s *scanner) code(i, j int, w, ext string, labels int) bool {
 	if j < len(s.word) {
 		next = s.word[j]
 	}
+	if next == '{' && i > 0 && s.word[i-1] == '.' {
+		return true // a selector of a style sheet
+	}
 	if next == '(' && (codeTails[ext] || j+1 < len(s.word) && (s.word[j+1] == ')' || s.word[j+1] == '"' || s.word[j+1] == '\'')) {
 		return true
 	}
 	if i > 0 && (s.word[i-1] == '$' || s.word[i-1] == '#' && ext != "com") {
 		return true
 	}
-	return codeTails[ext] && (camel(w) || operatorFollows(s.word[j:]))
+	return codeTails[ext] && (camel(w) || strings.IndexAny(w, "-0123456789") < 0 && s.operatorFollows(j))
 }
 
-// operatorFollows tells whether a sign of a program comes right after a name.
-func operatorFollows(w string) bool {
-	return w != "" && (strings.IndexByte("=[+&|", w[0]) >= 0 || w[0] == ';' || strings.HasPrefix(w, ");") || strings.HasPrefix(w, "++"))
+// operatorFollows tells whether a sign of a program comes right after a name. A
+// semicolon with a space behind it separates the items of a list.
+func (s *scanner) operatorFollows(j int) bool {
+	w := s.word[j:]
+	if w == "" {
+		return false
+	}
+	if w == ";" {
+		_, to := s.span(j, j+1)
+		return !s.listGoesOn(to)
+	}
+	return strings.IndexByte("=[+;", w[0]) >= 0 || strings.HasPrefix(w, ");") || strings.HasPrefix(w, "&&") || strings.HasPrefix(w, "||")
+}
+
+// listGoesOn tells whether a space and another dotted name follow.
+func (s *scanner) listGoesOn(i int) bool {
+	if i+1 >= len(s.text) || s.text[i] != ' ' {
+		return false
+	}
+	next := wordAt(s.text, i+1)
+	return strings.IndexByte(next, '.') > 0 && strings.IndexAny(next, "(=+{") < 0
+}
+
+// second is the label behind the first.
+func second(w string) string {
+	_, rest, _ := strings.Cut(w, ".")
+	label, _, _ := strings.Cut(rest, ".")
+	return label
 }
 
 // camel tells whether a capital follows a small letter inside a label.
@@ -492,7 +556,7 @@ func sentence(w, ext string, labels int) bool {
 	case allDigits(first) && len(first) <= 2, functionWords[ext] && abbreviations[lowerASCII(first)]:
 		return true
 	}
-	return len(first) < 2 && functionWords[ext] && w != "t.me"
+	return functionWords[ext] && w != "t.me" && (len(first) < 2 || closingWords[lowerASCII(first)])
 }
 
 func lowerASCII(s string) string {
@@ -590,6 +654,16 @@ func ideographGlue(w string) bool {
 	return false
 }
 
+func ideographEnds(w string) bool {
+	r, _ := utf8.DecodeLastRuneInString(w)
+	return ideograph(r)
+}
+
+func ideographStarts(w string) bool {
+	r, _ := utf8.DecodeRuneInString(w)
+	return ideograph(r)
+}
+
 // ideograph tells scripts that are written without spaces between words.
 func ideograph(r rune) bool {
 	return r >= 0x3040 && r <= 0x30ff || r >= 0x3400 && r <= 0x9fff || r >= 0xac00 && r <= 0xd7af || r >= 0xf900 && r <= 0xfaff || r >= 0x0e00 && r <= 0x0e7f
@@ -600,6 +674,8 @@ func delimiterRune(r rune) bool {
 	switch {
 	case r == 0x200c || r == 0x200d || r == 0x2010 || r == 0x2011:
 		return false
+	case names.ForeignStop(r):
+		return true
 	case r <= 0xbf && r != 0xaa && r != 0xb5 && r != 0xb7 && r != 0xba, r >= 0x2000 && r <= 0x206f, r >= 0x2190 && r <= 0x2bff, r >= 0x3000 && r <= 0x3004,
 		r >= 0x3008 && r <= 0x3020, r >= 0xff00 && r <= 0xff0f, r >= 0xff1a && r <= 0xff20, r >= 0xff3b && r <= 0xff40, r >= 0xff5b && r <= 0xff65,
 		r == 0xfeff, r == utf8.RuneError, r >= 0x1f000, r >= 0xe000 && r <= 0xf8ff, r >= 0x1680 && r <= 0x1680:
@@ -627,7 +703,7 @@ func (s *scanner) fileLike(i, j int) bool {
 	if codeHeads[head] && (more || next == '(' || next == '=' || next == ';') || next == '(' && len(ext) < 5 && j+1 < len(s.word) && s.word[j+1] == ')' {
 		return false
 	}
-	if i > 0 && (s.word[i-1] == '$' || s.word[i-1] == '@') {
+	if i > 0 && (s.word[i-1] == '$' || s.word[i-1] == '@') || s.member(i) {
 		return false
 	}
 	return !glued(w, stem, head, ext)

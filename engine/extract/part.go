@@ -120,12 +120,20 @@ func (s *scanner) target(u engine.URL, raw string) {
 
 func (s *scanner) mailto(raw string) {
 	from := len(s.out)
-	text := raw[len("mailto:"):]
-	if i := strings.IndexByte(text, '?'); i >= 0 {
-		text = text[:i]
-	}
-	s.text = text
+	to, fields, _ := strings.Cut(raw[len("mailto:"):], "?")
+	s.text = to
 	s.scan()
+	for field := range strings.SplitSeq(fields, "&") {
+		name, value, _ := strings.Cut(field, "=")
+		switch strings.ToLower(strings.TrimPrefix(name, "amp;")) {
+		case "to", "cc", "bcc": // RFC 6068 section 2
+			s.text = value
+			if plain, err := url.PathUnescape(value); err == nil {
+				s.text = plain
+			}
+			s.scan()
+		}
+	}
 	s.unplace(from)
 }
 

@@ -157,10 +157,24 @@ func pathEnd(t string, i int) int {
 		}
 		end++
 	}
-	for end > i && strings.IndexByte(".:!')]}", t[end-1]) >= 0 && !(t[end-1] == ')' && strings.IndexByte(t[i:end], '(') >= 0) {
+	for end > i && strings.IndexByte(".:!')]}", t[end-1]) >= 0 && !closesOwn(t[i:end]) {
 		end--
 	}
 	return end
+}
+
+// closesOwn tells whether a path ends in a bracket that was opened in it, as
+// that of a class identifier is.
+func closesOwn(path string) bool {
+	switch path[len(path)-1] {
+	case ')':
+		return strings.IndexByte(path, '(') >= 0
+	case '}':
+		return strings.IndexByte(path, '{') >= 0
+	case ']':
+		return strings.IndexByte(path, '[') >= 0
+	}
+	return false
 }
 
 // placeholder returns the length of "<user>" or "*" as a whole segment of a path.
@@ -229,15 +243,52 @@ func knownFile(name string) bool {
 func (s *scanner) unixPath(i, j int) bool {
 	w := s.word
 	if w[i] != '/' {
-		return false
+		return s.variablePath(i, j)
 	}
-	if i > 0 && w[i-1] == '~' {
-		i--
+	if k := s.homeBefore(i); k < i {
+		i = k
 	} else if !systemDirectory(w[i:j]) || i > 0 && (isAlnum(w[i-1]) || w[i-1] == '<') {
 		return false
 	}
 	f := *s.emit(typeFilePath, w[i:j], i, j, 0)
 	f.Flags &^= engine.Defanged
+	if name := w[i:j][strings.LastIndexByte(w[i:j], '/')+1:]; knownFile(name) {
+		s.derive(f, typeFilename, name, 0)
+	}
+	return true
+}
+
+// homeBefore returns where "~" or "${HOME}" before the slash at i begins, i if
+// there is none.
+func (s *scanner) homeBefore(i int) int {
+	w := s.word
+	if i > 0 && w[i-1] == '~' {
+		return i - 1
+	}
+	if i < 5 || w[i-1] != '}' {
+		return i
+	}
+	k := i - 2
+	for k > 1 && i-k < 24 && (w[k] >= 'A' && w[k] <= 'Z' || w[k] == '_') {
+		k--
+	}
+	if k < i-2 && w[k] == '{' && k > 0 && w[k-1] == '$' {
+		return k - 1
+	}
+	return i
+}
+
+// variablePath reports "$HOME/.config/x".
+func (s *scanner) variablePath(i, j int) bool {
+	w := s.word
+	k := i
+	for k < j && (w[k] >= 'A' && w[k] <= 'Z' || w[k] == '_') {
+		k++
+	}
+	if i == 0 || w[i-1] != '$' || k-i < 2 || k+1 >= j || w[k] != '/' {
+		return false
+	}
+	f := *s.emit(typeFilePath, w[i-1:j], i-1, j, 0)
 	if name := w[i:j][strings.LastIndexByte(w[i:j], '/')+1:]; knownFile(name) {
 		s.derive(f, typeFilename, name, 0)
 	}

@@ -1,6 +1,7 @@
 package extract
 
 import (
+	"strconv"
 	"strings"
 	"unicode/utf8"
 )
@@ -23,7 +24,7 @@ func (s *scanner) refang(start, end int, joined bool) (changed bool) {
 		case c == '.' || c == ':':
 			n, repl = oneSided(t[i:end], s.buf)
 		case c == '\\':
-			n, repl = unescapeSlash(t[i:end], s.buf)
+			n, repl = unescapeSlash(t[i:end], s.buf, t[start:min(i, start+64)])
 		case c >= utf8.RuneSelf:
 			if n, repl = foldRune(t[i:end]); n == 0 && c == 0xe2 && dashOfCVE(t[i:end], s.buf) {
 				n, repl = 3, "-"
@@ -54,15 +55,23 @@ func (s *scanner) refang(start, end int, joined bool) (changed bool) {
 // "[at]", "[com]", and "[." with the closing one forgotten.
 func (s *scanner) opening(t string) (n int, repl string) {
 	closer := closers[t[0]]
+	if n, repl = s.bracketedHost(t); n > 0 {
+		return n, repl
+	}
 	window := t[1:min(len(t), 10)]
 	end := strings.IndexByte(window, closer)
 	if end > 0 {
 		if repl = bracketed(window[:end], t[0]); repl != "" {
 			return end + 2, repl
 		}
-		if t[0] == '[' {
-			if repl = s.bracketedLabel(window[:end], t[end+2:]); repl != "" {
+		if t[0] != '<' {
+			if repl = s.bracketedLabel(window[:end], t[end+2:], t[0] == '['); repl != "" {
 				return end + 2, repl
+			}
+		}
+		if window[0] == t[0] && end+2 < len(t) && t[end+2] == closer { // "[[.]]"
+			if repl = bracketed(window[1:end], t[0]); repl != "" {
+				return end + 3, repl
 			}
 		}
 	}
@@ -101,21 +110,40 @@ func bracketed(inner string, open byte) string {
 	return ""
 }
 
-// bracketedLabel reads "[com]" after a dot or a name, "[.com]", "[www.]", "[http]".
-func (s *scanner) bracketedLabel(inner, rest string) string {
+// bracketedHost reads "[192.0.2.7]" behind "://": no address but one with colons
+// stands in brackets there.
+func (s *scanner) bracketedHost(t string) (n int, repl string) {
+	if t[0] != '[' || len(s.buf) < 3 || string(s.buf[len(s.buf)-3:]) != "://" {
+		return 0, ""
+	}
+	end := strings.IndexByte(t[:min(len(t), 80)], ']')
+	if end < 4 || strings.IndexByte(t[:end], '.') < 0 || strings.Trim(lowerASCII(t[1:end]), "abcdefghijklmnopqrstuvwxyz0123456789.-") != "" {
+		return 0, ""
+	}
+	return end + 1, t[1:end]
+}
+
+// bracketedLabel reads "[com]" after a dot or a name, "[.com]", "[www.]", and the
+// pieces of a scheme: "[http]:", "http[s]:", "h[xx]p:". Only these stand in other
+// brackets than square ones, too.
+func (s *scanner) bracketedLabel(inner, rest string, square bool) string {
 	last := byte(0)
 	if len(s.buf) > 0 {
 		last = s.buf[len(s.buf)-1]
 	}
 	lower := strings.ToLower(inner)
 	switch {
+	case lower == "s" && strings.HasPrefix(rest, ":") && last|0x20 == 'p', (lower == "tt" || lower == "xx") && last|0x20 == 'h' && strings.HasPrefix(strings.ToLower(rest[:min(len(rest), 1)]), "p"):
+		return inner
+	case strings.HasPrefix(rest, ":") && (lower == "http" || lower == "https" || lower == "hxxp" || lower == "hxxps"):
+		return inner
+	case !square:
+		return ""
 	case inner[0] == '.' && isAlnum(last) && allAlnum(inner[1:]) && len(inner) > 1:
 		return inner
 	case !allAlnum(strings.TrimSuffix(inner, ".")):
 		return ""
 	case last == '.', lower == "www.":
-		return inner
-	case strings.HasPrefix(rest, ":") && (lower == "http" || lower == "https" || lower == "hxxp" || lower == "hxxps"):
 		return inner
 	case isAlnum(last) && plainSuffixes[lower] && (rest == "" || !isAlnum(rest[0]) && rest[0] != '(' && rest[0] != '['):
 		return "." + inner
@@ -133,25 +161,51 @@ func oneSided(t string, before []byte) (n int, repl string) {
 		return 2, "."
 	case strings.HasPrefix(t, ":]//"):
 		return 2, ":"
+	case t[0] == ':' && t[1] == '/' && t[2] != '/' && endsInScheme(before):
+		return 2, "://"
 	}
 	return 0, ""
 }
 
+// endsInScheme tells whether b is a scheme, glued to nothing but a bracket or quote.
+func endsInScheme(b []byte) bool {
+	i := len(b)
+	for i > 0 && len(b)-i < 9 && schemeByte(b[i-1]) {
+		i--
+	}
+	return canonicalScheme(string(b[i:])) != ""
+}
+
 // unescapeSlash reads "\." as a dot, "\/" as a slash, and backslashes after a
 // scheme as the slashes that a browser makes of them.
-func unescapeSlash(t string, before []byte) (n int, repl string) {
+// original is what stands before, as it was written, up to 64 bytes of it.
+func unescapeSlash(t string, before []byte, original string) (n int, repl string) {
 	switch {
+	case len(t) > 5 && t[1] == 'u' && t[2] == '0' && t[3] == '0':
+		return escapedSign(t[4:6], 6)
+	case len(t) > 3 && t[1] == 'x':
+		return escapedSign(t[2:4], 4)
 	case len(t) > 1 && t[1] == '.' && len(before) > 0 && isAlnum(before[len(before)-1]):
 		return 2, "."
 	case len(t) > 1 && t[1] == '/':
 		return 2, "/"
 	case afterScheme(before):
-		if len(t) > 1 && (t[1] == 'n' || t[1] == 'r') && (len(t) == 2 || t[2] < 'a' || t[2] > 'z') {
+		if len(t) > 1 && strings.IndexByte("nrt", t[1]) >= 0 && (len(t) == 2 || t[2] < 'a' || t[2] > 'z' || !strings.Contains(original, `:\`)) {
 			return 2, " " // the line end of a string in a program
 		}
 		return 1, "/"
 	}
 	return 0, ""
+}
+
+// escapedSign reads the two digits of "\u0026" or "\x26", which programs write
+// for the signs of a URL; n is the length of the whole.
+func escapedSign(digits string, n int) (int, string) {
+	v, err := strconv.ParseUint(digits, 16, 8)
+	if err != nil || v < ' ' || v > '~' || isAlnum(byte(v)) {
+		return 0, ""
+	}
+	return n, ascii[v-' ' : v-' '+1]
 }
 
 // afterScheme tells whether the word so far is a URL, or a scheme and colon.
@@ -246,7 +300,7 @@ func joins(t string, end int) bool {
 		return false
 	}
 	switch t[end+1] {
-	case '[', '(', '{':
+	case '[', '(', '{', '<':
 		return strings.IndexByte(".dD@aApP", t[end+2]) >= 0
 	case ':':
 		return t[end+2] == '/'
@@ -262,7 +316,7 @@ func joins(t string, end int) bool {
 // looks for.
 func mayJoin(t string, start, end int) bool {
 	switch t[end-1] {
-	case ']', ')', '}', '/':
+	case ']', ')', '}', '/', '>', '[', '(', '{':
 		return end < len(t) && t[end] == ' '
 	}
 	return joins(t, end)
@@ -320,7 +374,10 @@ func connector(t string, start, end int) (next int, kind byte) {
 	if k := closingJoiner(word); k != 0 {
 		return after, k
 	}
-	if closers[t[after]&0x7f] != 0 && t[after] < 0x80 && t[after] != '<' {
+	if next, kind = openJoiner(t, end); next > 0 {
+		return next, kind
+	}
+	if closers[t[after]&0x7f] != 0 && t[after] < 0x80 {
 		return bracketJoiner(t, after)
 	}
 	return wordJoiner(t, start, end, after)
@@ -328,10 +385,10 @@ func connector(t string, start, end int) (next int, kind byte) {
 
 // closingJoiner tells whether a word ends with a bracketed sign: "evil[.]".
 func closingJoiner(word string) byte {
-	if len(word) < 4 || strings.IndexByte("])}", word[len(word)-1]) < 0 {
+	if len(word) < 4 || strings.IndexByte("])}>", word[len(word)-1]) < 0 {
 		return 0
 	}
-	open := strings.LastIndexAny(word[max(0, len(word)-5):], "[({")
+	open := strings.LastIndexAny(word[max(0, len(word)-5):], "[({<")
 	if open < 0 {
 		return 0
 	}
@@ -340,6 +397,28 @@ func closingJoiner(word string) byte {
 		return r[0]
 	}
 	return 0
+}
+
+// openJoiner reads "[ at ]" and "( dot )" whose bracket ends the word at end.
+func openJoiner(t string, end int) (next int, kind byte) {
+	closer := closers[t[end-1]&0x7f]
+	if closer == 0 || t[end-1] >= 0x80 {
+		return 0, 0
+	}
+	inner := t[end:min(len(t), end+8)]
+	k := strings.IndexByte(inner, closer)
+	if k < 2 {
+		return 0, 0
+	}
+	r := bracketed(inner[:k], t[end-1])
+	if r != "." && r != "@" {
+		return 0, 0
+	}
+	next = end + k + 1
+	if next+1 < len(t) && t[next] == ' ' {
+		next++
+	}
+	return next, r[0]
 }
 
 // bracketJoiner reads "[.]" or "(at)" at after, which may be the whole word or
@@ -381,7 +460,7 @@ func wordJoiner(t string, start, end, after int) (next int, kind byte) {
 			return next, '.'
 		}
 	case "at", "AT", "At":
-		defanged := strings.ContainsAny(to, "[({") || strings.HasPrefix(t[min(len(t), next+len(to)):], " dot ") ||
+		defanged := bracketedDot(to) || strings.HasPrefix(t[min(len(t), next+len(to)):], " dot ") ||
 			strings.HasPrefix(t[min(len(t), next+len(to)):], " DOT ") || strings.HasPrefix(t[min(len(t), next+len(to)):], " [.] ")
 		if defanged || word == "AT" && strings.IndexByte(to, '.') > 0 && strings.ToUpper(t[start:end]) != t[start:end] {
 			return next, '@'
@@ -390,7 +469,20 @@ func wordJoiner(t string, start, end, after int) (next int, kind byte) {
 	return 0, 0
 }
 
+// bracketedDot tells whether a dot in brackets may stand in a word.
+func bracketedDot(w string) bool {
+	for i := 1; i+1 < len(w); i++ {
+		if (w[i] == '[' || w[i] == '(' || w[i] == '{' || w[i] == '<') && strings.IndexByte(".,dDp", w[i+1]) >= 0 {
+			return true
+		}
+	}
+	return false
+}
+
 func dotLeadsTo(t, from, to string, at int) bool {
+	if proseWords[lowerASCII(from)] {
+		return false
+	}
 	bare := strings.ToLower(strings.TrimRight(to, ".,;:!?)>\"'"))
 	if i := strings.IndexAny(bare, "/:"); i > 0 {
 		bare = bare[:i]

@@ -31,6 +31,8 @@ type scanner struct {
 	start int
 	at    []int32
 
+	mended bool // the word was broken over lines, which is no disguise
+
 	buf     []byte // scratch of refang
 	offsets []int32
 
@@ -71,6 +73,9 @@ func (s *scanner) anchored(start, end int, mask uint16) int {
 	if next := s.labelled(start, end); next > 0 {
 		return next
 	}
+	if s.broken(start, end) {
+		return s.softBroken(start, end)
+	}
 	if mask&backslash != 0 || mask&(colon|slash) == colon|slash && drive(t[start:end]) {
 		if next := s.windowsPath(start, end); next > 0 {
 			return next
@@ -94,10 +99,11 @@ func (s *scanner) anchored(start, end int, mask uint16) int {
 	return end
 }
 
-// wideStop tells whether an ideographic full stop stands among ASCII letters,
-// as in "evil。example": the only anchor that is not seen by its first byte.
+// wideStop tells whether an ideographic full stop or a one dot leader stands
+// among ASCII letters, as in "evil。example": the only anchors that are not seen
+// by their first byte.
 func wideStop(w string, mask uint16) bool {
-	return mask&wide != 0 && mask&(letter|hex) != 0 && strings.Contains(w, "\u3002")
+	return mask&wide != 0 && mask&(letter|hex) != 0 && (strings.Contains(w, "\u3002") || strings.Contains(w, "\u2024"))
 }
 
 // innerDot tells whether a dot stands before something other than closing punctuation.
@@ -193,7 +199,11 @@ func (s *scanner) atom(i, j int, mask uint16) int {
 	case mask&dot != 0:
 		return s.dotted(i, j, false)
 	}
-	s.plain(i, j)
+	if mask&wide != 0 {
+		s.runs(i, j)
+	} else {
+		s.plain(i, j)
+	}
 	return 0
 }
 
@@ -236,7 +246,7 @@ func originalWidth(text string, from, to int) int {
 // emit adds a finding for a stretch of the word.
 func (s *scanner) emit(typ, value string, i, j int, flags engine.Flags) *engine.Finding {
 	from, to := s.span(i, j)
-	if s.at != nil && s.text[from:to] != s.word[i:j] {
+	if s.at != nil && !s.mended && s.text[from:to] != s.word[i:j] {
 		flags |= engine.Defanged
 	}
 	return s.emitSpan(typ, value, from, to, flags)

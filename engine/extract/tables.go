@@ -13,11 +13,12 @@ const (
 	typeAttack, typeYARA          = "attack", "yara"
 	typeMD5, typeSHA1, typeSHA256 = "MD5", "SHA-1", "SHA-256"
 	typeSHA384, typeSHA512        = "SHA-384", "SHA-512"
+	typeMAC                       = "MAC Address"
 )
 
 var types = []string{
 	typeIPv4, typeIPv6, typeCIDR, typeFQDN, typeURL, typeEmail, typeMD5, typeSHA1, typeSHA256, typeSHA384, typeSHA512,
-	typeSSDeep, typeCVE, typeASN, typeFilename, typeFilePath, typeRegKey, typeMutex, typeUserAgent, typeXMailer,
+	typeSSDeep, typeCVE, typeASN, typeMAC, typeFilename, typeFilePath, typeRegKey, typeMutex, typeUserAgent, typeXMailer,
 	typeBTC, typeETH, typeXMR, typeAttack, typeYARA,
 }
 
@@ -138,6 +139,16 @@ var abbreviations = stringSet("inc", "ltd", "corp", "co", "dr", "mr", "mrs", "ms
 // plainSuffixes are what a spoken "dot" may lead to.
 var plainSuffixes = stringSet("com", "net", "org", "info", "biz", "edu", "gov", "mil", "int", "io", "ru", "cn", "de", "uk", "fr", "eu", "nl", "pl", "br", "jp", "kr", "ch", "xyz", "top", "online", "site", "club", "app", "dev", "co", "shop", "store", "live", "cc", "tv", "su", "ua", "ir", "onion")
 
+// macWords announce a hardware address.
+var macWords = [...]string{"mac", "hwaddr", "ether", "bssid", "lladdr", "physical", "hardware"}
+
+// sourceFiles are extensions of programs that are suffixes, too: "Main.java:42"
+// is a line of a file, not a port.
+var sourceFiles = stringSet("java", "py", "rs", "pl", "sh", "kt", "cs", "go", "cpp", "ts", "js", "rb")
+
+// proseWords hardly end in a spoken "dot".
+var proseWords = stringSet("an", "and", "the", "or", "of", "in", "on", "at", "to", "for", "with", "is", "are", "was", "we", "our", "us", "its", "this", "that", "as", "by", "from", "no", "not", "say", "says", "said", "called", "word")
+
 // codeHeads are first labels of expressions in programs.
 var codeHeads = stringSet("document", "window", "this", "self", "console", "navigator", "location", "math", "json", "object", "array",
 	"element", "event", "system", "java", "javax", "string", "number", "jquery", "module", "exports", "process", "req", "res",
@@ -148,7 +159,7 @@ var codeHeads = stringSet("document", "window", "this", "self", "console", "navi
 var htmlTags = stringSet("a", "p", "b", "i", "u", "div", "span", "td", "tr", "th", "ul", "ol", "li", "h1", "h2", "h3", "h4", "h5", "h6", "table", "body", "img", "font", "input", "button", "form", "html", "nav", "main", "header", "footer", "section", "svg", "em", "pre", "code", "label", "select")
 
 // codeTails are suffixes that are members of such expressions or class names.
-var codeTails = stringSet("name", "style", "top", "link", "call", "map", "id", "is", "app", "black", "red", "blue", "pink", "center", "box", "zone", "page", "win", "bar", "data", "now", "sh", "so", "target", "post", "open", "search", "channel", "bold", "media", "group", "next", "date", "in", "to", "my", "me", "at", "do", "no", "it", "hidden", "show", "click", "play", "save", "text", "new", "day", "email", "host", "port", "country", "select", "world", "space", "size", "price", "global", "py", "pro", "pub", "security", "services", "network", "systems", "forms", "tools", "watch", "pics", "menu", "ms", "gallery", "fit", "off", "events", "fail", "fire", "properties", "free", "total", "build", "author", "secure", "support", "live", "zero", "compare", "parts", "function")
+var codeTails = stringSet("name", "style", "top", "link", "call", "map", "id", "is", "app", "black", "red", "blue", "pink", "center", "box", "zone", "page", "win", "bar", "data", "now", "sh", "so", "target", "post", "open", "search", "channel", "bar", "bold", "media", "group", "next", "date", "in", "to", "my", "me", "at", "do", "no", "it", "hidden", "show", "click", "play", "save", "text", "new", "day", "email", "host", "port", "country", "select", "world", "space", "size", "price", "global", "py", "pro", "pub", "security", "services", "network", "systems", "forms", "tools", "watch", "pics", "menu", "ms", "gallery", "fit", "off", "events", "fail", "fire", "properties", "free", "total", "build", "author", "secure", "support", "live", "zero", "compare", "parts", "function")
 
 // codeMembers are extensions that are members of objects, too: "err.msg", "e.Key".
 var codeMembers = stringSet("key", "sys", "class", "log", "url", "bin", "config", "theme", "job", "sql", "map", "dat", "tmp", "msg", "evt", "db", "app", "cmd", "doc", "service", "application", "temp", "sig", "js", "html", "text", "cfg", "css")
@@ -157,4 +168,20 @@ var codeMembers = stringSet("key", "sys", "class", "log", "url", "bin", "config"
 var products = stringSet("Node.js", "node.js", "NodeJS", "Vue.js", "Next.js", "Nuxt.js", "React.js", "Three.js", "D3.js", "Express.js", "Angular.js", "Chart.js", "ASP.NET", "ASP.Net", "VB.NET", "VB.Net", "ADO.NET", "Socket.IO", "Socket.io", "socket.io", "Booking.Com", "Paint.NET", "ML.NET", "sign.in", "log.in", "opt.in", "check.in")
 
 // versionWords stand before four numbers that are no address.
-var versionWords = stringSet("version", "ver", "ver.", "v", "v.", "versions", "release", "build", "firmware", "section", "sections", "sec.", "§", "chapter", "clause", "paragraph", "para", "figure", "fig.", "table", "oid", "productversion", "fileversion", "assemblyversion", "kapitel", "abschnitt", "chrome", "step", "item", "revision", "rev", "rev.", "patch", "update", "upgrade", "sdk", "kernel", "driver", "package", "chromium", "firefox", "edge", "safari", "opera", "java", "jre", "jdk", "python", "php", "apache", "nginx", "openssl", "office", "outlook", "word", "excel", "acrobat", "reader", "flash", "player", "windows", "macos", "ios", "android", "linux", "framework", ".net", "teams", "zoom", "vlc", "skype", "thunderbird", "exchange", "putty", "winrar", "7-zip", "app", "software", "plugin", "library", "agent", "bios", "appendix", "annex", "article", "article.", "rule")
+var versionWords = stringSet("version", "ver", "ver.", "v", "v.", "versions", "release", "build", "firmware", "section", "sections", "sec.", "§", "chapter", "clause", "paragraph", "para", "figure", "fig.", "table", "oid", "productversion", "fileversion", "assemblyversion", "kapitel", "abschnitt", "chrome", "step", "item", "revision", "rev", "rev.", "patch", "update", "upgrade", "sdk", "kernel", "driver", "package", "chromium", "firefox", "edge", "safari", "opera", "java", "jre", "jdk", "python", "php", "apache", "nginx", "openssl", "office", "outlook", "word", "excel", "acrobat", "reader", "flash", "player", "windows", "macos", "ios", "android", "linux", "framework", ".net", "teams", "zoom", "vlc", "skype", "thunderbird", "exchange", "putty", "winrar", "7-zip", "app", "software", "plugin", "library", "agent", "bios", "appendix", "annex", "article", "article.", "rule",
+	"vers", "vers.", "rel", "rel.", "rev", "ausgabe", "versión", "versão", "versione", "versie", "versjon", "wersja", "verze", "verzió", "verzia", "versiune", "sürüm", "версия", "версии", "версию", "версією", "версія", "верзија", "έκδοση", "الإصدار", "إصدار", "גרסה", "版", "版本号",
+	"anydesk", "teamviewer", "wireshark", "nmap", "docker", "kubernetes", "postgresql", "postgres", "mysql", "mariadb", "redis", "mongodb", "tomcat", "struts", "log4j", "wordpress", "drupal", "joomla", "citrix", "fortios", "pan-os", "panos", "junos", "screenconnect", "connectwise", "moveit", "sharepoint", "confluence", "jira", "vmware", "esxi", "vcenter", "virtualbox", "node", "npm", "git", "gitlab", "jenkins", "grafana", "splunk", "curl", "wget", "webkit", "brave", "vivaldi", "whatsapp", "telegram", "signal", "viber", "webex", "slack", "spotify", "itunes", "quicktime", "silverlight", "notepad++", "filezilla", "winscp", "ccleaner", "malwarebytes", "defender", "mcafee", "norton", "symantec", "avast", "kaspersky", "powershell", "visio", "onedrive", "splashtop", "rustdesk", "dotnet", "golang", "ruby", "perl", "bash", "systemd", "samba", "bind", "postfix", "exim", "sendmail", "dovecot", "roundcube", "zimbra")
+
+// detectionHeads and detectionPlatforms are the first labels of the names that
+// scanners give to what they detect: "Trojan.Win32.Agent.xyz".
+var detectionHeads = stringSet("trojan", "backdoor", "worm", "virus", "ransom", "ransomware", "adware", "exploit", "heur", "pua", "spyware", "hacktool",
+	"downloader", "dropper", "riskware", "rootkit", "w32", "w64", "win32", "win64", "packed", "gen", "email-worm", "trojan-downloader", "trojan-dropper",
+	"trojan-spy", "trojan-banker", "trojan-psw", "trojan-ransom", "not-a-virus", "malware", "infostealer", "phish", "phishing")
+
+var detectionPlatforms = stringSet("win32", "win64", "w32", "w64", "msil", "script", "js", "vbs", "linux", "android", "androidos", "macos", "osx", "html",
+	"generic", "gen", "agent", "ps", "powershell", "msoffice", "msword", "msexcel", "o97m", "w97m", "x97m", "pdf", "java", "php", "autoit", "shellcode", "iphoneos", "multi")
+
+// closingWords end sentences that the next one may be glued to: "there.how".
+var closingWords = stringSet("there", "here", "you", "it", "this", "that", "done", "us", "me", "him", "her", "them", "below", "above", "soon", "again",
+	"thanks", "regards", "please", "more", "yet", "too", "well", "now", "then", "so", "yes", "no", "ok", "attached", "enclosed", "received", "sent",
+	"processed", "completed", "confirmed", "expired", "suspended", "today", "tomorrow", "yesterday", "immediately", "asap")

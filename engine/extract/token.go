@@ -15,6 +15,7 @@ func (s *scanner) plain(i, j int) {
 		return
 	}
 	switch {
+	case len(w) == 17 && s.mac(i, j):
 	case s.digest(i, j), s.cve(i, j), s.asn(i, j), s.attack(i, j):
 	case len(w) >= 25:
 		s.wallet(i, j)
@@ -115,6 +116,27 @@ func cveSeparator(c byte) bool { return c == '-' || c == '_' }
 
 func cveNumber(year, number string) bool {
 	return allDigits(year) && allDigits(number) && len(number) >= 4 && len(number) <= 8 && year >= "1999" && year < "2100"
+}
+
+// mac reports a hardware address that is called one: by itself, six pairs of
+// digits are a serial number, a fingerprint or a time as well.
+func (s *scanner) mac(i, j int) bool {
+	if w := s.word[i:j]; len(w) == 17 && (w[2] != w[5] || w[2] != ':' && w[2] != '-') || len(w) == 14 && (w[4] != '.' || w[9] != '.') {
+		return false
+	}
+	value, ok := canonicalMAC(s.word[i:j])
+	if !ok {
+		return false
+	}
+	from, _ := s.span(i, i+1)
+	before := strings.ToLower(s.text[max(0, from-24):from])
+	for _, w := range macWords {
+		if k := strings.LastIndex(before, w); k >= 0 && (k == 0 || !isLetter(before[k-1])) {
+			s.emitPlain(typeMAC, value, i, j)
+			return true
+		}
+	}
+	return false
 }
 
 // asn reports "AS64496" and "ASN64496".
@@ -223,6 +245,8 @@ func labelWord(t string, start, end int) bool {
 		return end-start == 3 && strings.EqualFold(t[start:end], "cve")
 	case 'a':
 		return strings.EqualFold(t[start:end], "asn")
+	case 'u':
+		return strings.EqualFold(t[start:min(end, start+4)], "user")
 	}
 	return false
 }
@@ -238,6 +262,9 @@ func (s *scanner) labelled(start, end int) int {
 			return s.yara(end)
 		}
 	case 'c':
+		if strings.HasPrefix(t[start:end], "CreateMutex") {
+			return s.mutexCall(start, end)
+		}
 		if end-start >= 3 && strings.EqualFold(t[start:start+3], "cve") {
 			return s.spacedCVE(start)
 		}
@@ -252,9 +279,15 @@ func (s *scanner) labelled(start, end int) int {
 		if end-start >= 5 && end-start < 10 && strings.EqualFold(t[start:start+5], "mutex") {
 			return s.mutex(end)
 		}
+	case 'o':
+		if strings.HasPrefix(t[start:end], "OpenMutex") {
+			return s.mutexCall(start, end)
+		}
 	case 'u':
-		if strings.EqualFold(t[start:end], "user-agent:") {
-			return s.userAgent(start, end)
+		return s.agentLabel(start, end)
+	case '"', '\'', '`', '(', '[', '=':
+		if strings.HasPrefix(t[start+1:end], "Mozilla/") {
+			return s.userAgent(start+1, start+1)
 		}
 	case 'x':
 		if strings.EqualFold(t[start:end], "x-mailer:") {
@@ -357,6 +390,52 @@ func (s *scanner) mutex(end int) int {
 	}
 	s.emitSpan(typeMutex, token, i, j, 0)
 	return j
+}
+
+// mutexCall reports the name in CreateMutexA(NULL, FALSE, "name").
+func (s *scanner) mutexCall(start, end int) int {
+	t := s.text
+	limit := min(len(t), end+160)
+	open := strings.IndexAny(t[start:limit], "\"'\n")
+	if open < 0 || t[start+open] == '\n' || strings.IndexByte(t[start:start+open], '(') < 0 || strings.IndexByte(t[start:start+open], ')') >= 0 {
+		return 0
+	}
+	i := start + open + 1
+	k := strings.IndexByte(t[i:limit], t[i-1])
+	if k < 2 {
+		return 0
+	}
+	s.emitSpan(typeMutex, t[i:i+k], i, i+k, 0)
+	return i + k + 1
+}
+
+// agentLabel reads "User-Agent: x", "user agent string "x/1"" and UserAgent="x".
+func (s *scanner) agentLabel(start, end int) int {
+	t := s.text
+	if strings.EqualFold(t[start:end], "user-agent:") {
+		return s.userAgent(start, end)
+	}
+	if end-start < 4 || end-start > 512 || !strings.EqualFold(t[start:start+4], "user") {
+		return 0
+	}
+	i := start + 4
+	for _, word := range [...]string{" ", "-", "_", "agent", "s", " string", " header", " value", " is", " was", " of", ":", "=", " "} {
+		if len(t)-i > len(word) && strings.EqualFold(t[i:i+len(word)], word) {
+			i += len(word)
+		} else if word == "agent" {
+			return 0
+		}
+	}
+	q := t[i]
+	if q != '"' && q != '\'' && q != '`' {
+		return 0
+	}
+	k := strings.IndexByte(t[i+1:min(len(t), i+512)], q)
+	if k < 4 || strings.IndexByte(t[i+1:i+1+k], '\n') >= 0 {
+		return 0
+	}
+	s.emitSpan(typeUserAgent, t[i+1:i+1+k], i+1, i+1+k, 0)
+	return i + k + 2
 }
 
 // userAgent reports a user agent: products with versions and comments in

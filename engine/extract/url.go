@@ -148,7 +148,7 @@ func defangedHTTP(p string) string {
 // url reports a URL, or what it wraps, with its host.
 func (s *scanner) url(u *engine.URL, raw string, begin, end int, flags engine.Flags) {
 	from, to := s.span(begin, end)
-	if s.at != nil && s.text[from:to] != s.word[begin:end] {
+	if s.at != nil && !s.mended && s.text[from:to] != s.word[begin:end] {
 		flags |= engine.Defanged
 	}
 	s.urlSpan(u, raw, from, to, flags)
@@ -249,11 +249,14 @@ func (s *scanner) email(low, k int) (begin, end int) {
 	if begin == k || end == k+1 {
 		return 0, 0
 	}
-	begin = queryEnd(w, begin, k)
+	begin = fieldEnd(w, queryEnd(w, begin, k), k)
 	for begin < k && strings.IndexByte(".-/=&?#~+%!$^", w[begin]) >= 0 {
 		begin++
 	}
 	host := strings.TrimRight(w[k+1:end], ".-_")
+	if _, numeric := parseIPv4(host); numeric {
+		return k, k + 1 // "root@192.0.2.7": the address by itself
+	}
 	if strings.IndexByte(host, '.') <= 0 {
 		return begin, end
 	}
@@ -285,6 +288,18 @@ func queryEnd(w string, i, k int) int {
 	}
 	return i
 }
+
+// fieldEnd cuts off the name of a field before an address: "email=joe@",
+// "cc=joe@". An equals sign elsewhere is part of it, as bounces have it.
+func fieldEnd(w string, i, k int) int {
+	cut := strings.IndexByte(w[i:k], '=')
+	if cut < 2 || cut > 10 || i+cut+1 == k || !mailFields[lowerASCII(w[i:i+cut])] {
+		return i
+	}
+	return i + cut + 1
+}
+
+var mailFields = stringSet("email", "e-mail", "mail", "user", "username", "login", "account", "address", "to", "cc", "bcc", "from", "sender", "rcpt", "recipient", "mailto", "reply-to", "contact", "id", "uid", "usr", "upn", "value")
 
 // localStart walks back over a local part. Ideographs before ASCII are the
 // sentence around it: "邮箱bob@".

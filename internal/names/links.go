@@ -203,6 +203,8 @@ func markupEntity(s string) bool {
 func runeInURL(s string) int {
 	r, n := utf8.DecodeRuneInString(s)
 	switch {
+	case ForeignStop(r):
+		return 0
 	case r == 0x00a0, r == 0x00ab, r == 0x00bb, r == 0x1680, r == 0xfeff, r == 0x2192,
 		r >= 0x2000 && r <= 0x206f && r != 0x2010 && r != 0x2011 && r != 0x200c && r != 0x200d,
 		r >= 0x3000 && r <= 0x3003, r >= 0x3008 && r <= 0x3011, r >= 0x3014 && r <= 0x301f,
@@ -211,6 +213,16 @@ func runeInURL(s string) int {
 		return 0
 	}
 	return n
+}
+
+// ForeignStop tells the punctuation that ends words in scripts with signs of
+// their own: Arabic, Hebrew, Armenian, Indic, Ethiopic, Khmer.
+func ForeignStop(r rune) bool {
+	switch r {
+	case 0x060c, 0x061b, 0x061f, 0x06d4, 0x05be, 0x05c3, 0x0589, 0x055d, 0x0964, 0x0965, 0x1362, 0x1363, 0x17d4:
+		return true
+	}
+	return false
 }
 
 // trimURL takes punctuation off the end, and closing brackets that were not

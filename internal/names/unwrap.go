@@ -93,12 +93,85 @@ func unwrapOnce(u *engine.URL) (encoder, target string) {
 		return "slack", link(param(u, "url"))
 	case "doubleclick.net", "googleadservices.com":
 		return "google", link(param(u, "adurl"))
+	case "ampproject.org":
+		return "google", ampCache(u)
+	case "checkpoint.com", "avanan.click":
+		return "checkpoint", underscored(u)
 	default:
+		if r, ok := redirectors[u.Domain.RootDomain]; ok {
+			return r.open(u)
+		}
 		if u.Domain.SLD == "google" {
 			return "google", google(u)
 		}
 	}
 	return "", ""
+}
+
+// redirector is a service that carries its target in one parameter.
+type redirector struct {
+	name, host, path string // host and path: what they start with
+	param            string
+}
+
+// redirectors are those of which no more is to be known than that, by
+// registrable domain.
+var redirectors = map[string]redirector{
+	"steamcommunity.com": {name: "steam", path: "/linkfilter/", param: "url"},
+	"vk.com":             {name: "vk", path: "/away.php", param: "to"},
+	"reddit.com":         {name: "reddit", host: "out.", param: "url"},
+	"duckduckgo.com":     {name: "duckduckgo", path: "/l/", param: "uddg"},
+	"deref-gmx.net":      {name: "gmx", param: "redirectUrl"},
+	"deref-gmx.com":      {name: "gmx", param: "redirectUrl"},
+	"deref-web.de":       {name: "web.de", param: "redirectUrl"},
+	"deref-mail.com":     {name: "mail.com", param: "redirectUrl"},
+	"azure.net":          {name: "safelinks", host: "nam.safelink.emails.", param: "destination"},
+	"umblr.com":          {name: "tumblr", path: "/redirect", param: "z"},
+	"wl.co":              {name: "whatsapp", host: "l.", param: "u"},
+	"zhihu.com":          {name: "zhihu", host: "link.", param: "target"},
+	"weibo.cn":           {name: "weibo", path: "/sinaurl", param: "u"},
+	"weibo.com":          {name: "weibo", path: "/sinaurl", param: "u"},
+	"googleweblight.com": {name: "google", param: "u"},
+	"trustwave.com":      {name: "trustwave", host: "scanmail.", param: "u"},
+	"esvalabs.com":       {name: "esva", host: "urlsand.", param: "u"},
+	"medium.com":         {name: "medium", path: "/r/", param: "url"},
+	"exit.sc":            {name: "soundcloud", param: "url"},
+	"ok.ru":              {name: "ok.ru", path: "/dk", param: "st.link"},
+	"yandex.ru":          {name: "yandex", path: "/clck/", param: "url"},
+	"skype.com":          {name: "skype", host: "sf.", param: "url"},
+	"discogs.com":        {name: "discogs", host: "ads.", param: "url"},
+}
+
+func (r redirector) open(u *engine.URL) (encoder, target string) {
+	if !strings.HasPrefix(u.Domain.Domain, r.host) || !strings.HasPrefix(u.Path, r.path) {
+		return "", ""
+	}
+	return r.name, link(param(u, r.param))
+}
+
+// ampCache reads "/c/s/host/path" of the cache that Google keeps of AMP pages:
+// a letter or two for the kind of content, and s for https.
+func ampCache(u *engine.URL) string {
+	for _, kind := range [...]string{"/c/", "/v/", "/i/", "/wp/"} {
+		if !strings.HasPrefix(u.Path, kind) {
+			continue
+		}
+		if strings.HasPrefix(u.Path, kind+"s/") {
+			return "https://" + after(u, kind+"s/")
+		}
+		return "http://" + after(u, kind)
+	}
+	return ""
+}
+
+// underscored reads "/v2/___https://host/path___.token".
+func underscored(u *engine.URL) string {
+	_, rest, ok := strings.Cut(after(u, ""), "___")
+	if !ok {
+		return ""
+	}
+	target, _, _ := strings.Cut(rest, "___")
+	return link(mendSlashes(target))
 }
 
 // link keeps a target that names its scheme: wrappers carry whole URLs, and a
@@ -127,7 +200,9 @@ func param(u *engine.URL, name string) string {
 // google reads the redirector (/url?q= or url=) and AMP pages (/amp/s/host/path).
 func google(u *engine.URL) string {
 	switch {
-	case u.Path == "/url" || u.Path == "/url/":
+	case u.Path == "/aclk" || u.Path == "/pagead/aclk":
+		return link(param(u, "adurl"))
+	case u.Path == "/url" || u.Path == "/url/" || u.Path == "/maps/url":
 		if t := link(param(u, "q")); t != "" {
 			return t
 		}
