@@ -262,7 +262,7 @@ func (g *graph) addIndicator(it *Item, ind *Indicator) string {
 	r := IndicatorRecord{
 		Key: key, Type: ind.Type, Value: ind.Value, Status: it.Decision.Status, Source: it.Decision.Source,
 		TLP: it.Decision.TLP, Tags: it.Decision.Tags, Contexts: slices.Clone(ind.Contexts), Flags: slices.Clone(ind.Flags),
-		Attributes: sortAttributes(slices.Concat(it.chosenAttributes("indicators"), extraAttributes(ind), named("Found At", ind.Locations...))),
+		Attributes: sortAttributes(slices.Concat(it.chosenAttributes("indicators"), extraAttributes(ind), named("Found At", ind.Locations...), named("Listed In", ind.Lists...))),
 	}
 	if ind.Original != ind.Value {
 		r.Original = ind.Original

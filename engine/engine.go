@@ -29,6 +29,9 @@ type Config struct {
 	// DomainOf takes the host of an indicator apart for rules; nil leaves
 	// Indicator.Domain empty. It is pure.
 	DomainOf func(kind, value string) Domain
+	// Listed names the lists of well-known values that an indicator is on; nil: there
+	// are none. It is called from several goroutines.
+	Listed func(kind, value string) []string
 
 	Run         string        // names this process's run, for counting attempts; "run"
 	Workers     int           // messages handled at the same time; the number of processors

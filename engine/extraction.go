@@ -38,10 +38,25 @@ func (p *processing) extract(it *Item) {
 	}
 	it.Indicators, it.Trimmed = m.result()
 	locate(it)
+	for _, ind := range it.Indicators {
+		p.lookUp(ind)
+	}
+}
+
+// flagListed is the flag of an indicator that is on a list of well-known values.
+const flagListed = "listed"
+
+// lookUp adds what is known of an indicator beside the mail.
+func (p *processing) lookUp(ind *Indicator) {
 	if p.engine.cfg.DomainOf != nil {
-		for _, ind := range it.Indicators {
-			ind.Domain = p.engine.cfg.DomainOf(ind.Type, ind.Value)
-		}
+		ind.Domain = p.engine.cfg.DomainOf(ind.Type, ind.Value)
+	}
+	ind.Lists = []string{}
+	if p.engine.cfg.Listed == nil {
+		return
+	}
+	if ind.Lists = append(ind.Lists, p.engine.cfg.Listed(ind.Type, ind.Value)...); len(ind.Lists) > 0 {
+		ind.Flags = append(ind.Flags, flagListed)
 	}
 }
 

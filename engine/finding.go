@@ -84,6 +84,7 @@ type Indicator struct {
 	Parts      []string `expr:"parts"`      // where it stood, each once
 	Locations  []string `expr:"locations"`  // where inside attachments: "orders.zip/march.xlsx Sheet1!B7", each once, at most 20
 	Flags      []string `expr:"flags"`      // union over the occurrences; `mismatch` and `defanged` if any has it
+	Lists      []string `expr:"lists"`      // of well-known values that it is on
 	Extractor  string   `expr:"extractor"`  // that found it first, in the order of the configuration
 	Extractors []string `expr:"extractors"` // sorted
 	Derived    bool     `expr:"derived"`    // only ever found inside another indicator

@@ -19,6 +19,7 @@ import (
 	"github.com/tqmailrules/tqmailrules/engine"
 	"github.com/tqmailrules/tqmailrules/engine/extract"
 	"github.com/tqmailrules/tqmailrules/engine/wasm"
+	"github.com/tqmailrules/tqmailrules/internal/warninglist"
 	"github.com/tqmailrules/tqmailrules/internal/yamlfile"
 )
 
@@ -28,6 +29,7 @@ type finders struct {
 	all     []engine.Extractor
 	modules []*loadedModule
 	host    *wasm.Host // nil when no module is declared
+	known   *warninglist.Set
 }
 
 // loadedModule is a module and the entry that declares it.
@@ -67,6 +69,8 @@ func (a *app) finders(ctx context.Context, cfg *settings.Config) (*finders, yaml
 		f.host = host
 	}
 	modules, diags := f.load(ctx, cfg.Extractors)
+	known, more := allowlists(cfg.Allowlists)
+	f.known, diags = known, append(diags, more...)
 	for _, entry := range cfg.Extractors {
 		switch m := modules[entry.Name]; {
 		case m != nil:

@@ -32,6 +32,7 @@ type Env struct {
 	Sinks      []string // that rules may name; "default" is always there
 	Limits     engine.Limits
 	DomainOf   func(kind, value string) engine.Domain // as engine.Config has it
+	Listed     func(kind, value string) []string // likewise
 
 	ReadFile  func(path string) ([]byte, error)
 	WriteFile func(path string, data []byte) error // golden files; nil: they are compared
@@ -162,7 +163,7 @@ func outcomesOf(ctx context.Context, env Env, set *rules.Set, file *File, c *Cas
 	}
 	last := map[string]*engine.Outcome{}
 	cfg := engine.Config{
-		Source: src, Parser: parser, Rules: set, Extractors: env.Extractors, Unpacker: env.Unpacker, Secrets: env.Secrets, Limits: env.Limits, DomainOf: env.DomainOf,
+		Source: src, Parser: parser, Rules: set, Extractors: env.Extractors, Unpacker: env.Unpacker, Secrets: env.Secrets, Limits: env.Limits, DomainOf: env.DomainOf, Listed: env.Listed,
 		Store: env.Store(), Clock: clock, Workers: 1, CommitGroup: 1,
 		AtEnd:   func() { clock.Set(end) },
 		Observe: func(o *engine.Outcome) { last[o.Origin.ID] = o },

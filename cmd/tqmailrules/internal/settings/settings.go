@@ -27,6 +27,8 @@ type Config struct {
 	Sources    []Source
 	Rules      []string    // paths or patterns
 	Extractors []Extractor // in the order in which they run
+	Context    Context
+	Allowlists Allowlists
 	Cache      Cache
 	Secrets    map[string]Secret
 	Keys       Keys
@@ -135,7 +137,7 @@ func Sources() []string { return slices.Clone(sourceKinds) }
 // Sinks lists the kinds of sinks, sorted.
 func Sinks() []string { return slices.Clone(sinkKinds) }
 
-var topKeys = []string{"instance", "mailbox", "sources", "rules", "extractors", "cache", "secrets", "keys", "sinks", "store", "files", "watch", "flood", "limits", "log"}
+var topKeys = []string{"instance", "mailbox", "sources", "rules", "extractors", "context", "allowlists", "cache", "secrets", "keys", "sinks", "store", "files", "watch", "flood", "limits", "log"}
 
 // Parse reads the configuration in data, which came from the file name.
 func Parse(name string, data []byte) (*Config, yamlfile.Diagnostics) {
@@ -175,6 +177,8 @@ func (r *reader) config(n *yamlfile.Node) *Config {
 	cfg.Sources = r.sources(f.Get("sources"))
 	cfg.Rules = r.paths(f.Get("rules"), "rules")
 	cfg.Extractors = r.extractors(f.Get("extractors"))
+	cfg.Context = r.context(f.Get("context"))
+	cfg.Allowlists = r.allowlists(f.Get("allowlists"))
 	cfg.Cache = r.cache(f.Get("cache"))
 	cfg.Secrets = r.secrets(f.Get("secrets"))
 	cfg.Keys = r.keys(f.Get("keys"))
