@@ -116,7 +116,7 @@ func TestForms(t *testing.T) {
 			}
 		})
 	}
-	if len(all) < 700 {
+	if len(all) < 1300 {
 		t.Errorf("only %d cases", len(all))
 	}
 }

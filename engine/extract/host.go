@@ -254,13 +254,26 @@ func (s *scanner) versionContext(i, j int) bool {
 		return true
 	}
 	from, _ := s.span(i, i+1)
-	return versionWord(strings.ToLower(s.wordBefore(from)))
+	return versionWord(strings.ToLower(s.wordBefore(from))) || s.sectionNumber(from, i, j)
+}
+
+// sectionNumber tells whether four small numbers at the start of a line number a
+// heading: "12.1.4.2 Scope of work".
+func (s *scanner) sectionNumber(from, i, j int) bool {
+	t := s.text
+	a, _ := parseIPv4(s.word[i:j])
+	b := a.As4()
+	if b[0] == b[1] && b[1] == b[2] || max(b[0], b[1], b[2], b[3]) > 30 || from > 0 && t[from-1] != '\n' {
+		return false
+	}
+	to := from + j - i
+	return to+2 < len(t) && t[to] == ' ' && t[to+1] >= 'A' && t[to+1] <= 'Z' && t[to+2] >= 'a' && t[to+2] <= 'z'
 }
 
 // versionWord tells whether a word announces a version. Where words are written
 // without spaces, what stands before it counts for nothing.
 func versionWord(w string) bool {
-	if versionWords[w] {
+	if versionWords[w] || strings.HasSuffix(w, "version") {
 		return true
 	}
 	for _, glued := range [...]string{"版本", "バージョン", "버전"} {
@@ -472,7 +485,9 @@ func (s *scanner) member(i int) bool {
 func (s *scanner) code(i, j int, w, ext string, labels int) bool {
 	head := lowerASCII(w[:strings.IndexByte(w, '.')])
 	switch {
-	case codeHeads[head] && (codeTails[ext] || labels > 2 || ext != "com" && ext != "net" && ext != "org"):
+	case objects[head] && (codeTails[ext] || labels > 2 || ext != "com" && ext != "net" && ext != "org"):
+		return true
+	case nouns[head] && (labels == 2 && ext != "com" && ext != "net" && ext != "org" || codeTails[ext] && members(w)):
 		return true
 	case (htmlTags[head] || len(head) == 1) && codeTails[ext] && labels == 2 && w != "t.me":
 		return true
@@ -495,6 +510,22 @@ func (s *scanner) code(i, j int, w, ext string, labels int) bool {
 		return true
 	}
 	return codeTails[ext] && (camel(w) || strings.IndexAny(w, "-0123456789") < 0 && s.operatorFollows(j))
+}
+
+// members tells whether every label between the first and the last is the name of
+// a member: "event.target.id".
+func members(w string) bool {
+	_, rest, _ := strings.Cut(w, ".")
+	for {
+		label, more, ok := strings.Cut(rest, ".")
+		if !ok {
+			return true
+		}
+		if label = lowerASCII(label); !objects[label] && !nouns[label] && !codeTails[label] && label != "info" {
+			return false
+		}
+		rest = more
+	}
 }
 
 // operatorFollows tells whether a sign of a program comes right after a name. A
@@ -700,7 +731,7 @@ func (s *scanner) fileLike(i, j int) bool {
 		next = s.word[j]
 	}
 	head, _, more := strings.Cut(lowerASCII(stem), ".")
-	if codeHeads[head] && (more || next == '(' || next == '=' || next == ';') || next == '(' && len(ext) < 5 && j+1 < len(s.word) && s.word[j+1] == ')' {
+	if (objects[head] || nouns[head]) && (more && objects[head] || next == '(' || next == '=' || next == ';') || next == '(' && len(ext) < 5 && j+1 < len(s.word) && s.word[j+1] == ')' {
 		return false
 	}
 	if i > 0 && (s.word[i-1] == '$' || s.word[i-1] == '@') || s.member(i) {
@@ -718,7 +749,7 @@ func glued(w, stem, head, ext string) bool {
 		return true
 	case functionWords[ext] && last[0] <= 'Z' && last[len(last)-1] >= 'a':
 		return true
-	case codeMembers[ext] && (len(stem) == 1 && isLetter(stem[0]) || codeHeads[head] || last[0] <= 'Z' && stem[len(stem)-1] >= 'a'):
+	case codeMembers[ext] && (len(stem) == 1 && isLetter(stem[0]) || objects[head] || nouns[head] && !dataFiles[ext] && stem == head || last[0] <= 'Z' && stem[len(stem)-1] >= 'a'):
 		return true
 	}
 	return ext == "app" && (head == "com" || head == "org" || head == "net")

@@ -12,7 +12,11 @@ import (
 func (s *scanner) windowsPath(start, end int) int {
 	t := s.text
 	for i := start; i < end; i++ {
-		if i > start && (isAlnum(t[i-1]) || t[i-1] == ':') {
+		if strings.HasPrefix(t[i:end], `\\?\`) { // a path as the kernel wants it
+			i += len(`\\?\`) - 1
+			continue
+		}
+		if i > start && (isAlnum(t[i-1]) || t[i-1] == ':' && t[i]|0x20 != 'h') {
 			continue // "https:\\host": slashes to a browser
 		}
 		switch typ := pathStart(t[i:min(len(t), i+40)]); typ {
@@ -73,15 +77,12 @@ func share(t string) bool {
 	if len(t) < 6 || t[0] != '\\' || t[1] != '\\' {
 		return false
 	}
-	if t[2] == '?' && t[3] == '\\' {
-		return true
-	}
 	k := strings.IndexByte(t[2:], '\\')
 	if k < 2 || k+3 >= len(t) || t[k+3] == '\\' || class[t[k+3]] == space {
 		return false
 	}
 	for i := 2; i < k+2; i++ {
-		if t[i] >= 0x80 || !hostByte[t[i]] {
+		if t[i] >= 0x80 || !hostByte[t[i]] && t[i] != '@' { // WebDAV: "\\host@SSL\x", "\\host@8080\x"
 			return false
 		}
 	}

@@ -488,7 +488,16 @@ func dotLeadsTo(t, from, to string, at int) bool {
 		bare = bare[:i]
 	}
 	return plainSuffixes[bare] || allDigits(bare) && from != "" && isDigit(from[len(from)-1]) ||
-		strings.HasPrefix(strings.ToLower(t[min(len(t), at+len(to)):min(len(t), at+len(to)+5)]), " dot ")
+		strings.HasPrefix(strings.ToLower(t[min(len(t), at+len(to)):min(len(t), at+len(to)+5)]), " dot ") || spokenAddress(t[min(len(t), at+len(to)):])
+}
+
+// spokenAddress tells whether " at example dot com" comes next.
+func spokenAddress(t string) bool {
+	if !strings.HasPrefix(t, " at ") {
+		return false
+	}
+	host := wordAt(t, 4)
+	return host != "" && strings.HasPrefix(t[4+len(host):], " dot ")
 }
 
 // wordAt is the word at i, at most 64 bytes of it.

@@ -149,11 +149,20 @@ var sourceFiles = stringSet("java", "py", "rs", "pl", "sh", "kt", "cs", "go", "c
 // proseWords hardly end in a spoken "dot".
 var proseWords = stringSet("an", "and", "the", "or", "of", "in", "on", "at", "to", "for", "with", "is", "are", "was", "we", "our", "us", "its", "this", "that", "as", "by", "from", "no", "not", "say", "says", "said", "called", "word")
 
-// codeHeads are first labels of expressions in programs.
-var codeHeads = stringSet("document", "window", "this", "self", "console", "navigator", "location", "math", "json", "object", "array",
-	"element", "event", "system", "java", "javax", "string", "number", "jquery", "module", "exports", "process", "req", "res",
-	"request", "response", "wscript", "activexobject", "std", "os", "sys", "np", "pd", "plt", "screen", "history", "localstorage",
-	"sessionstorage", "date", "evt", "ctx", "el", "elem", "node", "args", "kwargs", "cls", "super", "parent", "child", "obj", "arr", "str", "err", "error", "event", "elements", "elem", "data", "options", "opts", "props", "attrs", "params", "jqxhr", "tween", "promise", "deferred", "hooks", "node", "conf", "cfg", "app", "server", "client", "session", "form", "input", "button", "img", "target", "source", "src", "dst", "map", "key", "val", "value", "item", "items", "list", "index", "result", "results", "row", "col", "col", "cell", "url", "img", "frame", "global", "globals", "prototype", "proto")
+// objects are first labels of expressions in programs that hardly start the name
+// of a host.
+var objects = stringSet("document", "window", "this", "self", "console", "navigator", "math", "json", "object", "array",
+	"element", "java", "javax", "string", "number", "jquery", "module", "exports", "req", "res", "wscript", "activexobject",
+	"std", "os", "sys", "np", "pd", "plt", "localstorage", "sessionstorage", "evt", "ctx", "el", "elem", "args", "kwargs", "cls",
+	"super", "obj", "arr", "str", "err", "elements", "opts", "props", "attrs", "params", "jqxhr", "tween", "promise", "deferred",
+	"hooks", "val", "prototype", "proto", "globals")
+
+// nouns are first labels of such expressions that start names of hosts as well:
+// what stands behind them decides.
+var nouns = stringSet("location", "event", "system", "process", "request", "response", "screen", "history", "date", "node", "parent",
+	"child", "error", "data", "options", "conf", "cfg", "app", "server", "client", "session", "form", "input", "button", "img",
+	"target", "source", "src", "dst", "map", "key", "value", "item", "items", "list", "index", "result", "results", "row", "col",
+	"cell", "url", "frame", "global", "user", "account", "profile", "config", "settings", "body", "head")
 
 // htmlTags are first labels of style sheet selectors.
 var htmlTags = stringSet("a", "p", "b", "i", "u", "div", "span", "td", "tr", "th", "ul", "ol", "li", "h1", "h2", "h3", "h4", "h5", "h6", "table", "body", "img", "font", "input", "button", "form", "html", "nav", "main", "header", "footer", "section", "svg", "em", "pre", "code", "label", "select")
@@ -163,6 +172,9 @@ var codeTails = stringSet("name", "style", "top", "link", "call", "map", "id", "
 
 // codeMembers are extensions that are members of objects, too: "err.msg", "e.Key".
 var codeMembers = stringSet("key", "sys", "class", "log", "url", "bin", "config", "theme", "job", "sql", "map", "dat", "tmp", "msg", "evt", "db", "app", "cmd", "doc", "service", "application", "temp", "sig", "js", "html", "text", "cfg", "css")
+
+// dataFiles are those of them that are files all the same behind a noun: "error.log".
+var dataFiles = stringSet("log", "bin", "sql", "dat", "tmp", "db", "doc", "js", "html", "css", "cfg", "temp")
 
 // products are written with a dot and are neither hosts nor files.
 var products = stringSet("Node.js", "node.js", "NodeJS", "Vue.js", "Next.js", "Nuxt.js", "React.js", "Three.js", "D3.js", "Express.js", "Angular.js", "Chart.js", "ASP.NET", "ASP.Net", "VB.NET", "VB.Net", "ADO.NET", "Socket.IO", "Socket.io", "socket.io", "Booking.Com", "Paint.NET", "ML.NET", "sign.in", "log.in", "opt.in", "check.in")

@@ -279,6 +279,9 @@ func (s *scanner) labelled(start, end int) int {
 		if end-start >= 5 && end-start < 10 && strings.EqualFold(t[start:start+5], "mutex") {
 			return s.mutex(end)
 		}
+		if end-start > 6 && strings.EqualFold(t[start:start+5], "mutex") && (t[start+5] == '=' || t[start+5] == ':') {
+			return s.mutex(start + 6)
+		}
 	case 'o':
 		if strings.HasPrefix(t[start:end], "OpenMutex") {
 			return s.mutexCall(start, end)
@@ -352,9 +355,9 @@ func (s *scanner) spacedASN(start, end int) int {
 // mutex reports the quoted or bare token after "mutex", "mutex:", "mutex name:".
 func (s *scanner) mutex(end int) int {
 	t := s.text
-	colon, named := t[end-1] == ':', false
+	colon, named := t[end-1] == ':' || t[end-1] == '=', false
 	i := end + spaces(t[end:min(len(t), end+4)])
-	for _, w := range [...]string{"name:", "named ", "name ", "object ", "called ", "= ", ": "} {
+	for _, w := range [...]string{"name:", "named ", "name ", "object ", "called ", "= ", ": ", "| "} {
 		if len(t)-i > len(w) && strings.EqualFold(t[i:i+len(w)], w) {
 			colon, named = colon || w[len(w)-2] == ':', true
 			i += len(w)

@@ -246,6 +246,9 @@ func (s *scanner) email(low, k int) (begin, end int) {
 	w := s.word
 	begin = localStart(w, low, k)
 	end = hostEnd(w, k+1)
+	if begin == k && k > low && w[k-1] == '*' {
+		return k, end // masked: "joe***@"
+	}
 	if begin == k || end == k+1 {
 		return 0, 0
 	}
@@ -293,13 +296,14 @@ func queryEnd(w string, i, k int) int {
 // "cc=joe@". An equals sign elsewhere is part of it, as bounces have it.
 func fieldEnd(w string, i, k int) int {
 	cut := strings.IndexByte(w[i:k], '=')
-	if cut < 2 || cut > 10 || i+cut+1 == k || !mailFields[lowerASCII(w[i:i+cut])] {
+	if cut < 2 || cut > 16 || i+cut+1 == k || !mailFields[lowerASCII(w[i:i+cut])] {
 		return i
 	}
 	return i + cut + 1
 }
 
-var mailFields = stringSet("email", "e-mail", "mail", "user", "username", "login", "account", "address", "to", "cc", "bcc", "from", "sender", "rcpt", "recipient", "mailto", "reply-to", "contact", "id", "uid", "usr", "upn", "value")
+var mailFields = stringSet("email", "e-mail", "mail", "user", "username", "login", "account", "address", "to", "cc", "bcc", "from", "sender", "rcpt", "recipient", "mailto", "reply-to", "contact", "id", "uid", "usr", "upn", "value",
+	"smtp.mailfrom", "smtp.auth", "smtp.rcpttodomain", "header.from", "header.i", "header.sender", "envelope-from", "mailfrom", "x-sender")
 
 // localStart walks back over a local part. Ideographs before ASCII are the
 // sentence around it: "邮箱bob@".
@@ -348,8 +352,18 @@ func (s *scanner) messageID(i int) bool {
 		return isIDField(s.field)
 	}
 	from, _ := s.span(i, i+1)
-	return isIDField(s.wordBefore(from))
+	if from == 0 || s.text[from-1] != '<' {
+		return isIDField(s.wordBefore(from))
+	}
+	line := s.text[max(0, from-idLine):from]
+	line = line[strings.LastIndexByte(line, '\n')+1:]
+	name, _, _ := strings.Cut(line, ":")
+	return isIDField(strings.TrimLeft(name, " >|"))
 }
+
+// idLine is how far back, in bytes, the name of a field is looked for that
+// several identifiers follow.
+const idLine = 512
 
 func isIDField(name string) bool {
 	switch strings.ToLower(name) {

@@ -69,6 +69,8 @@ func (p *projector) attribute(tag atom.Atom, key, val string, at *attributes, m 
 		setOnce(&m.id, val)
 	case "src", "action", "poster", "data", "formaction", "ping", "cite", "manifest", "background", "lowsrc", "dynsrc", "longdesc", "xlink:href", "codebase", "classid":
 		p.ref(label(tag), string(low), decode(val))
+	case "srcdoc": // a page in an attribute; as a data URL it is read like one
+		p.ref(label(tag), "srcdoc", "data:text/html,"+strings.ReplaceAll(decode(val), "%", "%25"))
 	case "srcset":
 		p.srcset(label(tag), decode(val))
 	case "http-equiv":

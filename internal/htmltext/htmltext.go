@@ -349,10 +349,20 @@ func (p *projector) outlookTag(z *scanner) {
 	}
 }
 
-// ref records a URL that is not a link.
+// textData tells data URLs that hold a document from those of pictures and fonts.
+func textData(url string) bool {
+	for _, kind := range [...]string{"text/", "image/svg", "application/xhtml"} {
+		if hasPrefixFold(url[len("data:"):], kind) {
+			return true
+		}
+	}
+	return false
+}
+
+// ref records a URL that is not a link; of data URLs those that hold a document.
 func (p *projector) ref(tag, attr, url string) {
 	url = strings.TrimSpace(url)
-	if url == "" || url[0] == '#' || hasPrefixFold(url, "data:") {
+	if url == "" || url[0] == '#' || hasPrefixFold(url, "data:") && !textData(url) {
 		return
 	}
 	if len(p.refs) >= p.limits.Links {

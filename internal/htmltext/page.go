@@ -144,14 +144,22 @@ func clean(href string) string {
 	return strings.NewReplacer("\t", "", "\r", "", "\n", "").Replace(href)
 }
 
-// maxData bounds a data: target; what follows is content, not a place.
-const maxData = 128
+// maxData and maxText bound a data: target: what follows is content, not a
+// place; but one that holds a document leads further.
+const (
+	maxData = 128
+	maxText = 512 << 10
+)
 
 func cutData(href string) string {
-	if hasPrefixFold(href, "data:") && len(href) > maxData {
-		return href[:maxData]
+	limit := maxData
+	if !hasPrefixFold(href, "data:") {
+		return href
 	}
-	return href
+	if textData(href) {
+		limit = maxText
+	}
+	return href[:min(len(href), limit)]
 }
 
 func (p *projector) baseURL() *url.URL {

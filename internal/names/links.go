@@ -124,6 +124,9 @@ var urlByte = func() (t [256]bool) {
 // the sentence, and before a comma or semicolon that joins it to a next URL.
 func URLEnd(text string, start int) int {
 	end := urlLimit(text, start)
+	if end < len(text) && text[end] == '>' && text[end-1] == '-' && end-1 > start {
+		end-- // an arrow
+	}
 	return trimURL(text, start, end)
 }
 
