@@ -23,8 +23,8 @@ import (
 	"github.com/tqmailrules/tqmailrules/internal/yamlfile"
 )
 
-// finders are the extractors of a configuration, in the order in which they run:
-// the built-in one, then those declared, modules and patterns alike.
+// finders are the extractors of a configuration, in the order in which they run: the
+// built-in one, that of dictionaries, then those declared, modules and patterns alike.
 type finders struct {
 	all     []engine.Extractor
 	modules []*loadedModule
@@ -53,14 +53,18 @@ const builtinName = "builtin"
 
 // builtin are the finders without any configuration.
 func builtin() *finders {
-	return &finders{all: []engine.Extractor{extract.New(extract.Config{})}}
+	return &finders{all: []engine.Extractor{extract.New(extract.Config{}), ownDictionary()}}
 }
 
 // finders loads what a configuration declares, modules side by side. Whatever is
 // wrong with an entry is a diagnostic at its place; an error is one of the
 // environment.
 func (a *app) finders(ctx context.Context, cfg *settings.Config) (*finders, yamlfile.Diagnostics, error) {
-	f := builtin()
+	f := &finders{all: []engine.Extractor{extract.New(extract.Config{})}}
+	about, wrong := lore(cfg.Context)
+	if about != nil {
+		f.all = append(f.all, about)
+	}
 	if slices.ContainsFunc(cfg.Extractors, isModule) {
 		host, err := a.moduleHost(ctx, cfg.Cache)
 		if err != nil {
@@ -70,7 +74,7 @@ func (a *app) finders(ctx context.Context, cfg *settings.Config) (*finders, yaml
 	}
 	modules, diags := f.load(ctx, cfg.Extractors)
 	known, more := allowlists(cfg.Allowlists)
-	f.known, diags = known, append(diags, more...)
+	f.known, diags = known, append(append(wrong, diags...), more...)
 	for _, entry := range cfg.Extractors {
 		switch m := modules[entry.Name]; {
 		case m != nil:

@@ -64,10 +64,10 @@ func TestTheSimulatedExchangeIsServed(t *testing.T) {
 	f := folder{t, t.TempDir()}
 	f.write("rules.yaml", productionRules)
 	f.write("tq.yaml", strings.NewReplacer("SERVER", s.url, "AUTHORITY", s.ca, "  - files: { path: mails }\n", "").Replace(exchangeConfig))
-	if out := f.run(exitQuarantined, "run"); !strings.Contains(out, "65 mails read") {
+	if out := f.run(exitQuarantined, "run"); !strings.Contains(out, "66 mails read") {
 		t.Errorf("run: %s", out)
 	}
-	if left := s.end(t); strings.Count(left, `"read": true`) != 65 {
+	if left := s.end(t); strings.Count(left, `"read": true`) != 66 {
 		t.Errorf("%d mails are read at the end: %.2000s", strings.Count(left, `"read": true`), left)
 	}
 }

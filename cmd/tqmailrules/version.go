@@ -56,7 +56,7 @@ type build struct {
 func thisBuild(ctx context.Context) build {
 	return build{
 		Version: versionText(), Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH,
-		Sources: settings.Sources(), Sinks: settings.Sinks(), Extractors: []string{builtinName, "wasm", "regex"}, Confined: confinement(ctx),
+		Sources: settings.Sources(), Sinks: settings.Sinks(), Extractors: []string{builtinName, contextName, "wasm", "regex"}, Confined: confinement(ctx),
 	}
 }
 

@@ -176,7 +176,7 @@ func unused(cfg *settings.Config, set *rules.Set) (diags yamlfile.Diagnostics) {
 // ruleOptions lets rule files be checked against the extractors and, when there is
 // one, the configuration.
 func ruleOptions(cfg *settings.Config, f *finders, configured bool) rules.Options {
-	opt := rules.Options{Limits: cfg.Limits, Extractors: []string{builtinName}, CheckConfig: f.checkConfig}
+	opt := rules.Options{Limits: cfg.Limits, Extractors: []string{builtinName, contextName}, CheckConfig: f.checkConfig}
 	for _, x := range cfg.Extractors {
 		opt.Extractors = append(opt.Extractors, x.Name)
 	}
