@@ -19,12 +19,12 @@ func (s *scan) hintBeside(c *candidate) string {
 	before, after := s.tokensBefore(c), s.tokensAfter(c)
 	for i := range 2 {
 		if i < len(after) {
-			if m := s.means[after[i].symbol]; m.hint != "" {
+			if m := s.meaningOf(after[i]); m.hint != "" {
 				return m.hint
 			}
 		}
 		if i < len(before) {
-			if m := s.means[before[i].symbol]; m.hint != "" {
+			if m := s.meaningOf(before[i]); m.hint != "" {
 				return m.hint
 			}
 		}

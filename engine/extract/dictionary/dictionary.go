@@ -69,13 +69,15 @@ type Config struct {
 
 // Extractor finds the names of a dictionary. It is safe for concurrent use.
 type Extractor struct {
-	cfg   Config
-	info  engine.ExtractorInfo
-	words vocabulary
-	means []meaning // by symbol
-	names *multimatch.Automaton
-	forms []form           // the value of a name is its first form
-	ids   map[string]int32 // entries by id
+	cfg     Config
+	info    engine.ExtractorInfo
+	words   vocabulary // of names
+	schemes []int8     // by symbol: index into schemes plus one
+	names   *multimatch.Automaton
+	forms   []form           // the value of a name is its first form
+	ids     map[string]int32 // entries by id
+	lexicon vocabulary       // of words around names
+	means   []meaning        // by its symbols
 
 	scans  sync.Pool // of *scan, which are too large for the stack
 	mu     sync.RWMutex

@@ -131,7 +131,7 @@ func (s *scan) itself(c *candidate) int {
 
 // word adds what a word says that stands so many words away.
 func (s *scan) word(w *weighing, t token, distance int) {
-	m := s.means[t.symbol]
+	m := s.meaningOf(t)
 	if strings.HasPrefix(s.text[t.start:], "C2") {
 		m.weight = strong
 	}
@@ -219,7 +219,7 @@ func (s *scan) unambiguous(w *weighing, from, to int, kind string) (worth int) {
 				break
 			}
 		}
-		if k := s.means[t.symbol].scheme; k > 0 {
+		if k := s.schemes[t.symbol]; k > 0 {
 			if c, ok := s.numbered(int(k-1), t); ok && c.end <= to && c.number.sure && c.number.kind != Tag && !inAddress(s.text, c.start, c.end) {
 				note(&c)
 			}
@@ -237,7 +237,7 @@ func (s *scan) objections(w *weighing) (worst int) {
 	}
 	if len(w.after) > 0 {
 		t := w.after[0]
-		gap, word, m := s.text[w.c.end:t.start], s.text[t.start:t.end], s.means[t.symbol]
+		gap, word, m := s.text[w.c.end:t.start], s.text[t.start:t.end], s.meaningOf(t)
 		switch {
 		case m.role == thingAfter && spaced(gap) && m.weight == 0:
 			object(madeOther, t.start, t.end)
@@ -251,7 +251,7 @@ func (s *scan) objections(w *weighing) (worst int) {
 	}
 	if len(w.before) > 0 {
 		t := w.before[0]
-		gap, m := s.text[t.end:w.c.start], s.means[t.symbol]
+		gap, m := s.text[t.end:w.c.start], s.meaningOf(t)
 		switch {
 		case m.role == titleFront && (spaced(gap) || gap == ". "):
 			object(madeOther, t.start, t.end)
@@ -271,7 +271,13 @@ func spaced(gap string) bool { return gap == " " || gap == "-" || gap == "\n" }
 
 // stranger says whether a word is written as a name and nothing is known of it.
 func (s *scan) stranger(t token) bool {
-	return t.kind == letters && t.end-t.start >= 3 && capital(s.text[t.start:t.end]) && s.means[t.symbol] == meaning{} && !s.nameWord(t)
+	return t.kind == letters && t.end-t.start >= 3 && capital(s.text[t.start:t.end]) && s.meaningOf(t) == meaning{} && !s.nameWord(t)
+}
+
+// meaningOf returns what a word says about names.
+func (s *scan) meaningOf(t token) meaning {
+	same, _ := s.lexicon.next(s.text[:t.end], t.start)
+	return s.means[same.symbol]
 }
 
 // nameWord says whether a word is in the name of an entry.

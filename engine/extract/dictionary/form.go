@@ -60,8 +60,10 @@ type formKey struct {
 func (x *Extractor) index() error {
 	ix := &indexer{Extractor: x, words: meanings(), known: map[formKey]bool{}}
 	x.ids = map[string]int32{}
-	for w := range ix.words {
-		x.words.add(fold.Fold(w))
+	for i, s := range schemes {
+		symbol := x.words.add(fold.Fold(s.word))
+		x.schemes = append(x.schemes, make([]int8, int(symbol)+1-len(x.schemes))...)
+		x.schemes[symbol] = int8(i + 1)
 	}
 	for i := range x.cfg.Entries {
 		e := &x.cfg.Entries[i]
@@ -83,9 +85,10 @@ func (x *Extractor) index() error {
 		}
 	}
 	x.names = ix.builder.Build()
-	x.means = make([]meaning, len(x.words.words))
+	x.schemes = append(x.schemes, make([]int8, len(x.words.words)-len(x.schemes))...)
+	x.means = make([]meaning, len(ix.words)+1)
 	for w, m := range ix.words {
-		x.means[x.words.add(fold.Fold(w))] = m
+		x.means[x.lexicon.add(fold.Fold(w))] = m
 	}
 	return nil
 }
@@ -148,7 +151,7 @@ func (ix *indexer) addForm(text string, entry int32, flags formFlags) error {
 		flags |= exact
 	}
 	switch {
-	case len(ix.symbols) == 2 && ix.meaning(ix.symbols[0]).scheme > 0 && oneRun(text):
+	case len(ix.symbols) == 2 && ix.isScheme(ix.symbols[0]) && oneRun(text):
 		flags |= counted
 	case ix.common(text, e, flags):
 		flags |= ambiguous
@@ -203,6 +206,10 @@ func (ix *indexer) meaningless(text string) bool {
 		return true
 	}
 	return !strings.ContainsFunc(text, func(r rune) bool { k := kindOf(r); return k == letters || k == ideograph })
+}
+
+func (ix *indexer) isScheme(symbol uint32) bool {
+	return int(symbol) < len(ix.schemes) && ix.schemes[symbol] > 0
 }
 
 func (ix *indexer) meaning(symbol uint32) meaning {

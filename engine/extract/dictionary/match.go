@@ -77,7 +77,7 @@ func (s *scan) candidates(at multimatch.State, t token) {
 			s.note(c)
 		}
 	}
-	if k := s.means[t.symbol].scheme; k > 0 {
+	if k := s.schemes[t.symbol]; k > 0 {
 		if c, ok := s.numbered(int(k-1), t); ok {
 			c.first = s.count
 			s.note(c)

@@ -7,7 +7,6 @@ type meaning struct {
 	weight weight
 	hint   string // type of thing that it names: "gang" an Adversary
 	role   role
-	scheme int8 // 1 and up: index into schemes plus one
 }
 
 type weight int8
@@ -81,12 +80,6 @@ func meanings() map[string]meaning {
 	put(meaning{role: nation}, `russian chinese iranian korean north south vietnamese ukrainian belarusian indian pakistani israeli american turkish lebanese
 		syrian european prolific notorious infamous new nation the a`)
 	put(meaning{role: attached}, "linked based affiliated related like style as branded associated backed run nexus")
-	for i, s := range schemes {
-		w := strings.ToLower(s.word)
-		m := all[w]
-		m.scheme = int8(i + 1)
-		all[w] = m
-	}
 	return all
 }
 
