@@ -53,13 +53,17 @@ func commands() []command {
 		statusCommand, pendingCommand, quarantineCommand, shipCommand, shippedCommand, reprocessCommand, retractCommand, purgeCommand, fetchCommand, cronCommand, simCommand,
 		extNewCommand, extBuildCommand, extTestCommand, extRunCommand, extInspectCommand,
 		extPackCommand, extKeygenCommand, extSignCommand, extVerifyCommand,
+		contextImportCommand, contextListCommand, contextFindCommand,
 		schemaCommand, completionCommand(), versionCommand,
 	}
 }
 
 // groups are the first words of commands of two words, with what help says of
 // them all.
-var groups = map[string]string{"ext": "write, build, test, run and sign extractor modules"}
+var groups = map[string]string{
+	"ext":     "write, build, test, run and sign extractor modules",
+	"context": "dictionaries of malware, adversaries and techniques",
+}
 
 // main runs the command that args name.
 func (a *app) main(ctx context.Context, args []string) exit {

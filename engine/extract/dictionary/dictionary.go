@@ -177,6 +177,21 @@ func (x *Extractor) Judge(text string) (all []Judged) {
 	return all
 }
 
+// Wanting tells what would make an ambiguous name count that does not.
+func (j Judged) Wanting() string {
+	switch {
+	case j.Counts:
+		return ""
+	case j.Against == lowerCase:
+		return "a name begins with a capital"
+	case j.Against == longerWord:
+		return "a name stands by itself"
+	case j.Need-j.Score > sameKind:
+		return fmt.Sprintf("evidence %d of %d: a word such as ransomware beside it, or its id", j.Score, j.Need)
+	}
+	return fmt.Sprintf("evidence %d of %d: a word such as malware in the same sentence, or a name beyond doubt", j.Score, j.Need)
+}
+
 // Size returns how many names and spellings the extractor looks for, and about how
 // many bytes of memory their automaton and words take.
 func (x *Extractor) Size() (names, bytes int) {

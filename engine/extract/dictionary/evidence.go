@@ -43,6 +43,12 @@ const (
 	compound  = -3 // one of several capital words that are nothing known: Lazarus Long
 )
 
+// What speaks against a name by the way it is written.
+const (
+	lowerCase  = "lower case"
+	longerWord = "part of a longer word"
+)
+
 // weighing is a verdict in the making.
 type weighing struct {
 	c             candidate
@@ -57,9 +63,9 @@ func (s *scan) weigh(c *candidate) verdict {
 	written := s.written(c)
 	switch {
 	case !written && !s.phrase(c):
-		return verdict{against: "lower case", need: enough}
+		return verdict{against: lowerCase, need: enough}
 	case partOfWord(s.text, c.start, c.end):
-		return verdict{against: "part of a longer word", need: enough}
+		return verdict{against: longerWord, need: enough}
 	}
 	w := weighing{c: *c}
 	w.before, w.after = s.tokensBefore(c), s.tokensAfter(c)
