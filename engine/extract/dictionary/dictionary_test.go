@@ -313,9 +313,9 @@ func TestHostileTextsCostTimeInProportion(t *testing.T) {
 			}
 			return best
 		}
-		small, double := took(100_000), took(200_000)
+		small, double := took(50_000), took(100_000)
 		if double > 4*small+5*time.Millisecond || double > time.Second {
-			t.Errorf("%s: 100 KB %v, 200 KB %v", name, small, double)
+			t.Errorf("%s: 50 KB %v, 100 KB %v", name, small, double)
 		}
 	}
 }

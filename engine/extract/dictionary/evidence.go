@@ -245,7 +245,7 @@ func (s *scan) objections(w *weighing) (worst int) {
 		t := w.after[0]
 		gap, word, m := s.text[w.c.end:t.start], s.text[t.start:t.end], s.meaningOf(t)
 		switch {
-		case m.role == thingAfter && spaced(gap) && m.weight == 0:
+		case (m.role == thingAfter || m.role == company) && spaced(gap) && m.weight == 0:
 			object(madeOther, t.start, t.end)
 		case m.role == determiner && gap == " " && w.c.form >= 0 && len(w.before) == 0 && !capital(word):
 			object(madeOther, t.start, t.end)
@@ -271,6 +271,12 @@ func (s *scan) objections(w *weighing) (worst int) {
 		return 0 // Former Conti affiliates
 	}
 	return worst
+}
+
+// isCompany says whether the form of a company stands behind a name.
+func (s *scan) isCompany(c *candidate) bool {
+	t, ok := s.words.next(s.text, c.end)
+	return ok && s.text[c.end:t.start] == " " && capital(s.text[t.start:t.end]) && s.meaningOf(t).role == company
 }
 
 func spaced(gap string) bool { return gap == " " || gap == "-" || gap == "\n" }

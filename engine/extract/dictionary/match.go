@@ -200,8 +200,11 @@ func (s *scan) decide(c candidate) {
 	if c.form >= 0 && s.forms[c.form].next >= 0 {
 		c.form = s.choose(c)
 	}
-	if s.ambiguous(&c) {
+	switch {
+	case s.ambiguous(&c):
 		v = s.weigh(&c)
+	case s.isCompany(&c):
+		v = verdict{against: "a company", need: enough}
 	}
 	if s.judged != nil {
 		s.judged(Judged{s.finding(&c, v), v.counts, v.speaks, v.against, v.score, v.need})

@@ -54,8 +54,15 @@ func TestSTIXBundlesAreRead(t *testing.T) {
 
 func TestGalaxiesAreRead(t *testing.T) {
 	for _, c := range []struct{ galaxy, want string }{
-		{"threat-actor", "Adversary"}, {"malpedia", "Malware"}, {"ransomware", "Malware"}, {"tool", "Tool"}, {"mitre-attack-pattern", "Attack Pattern"},
-		{"mitre-intrusion-set", "Adversary"}, {"mitre-mobile-attack-malware", "Malware"}, {"sector", "Tag"}, {"", "Tag"},
+		{"threat-actor", "Adversary"},
+		{"malpedia", "Malware"},
+		{"ransomware", "Malware"},
+		{"tool", "Tool"},
+		{"mitre-attack-pattern", "Attack Pattern"},
+		{"mitre-intrusion-set", "Adversary"},
+		{"mitre-mobile-attack-malware", "Malware"},
+		{"sector", "Tag"},
+		{"", "Tag"},
 	} {
 		text := fmt.Sprintf(`{"authors":["x"],"name":"Any","values":[{"value":"Zorvex - S9001","meta":{"synonyms":["Zorv"],"refs":["https://example.org"]}},{"value":"Quim","meta":{"external_id":"G9001","synonyms":"Q1"}},{"value":"Lut","meta":[]},7],"type":%q,"version":3}`, c.galaxy)
 		entries, problems, err := dictionary.ReadMISP(strings.NewReader(text), "mine")

@@ -22,6 +22,7 @@ const (
 	plain      role = iota
 	daily           // a word of daily use, or a name of people and places
 	thingAfter      // behind a name it makes a place, a company or another thing of it: street, museum, GmbH
+	company         // behind any name: Regin AB
 	titleFront      // before a name it makes a person or another thing of it: Mr, Saint, hotel
 	determiner      // behind a name it makes a verb of it: play the, snake your
 	nation          // a capital word that says nothing: Russian, Chinese
@@ -64,9 +65,9 @@ func meanings() map[string]meaning {
 		sample samples variant variants family families victim victims attack attacks attacked threat threats phishing stolen steals steal
 		encrypted encrypts leak leaked leaks server servers module modules script powershell hash hashes malicious hosts host network
 		breach breached campaign cyber security credential credentials decrypt panel infrastructure tracked detection detected activity
-		plugin payloads injected process registry dll executes executed execution executable obfuscated harvested targeted targeting
+		plugin payloads injected process registry executes executed execution executable obfuscated harvested targeted targeting
 		Gruppe Angriff Angreifer Opfer groupe attaque`)
-	put(meaning{role: thingAfter}, `street avenue road lane square boulevard bridge museum gmbh inc ltd llc ag kg corp corporation co plc sa srl university college school
+	put(meaning{role: thingAfter}, `street avenue road lane square boulevard bridge museum corporation co sa university college school
 		hotel club fc cf united stadium church cathedral palace theatre theater airlines airways bank holdings partners foundation institute
 		hospital restaurant cafe river lake mountain island park airport station dioxide monoxide copy copies fiber fibre footprint tax credit
 		credits emissions emission neutral neutrality offsets dating paper monoxide steel trading market offset accounting button store music list
@@ -75,7 +76,11 @@ func meanings() map[string]meaning {
 		straße strasse platz verlag museum brücke kirche universität county city town valley beach bay tower mall clinic pharmacy effect`)
 	put(meaning{role: titleFront}, `mr mrs ms miss dr prof professor sir lady saint st san santa herr frau monsieur madame signor signora senator president minister
 		captain director king queen prince princess brother sister uncle aunt dear hello hi lieber liebe hotel restaurant cafe lake mount river
-		street city museum villa via piazza rue calle hotels biblical low zero reduce activated`)
+		street city museum villa via piazza rue calle hotels biblical low zero reduce activated
+		anna maria sofia julia laura diana emma alice bob carl david felix max victor viktor boris ivan igor natasha olga peter paul john mary
+		james robert michael william thomas mark andrea paolo giuseppe francesco luigi hans klaus jean pierre luis carlos ahmed ali yuki wei
+		model invoice part room gate flight article order serial sku bus tram printer printers`)
+	put(meaning{role: company}, "gmbh inc ltd llc ag kg corp plc srl ab oy bv nv kk sarl pty")
 	put(meaning{role: determiner}, "the a an your our my his her its their this these those that with and or video audio")
 	put(meaning{role: nation}, `russian chinese iranian korean north south vietnamese ukrainian belarusian indian pakistani israeli american turkish lebanese
 		syrian european prolific notorious infamous new nation the a`)
@@ -94,7 +99,7 @@ const personsAndPlaces = `conti lazarus turla dyre ramnit carbon empire clop pet
 	ajax troy spartacus cerberus cerber anubis osiris isis horus ra sphinx pharaoh cleopatra caesar nero augustus shiva vishnu kali ganesh
 	dharma karma maya inca aztec samurai ninja shogun sakura kimono tokyo kyoto paris london berlin vienna rome milan madrid moscow kiev
 	volga danube nile amazon everest alps mercury venus earth mars jupiter saturn uranus neptune pluto luna sol terra nova aurora ursula
-	anna maria sofia julia laura diana emma alice bob carl david felix max victor viktor boris ivan igor natasha olga peter paul john mary
+	 
 	joker batman robin superman dracula frankenstein godzilla kong mirage sierra tango victoria elizabeth charlotte jasmine rose lily daisy
 	iris violet ruby amber jade crystal pearl diamond emerald sapphire opal amadey gustav gustaf rex leo luca marco enzo bruno lyceum elise
 	dante fargo cosmo comfoo gravity gallmaker magnus merlin arthur avalon camelot excalibur romeo juliet hamlet othello macbeth denis astaroth
@@ -151,14 +156,13 @@ const dailyWords = `a about above access account accounts action active activity
 	vault vector vendor venom vent version via video view viking viper virtual vision voice void volatile volcano vortex vote vulture wall
 	ticket tickets wallet wasp watch water wave wax way weather weasel web website wednesday weekly west whale wheel whisper white wicked wide wild wind window
 	windows wine wing winter wire wireless wizard wolf wolverine wood word work workflow world write wrong yard year yellow yeti young your zebra zero
-	zone havoc sliver orb ember rig sofacy gallium barium chromium thallium phosphorus hafnium strontium nickel rubidium bronze  	covenant brute   inception machete tropical ripper grim grief  maze hunters international lock bit abyss cloak
+	zone havoc sliver orb ember rig sofacy gallium barium chromium thallium phosphorus hafnium strontium nickel rubidium bronze 	covenant brute inception machete tropical ripper grim grief maze hunters international lock bit abyss cloak
 	everest hellcat interlock nitrogen raworld trigona donut stormous mallox royal embargo cicada fog apos eldorado lynx killsec sarcoma
 	redline teardrop pay knot load dragonfly dust specter mystic mirage bad rabbit sality sunburst raindrop pupy
 	mango prophet peach wizard pioneer kitten gossip exotic lily wicked panda stone goblin deputy boss sinkhole ferocious dukes turtle
 	comfort elemental anchor ursnif dorkbot stuxnet-like page nerve rover epic dealers choice misdat scout socks nidiran orz helminth
 	catchamas zlib volume boostwrite gold dragon honeybee plead cardinal pony cleaver nightmare mosquito wiarp derusbi shortcut modification
-	brute force forced guess guessing scraping shopping list cloning spraying stuffing dumping sniffing hijack hijacking spoof spoofing
-	scripting interpreter masquerade masquerading discover trusted relationship supply chain indicator obfuscated compile delivery
+	brute force forced guess guessing scraping shopping list cloning         	scripting interpreter masquerade masquerading discover trusted relationship supply chain indicator obfuscated compile delivery
 	archive collected staged automated exfil encoding encrypted channel fallback channels ingress junk stages standard application layer
 	non-standard protocols communication through removable media account defacement endpoint denial firmware corruption inhibit
 	resource recovery stop reboot data destruction manipulation phishing hardware additions external compromise replication`
