@@ -164,5 +164,8 @@ const dailyWords = `a about above access account accounts action active activity
 	catchamas zlib volume boostwrite gold dragon honeybee plead cardinal pony cleaver nightmare mosquito wiarp derusbi shortcut modification
 	brute force forced guess guessing scraping shopping list cloning         	scripting interpreter masquerade masquerading discover trusted relationship supply chain indicator obfuscated compile delivery
 	archive collected staged automated exfil encoding encrypted channel fallback channels ingress junk stages standard application layer
+	ping ups reg arp ftp cmd netstat tasklist systeminfo ipconfig nbtstat nltest dsquery whoami attrib cipher usb sql vpn dns http ssh rdp php
+	java javascript bash linux android see also former today yesterday while when during both either we they he she it its some many most
+	several another meanwhile however according thanks please dear energy health government finance banking education retail media
 	non-standard protocols communication through removable media account defacement endpoint denial firmware corruption inhibit
 	resource recovery stop reboot data destruction manipulation phishing hardware additions external compromise replication`
