@@ -118,8 +118,8 @@ func (x *Extractor) Wants(part engine.PartInfo) bool {
 }
 
 // Extract implements engine.Extractor. Its error wraps engine.ErrLimit when a part
-// has more findings or more text than the configuration allows, and is that of
-// ctx when ctx ended; the findings up to there stand.
+// has more findings or more text than the configuration allows, or 50,000 names that
+// need evidence, and is that of ctx when ctx ended; what was found stands.
 func (x *Extractor) Extract(ctx context.Context, in engine.Input) (out []engine.Finding, err error) {
 	for i := range in.Parts {
 		if err := ctx.Err(); err != nil {
@@ -131,11 +131,11 @@ func (x *Extractor) Extract(ctx context.Context, in engine.Input) (out []engine.
 		s.out, s.max = out, len(out)+x.cfg.MaxFindings
 		s.run()
 		out = s.out
-		full := s.full()
+		full := s.full() || s.weighed > maxWeighed
 		*s = scan{}
 		x.scans.Put(s)
 		if err == nil && (len(text) > x.cfg.MaxText || full) {
-			err = fmt.Errorf("names in part %q: %w: more than %d findings or %d bytes of text", p.ID, engine.ErrLimit, x.cfg.MaxFindings, x.cfg.MaxText)
+			err = fmt.Errorf("names in part %q: %w: more than %d findings, %d bytes of text or %d names that need evidence", p.ID, engine.ErrLimit, x.cfg.MaxFindings, x.cfg.MaxText, maxWeighed)
 		}
 	}
 	return out, err

@@ -126,6 +126,7 @@ func TestHowNamesAreWritten(t *testing.T) {
 		{"not in addresses", is("Zorvex"), "https://a.example/zorvex zorvex.com zorvex@a.example zorvex[.]com www.zorvex.icu/x hxxp://zorvex", ""},
 		{"names of scanners", is("Zorvex"), "Win32/Zorvex.A!ml Trojan.Zorvex Trojan:Zorvex", "Zorvex|Zorvex|Zorvex"},
 		{"words for kinds of things are no names", is("Backdoor", "Phishing", "Group", "12", "x"), "the backdoor, Phishing, Group 12 x malware", ""},
+		{"short commands are no names", is("at", "cmd"), "malware at cmd backdoor", ""},
 		{"no cve", dictionary.Entry{Type: dictionary.Vulnerability, Name: "CVE-2024-1234"}, "CVE-2024-1234", ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -221,7 +222,7 @@ func TestLimitsAreToldAndWhatWasFoundStands(t *testing.T) {
 func TestDictionariesThatDoNotFitAreRefusedWithANumber(t *testing.T) {
 	many := make([]dictionary.Entry, 500_001)
 	for i := range many {
-		many[i] = dictionary.Entry{Type: dictionary.Tag, Name: "Zq", Aliases: []string{"zx"}}
+		many[i] = dictionary.Entry{Type: dictionary.Tag, Name: "Zq", Aliases: []string{"Zxq"}}
 	}
 	for name, c := range map[string]struct {
 		entries []dictionary.Entry
@@ -233,6 +234,14 @@ func TestDictionariesThatDoNotFitAreRefusedWithANumber(t *testing.T) {
 		if _, err := dictionary.New(dictionary.Config{Entries: c.entries}); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v, want %q", name, err, c.want)
 		}
+	}
+}
+
+func TestNamesThatNeedEvidenceAreWeighedUpToALimit(t *testing.T) {
+	x := newExtractor(t, dictionary.Builtin())
+	found, err := x.Extract(t.Context(), textInput(strings.Repeat("Hive ", 50_001)+"\n\nEmotet. The Hive gang."))
+	if !errors.Is(err, engine.ErrLimit) || len(found) != 1 || found[0].Value != "Emotet" {
+		t.Errorf("%d findings, %v; want Emotet and a limit", len(found), err)
 	}
 }
 

@@ -67,6 +67,7 @@ func (s *scan) weigh(c *candidate) verdict {
 	case partOfWord(s.text, c.start, c.end):
 		return verdict{against: longerWord, need: enough}
 	}
+	s.weighed++
 	w := weighing{c: *c}
 	w.before, w.after = s.tokensBefore(c), s.tokensAfter(c)
 	switch w.v.need = enough; {

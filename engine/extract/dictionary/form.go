@@ -200,8 +200,11 @@ func bare(word string) string {
 }
 
 // meaningless says whether a name is none to look for: a single word that speaks
-// for other names (Backdoor, Phishing), a number, one letter.
+// for other names (Backdoor, Phishing), a number, one letter, a command such as at.
 func (ix *indexer) meaningless(text string) bool {
+	if alphanumerics(text) <= 3 && strings.ToLower(text) == text && text[0] >= 'a' && text[0] <= 'z' {
+		return true
+	}
 	if len(ix.symbols) == 1 && ix.meaning(ix.symbols[0]).weight > 0 || alphanumerics(text) < 2 {
 		return true
 	}

@@ -19,10 +19,11 @@ type scan struct {
 	max    int          // findings that out may hold
 	judged func(Judged) // set to be told of all names instead
 
-	hidden int       // spans of the page that are behind us
-	end    int       // of the last name
-	recent [64]token // the last ones: more than a name and the words before it
-	count  int       // tokens read
+	hidden  int       // spans of the page that are behind us
+	end     int       // of the last name
+	recent  [64]token // the last ones: more than a name and the words before it
+	count   int       // tokens read
+	weighed int       // ambiguous names that were written as names
 
 	before, after [maxWords]token // scratch: the words around a name
 	pending       []candidate     // may be overtaken by longer ones; by their first token
@@ -36,6 +37,10 @@ type candidate struct {
 	form       int32  // -1 for a number without one
 	number     number // when form is -1
 }
+
+// maxWeighed is how many ambiguous names of a part are weighed, which costs more
+// than anything else; the others do not count.
+const maxWeighed = 50_000
 
 func (s *scan) full() bool { return len(s.out) >= s.max }
 
@@ -201,6 +206,9 @@ func (s *scan) decide(c candidate) {
 		c.form = s.choose(c)
 	}
 	switch {
+	case s.ambiguous(&c) && s.weighed >= maxWeighed:
+		s.weighed++
+		return
 	case s.ambiguous(&c):
 		v = s.weigh(&c)
 	case s.isCompany(&c):

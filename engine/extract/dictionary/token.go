@@ -52,6 +52,10 @@ func kindOf(r rune) kind {
 	switch {
 	case r < utf8.RuneSelf:
 		return kinds[r]
+	case r >= 0xc0 && r <= 0x24f && r != 0xd7 && r != 0xf7, r >= 0x410 && r <= 0x44f: // what most texts have
+		return letters
+	case r >= 0x4e00 && r <= 0x9fff, r >= 0xac00 && r <= 0xd7a3:
+		return ideograph
 	case r == utf8.RuneError:
 		return none
 	case r == 0xad, r >= 0x200b && r <= 0x200d, r == 0x2060, r == 0xfeff:
