@@ -73,11 +73,11 @@ func kindOf(r rune) kind {
 // vocabulary numbers words, regardless of case, from 1.
 type vocabulary struct {
 	words  []string // folded, by symbol; the first is none
-	slots  []entryOf
+	slots  []wordSlot
 	filter []uint64 // bits of the hashes: most words of a text are settled here
 }
 
-type entryOf struct {
+type wordSlot struct {
 	hash   uint64
 	symbol uint32
 }
@@ -106,7 +106,7 @@ func (v *vocabulary) add(word string) uint32 {
 	}
 	s := v.slot(h, word)
 	if s.symbol == 0 {
-		*s = entryOf{h, uint32(len(v.words))}
+		*s = wordSlot{h, uint32(len(v.words))}
 		v.words = append(v.words, word)
 		v.mark(h)
 	}
@@ -114,7 +114,7 @@ func (v *vocabulary) add(word string) uint32 {
 }
 
 // slot returns where a word stands, or would.
-func (v *vocabulary) slot(h uint64, word string) *entryOf {
+func (v *vocabulary) slot(h uint64, word string) *wordSlot {
 	mask := uint64(len(v.slots) - 1)
 	for i := (h ^ h>>32) & mask; ; i = (i + 1) & mask {
 		s := &v.slots[i]
@@ -126,7 +126,7 @@ func (v *vocabulary) slot(h uint64, word string) *entryOf {
 
 func (v *vocabulary) grow() {
 	old := v.slots
-	v.slots = make([]entryOf, max(64, 2*len(old)))
+	v.slots = make([]wordSlot, max(64, 2*len(old)))
 	v.filter = make([]uint64, max(1, len(v.slots)/8)) // 8 bits a slot
 	for _, e := range old {
 		if e.symbol != 0 {
