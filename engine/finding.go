@@ -48,20 +48,22 @@ func (c Context) String() string { return contextNames[c] }
 type Flags uint16
 
 const (
-	Defanged     Flags = 1 << iota // was written so as not to be clickable
-	Private                        // private, loopback or link-local address
-	Reserved                       // documentation, reserved or unlisted name or address
-	Wrapped                        // came out of a link-protection service
-	Opaque                         // a redirector whose target cannot be known offline
-	Mismatch                       // the link showed another host
-	Homograph                      // mixes scripts so as to look like another name
-	Derived                        // follows from another finding: host of a URL, domain of an address
-	Unlisted                       // host under no listed public suffix
-	UserInfo                       // URL with user information before the host
-	CheckedValue                   // carries a checksum that was verified
+	Defanged       Flags = 1 << iota // was written so as not to be clickable
+	Private                          // private, loopback or link-local address
+	Reserved                         // documentation, reserved or unlisted name or address
+	Wrapped                          // came out of a link-protection service
+	Opaque                           // a redirector whose target cannot be known offline
+	Mismatch                         // the link showed another host
+	Homograph                        // mixes scripts so as to look like another name
+	Derived                          // follows from another finding: host of a URL, domain of an address
+	Unlisted                         // host under no listed public suffix
+	UserInfo                         // URL with user information before the host
+	CheckedValue                     // carries a checksum that was verified
+	Signature                        // in a signature or a notice of confidentiality
+	Infrastructure                   // in a field that mail servers write: Received and the like
 )
 
-var flagNames = []string{"defanged", "private", "reserved", "wrapped", "opaque_redirect", "mismatch", "homograph", "derived", "unlisted", "userinfo", "checked"}
+var flagNames = []string{"defanged", "private", "reserved", "wrapped", "opaque_redirect", "mismatch", "homograph", "derived", "unlisted", "userinfo", "checked", "signature", "infrastructure"}
 
 // Names lists the set flags in a fixed order.
 func (f Flags) Names() []string {

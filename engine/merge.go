@@ -14,14 +14,19 @@ type merger struct {
 	max   int
 }
 
+// ofPlaces are flags that say where a finding stood: an indicator has them when it
+// stood nowhere else.
+const ofPlaces = Signature | Infrastructure
+
 // identity is what makes two findings one indicator.
 type identity struct{ typ, value string }
 
 type merged struct {
 	ind     Indicator
 	flags   Flags
-	kept    bool // stood somewhere outside the cut
-	derived bool // so far only derived
+	every   Flags // those of every occurrence
+	kept    bool  // stood somewhere outside the cut
+	derived bool  // so far only derived
 }
 
 func (m *merger) add(extractor string, found []Finding) {
@@ -34,7 +39,7 @@ func (m *merger) add(extractor string, found []Finding) {
 				m.item.Defects = append(m.item.Defects, LimitDefect(DefectFindings, extractor, "more than %d indicators", m.max))
 				return
 			}
-			g = &merged{ind: Indicator{Type: f.Type, Value: f.Value, Original: f.Original, Extractor: extractor, Contexts: []string{}, Parts: []string{}, Locations: []string{}, Extractors: []string{}}, derived: true}
+			g = &merged{ind: Indicator{Type: f.Type, Value: f.Value, Original: f.Original, Extractor: extractor, Contexts: []string{}, Parts: []string{}, Locations: []string{}, Extractors: []string{}}, every: f.Flags, derived: true}
 			m.index[key] = g
 			m.order = append(m.order, g)
 		}
@@ -55,6 +60,7 @@ func (g *merged) add(extractor string, f *Finding, cut bool) {
 	ind.Parts = union(ind.Parts, []string{f.Spot.Part})
 	ind.Extractors = union(ind.Extractors, []string{extractor})
 	g.flags |= f.Flags
+	g.every &= f.Flags
 	g.derived = g.derived && f.Flags&Derived != 0
 	for k, v := range f.Extra {
 		if ind.Extra == nil {
@@ -93,7 +99,7 @@ func (g *merged) finish() {
 			ind.Contexts = append(ind.Contexts, contextNames[c])
 		}
 	}
-	flags := g.flags
+	flags := g.flags&^ofPlaces | g.every&ofPlaces
 	if !g.derived {
 		flags &^= Derived
 	}

@@ -198,7 +198,7 @@ var fieldDocs = map[string]string{
 	"indicator.contexts":   "in what kinds of places it stood: text, hidden, link, reference, header, subject, name, attachment, url, source",
 	"indicator.parts":      "in which parts it stood",
 	"indicator.locations":  "where inside attachments: the file, its member, the page, sheet and cell; at most 20",
-	"indicator.flags":      "defanged, private, reserved, wrapped, opaque_redirect, mismatch, homograph, derived, unlisted, userinfo, checked; listed, when it is on one of `lists`",
+	"indicator.flags":      "defanged, private, reserved, wrapped, opaque_redirect, mismatch, homograph, derived, unlisted, userinfo, checked; signature and infrastructure, when it stood nowhere but in signatures and notices of confidentiality, or in fields that mail servers write; listed, when it is on one of `lists`",
 	"indicator.lists":      "names of the lists of well-known values (`allowlists` in the configuration) that it is on",
 	"indicator.extractor":  "which extractor found it first, in the order of the configuration: builtin, or a name from there",
 	"indicator.extractors": "which extractors found it",

@@ -77,7 +77,7 @@ func nextLine(t string, i int) int {
 // softBroken reads a URL over the ends of its lines and returns where to go on.
 func (s *scanner) softBroken(start, end int) int {
 	t := s.text
-	s.buf, s.offsets = s.buf[:0], s.offsets[:0]
+	s.scratch()
 	printable := t[end-1] == '='
 	i := start
 	for i < len(t) && i-start < maxBroken {

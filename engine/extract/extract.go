@@ -98,7 +98,7 @@ func (x *Extractor) Extract(ctx context.Context, in engine.Input) ([]engine.Find
 // FindText returns the findings of one plain text, in order.
 func FindText(text string) []engine.Finding {
 	s := scanner{part: "text", context: engine.InText, max: 1 << 20}
-	s.text = text
+	s.text, s.signatures = text, signatures(text)
 	s.scan()
 	return s.out
 }
@@ -127,6 +127,9 @@ func (s *scanner) read(p *engine.InputPart, maxText int) (cut bool) {
 	default:
 		s.context = contextOf(p.Kind)
 		s.text = text
+		if p.Kind == "text" {
+			s.signatures = signatures(text)
+		}
 		s.scan()
 		if p.Page != nil { // an attached page: its text is what it shows
 			s.links(p.Page.Links)

@@ -18,8 +18,10 @@ func (s *scanner) page(p *engine.Page, maxText int) (cut bool) {
 	if len(s.text) > maxText {
 		s.text, cut = s.text[:maxText], true
 	}
+	s.signatures = signatures(s.text)
 	s.scan()
 	s.links(p.Links)
+	s.signatures = nil
 	for i := range p.Refs {
 		if s.full() {
 			return true
@@ -79,6 +81,11 @@ func (s *scanner) link(l *engine.Link) {
 	if l.Mismatched {
 		s.flags = engine.Mismatch
 	}
+	if l.Span.End > l.Span.Start {
+		s.flags |= s.signed(l.Span.Start, l.Span.End)
+	}
+	within := s.signatures
+	s.signatures = nil // spans of a target are its own
 	from, u := len(s.out), l.HrefURL
 	if u.Scheme == "" { // a projection without a URL parser
 		u, _ = names.SplitURL(u.URL)
@@ -87,7 +94,7 @@ func (s *scanner) link(l *engine.Link) {
 	for i := from; i < len(s.out); i++ {
 		s.out[i].Spot.Span = l.Span
 	}
-	s.flags = 0
+	s.flags, s.signatures = 0, within
 }
 
 // reference reports a URL in another attribute.
@@ -238,11 +245,14 @@ func (s *scanner) header(block string) {
 		}
 		base += len(line) + 1
 	}
-	s.field = ""
+	s.field, s.flags = "", 0
 }
 
 func (s *scanner) headerField(name, value string, base int) {
-	s.field, s.base, s.text = name, base, value
+	s.field, s.base, s.text, s.flags = name, base, value, 0
+	if serverField(name) {
+		s.flags = engine.Infrastructure
+	}
 	switch strings.ToLower(name) {
 	case "user-agent":
 		s.restOfLine(typeUserAgent, 0)
@@ -253,6 +263,17 @@ func (s *scanner) headerField(name, value string, base int) {
 	default:
 		s.scan()
 	}
+}
+
+// serverField tells the fields that servers write on the way: what is in them
+// carried the mail, and is not what it says.
+func serverField(name string) bool {
+	name = strings.ToLower(name)
+	switch name {
+	case "received", "x-received", "received-spf", "authentication-results", "arc-authentication-results", "x-spam-status", "x-spam-report":
+		return true
+	}
+	return strings.HasPrefix(name, "x-ms-exchange-") || strings.HasPrefix(name, "x-forefront-") || strings.HasPrefix(name, "x-microsoft-antispam")
 }
 
 // name reports the name of an attachment as it is, spaces and all.

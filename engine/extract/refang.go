@@ -15,7 +15,7 @@ const joinReach = 256
 // joined stretch white space goes, and "dot" and "at" as words are their signs.
 func (s *scanner) refang(start, end int, joined bool) (changed bool) {
 	t := s.text
-	s.buf, s.offsets = s.buf[:0], s.offsets[:0]
+	s.scratch()
 	for i := start; i < end; {
 		n, repl := 0, ""
 		switch c := t[i]; {
@@ -49,6 +49,14 @@ func (s *scanner) refang(start, end int, joined bool) (changed bool) {
 	s.offsets = append(s.offsets, int32(end))
 	s.word, s.start, s.at = string(s.buf), start, s.offsets
 	return true
+}
+
+// scratch empties the scratch buffers, with room for most words.
+func (s *scanner) scratch() {
+	if s.buf == nil {
+		s.buf, s.offsets = make([]byte, 0, 128), make([]int32, 0, 128)
+	}
+	s.buf, s.offsets = s.buf[:0], s.offsets[:0]
 }
 
 // opening reads a bracketed form at the start of t: "[.]", "(dot)", "[://]",

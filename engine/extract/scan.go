@@ -11,13 +11,14 @@ import (
 // scanner reads one part. text is what is scanned; base is what has to be
 // added to its offsets to get those of the part.
 type scanner struct {
-	part    string
-	context engine.Context
-	field   string // header field
-	hidden  []engine.Span
-	base    int
-	flags   engine.Flags // of every finding of this text
-	inData  bool         // reading a document inside a data URL
+	part       string
+	context    engine.Context
+	field      string // header field
+	hidden     []engine.Span
+	signatures []engine.Span
+	base       int
+	flags      engine.Flags // of every finding of this text
+	inData     bool         // reading a document inside a data URL
 
 	text   string
 	out    []engine.Finding
@@ -73,7 +74,7 @@ func (s *scanner) anchored(start, end int, mask uint16) int {
 	if next := s.labelled(start, end); next > 0 {
 		return next
 	}
-	if s.broken(start, end) {
+	if mask&colon != 0 && s.broken(start, end) {
 		return s.softBroken(start, end)
 	}
 	if mask&backslash != 0 || mask&(colon|slash) == colon|slash && drive(t[start:end]) {
@@ -109,7 +110,12 @@ func wideStop(w string, mask uint16) bool {
 // innerDot tells whether a dot stands before something other than closing punctuation.
 func innerDot(w string) bool {
 	i := strings.IndexByte(w, '.')
-	return i >= 0 && strings.TrimLeft(w[i:], ".,;:!?'\")>") != ""
+	for ; i >= 0 && i < len(w); i++ {
+		if !closing[w[i]] {
+			return true
+		}
+	}
+	return false
 }
 
 // unit cuts the word at its strongest anchors, "://" and "@", and hands what
@@ -258,7 +264,7 @@ func (s *scanner) emitSpan(typ, value string, from, to int, flags engine.Flags) 
 		s.grow()
 	}
 	s.out = append(s.out, engine.Finding{
-		Type: typ, Value: value, Original: s.text[from:to], Flags: flags | s.flags,
+		Type: typ, Value: value, Original: s.text[from:to], Flags: flags | s.flags | s.signed(from, to),
 		Spot: engine.Spot{Part: s.part, Context: s.contextAt(from, to), Header: s.field, Span: engine.Span{Start: s.base + from, End: s.base + to}},
 	})
 	return &s.out[len(s.out)-1]
@@ -290,7 +296,7 @@ func (s *scanner) full() bool {
 
 // grow doubles the space of the findings.
 func (s *scanner) grow() {
-	bigger := make([]engine.Finding, len(s.out), max(8, 2*len(s.out)))
+	bigger := make([]engine.Finding, len(s.out), max(16, 2*len(s.out)))
 	copy(bigger, s.out)
 	s.out = bigger
 }
@@ -299,7 +305,7 @@ func (s *scanner) grow() {
 func (s *scanner) derive(parent engine.Finding, typ, value string, flags engine.Flags) {
 	f := parent
 	f.Type, f.Value, f.Parent, f.Extra = typ, value, parent.Value, nil
-	f.Flags = parent.Flags&(engine.Defanged|engine.Wrapped|engine.Mismatch) | flags | engine.Derived
+	f.Flags = parent.Flags&(engine.Defanged|engine.Wrapped|engine.Mismatch|engine.Signature|engine.Infrastructure) | flags | engine.Derived
 	if parent.Spot.Context != engine.InHidden && parent.Type == typeURL {
 		f.Spot.Context = engine.InURL
 	}

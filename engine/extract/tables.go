@@ -84,6 +84,9 @@ var (
 	trimRight = bytesOf(".-+%~:/_=@")
 )
 
+// closing is the punctuation that a sentence ends in.
+var closing = bytesOf(".,;:!?'\")>")
+
 func bytesOf(s string) (t [256]bool) {
 	for i := 0; i < len(s); i++ {
 		t[s[i]] = true
