@@ -345,7 +345,7 @@ func (s *scanner) spacedASN(start, end int) int {
 		j++
 	}
 	n, err := strconv.ParseUint(t[i:j], 10, 32)
-	if err != nil || n == 0 || j < len(t) && isAlnum(t[j]) {
+	if err != nil || n < 100 || t[i] == '0' || j < len(t) && isAlnum(t[j]) {
 		return 0
 	}
 	s.emitSpan(typeASN, "AS"+t[i:j], start, j, 0)
