@@ -32,7 +32,7 @@ type Env struct {
 	Sinks      []string // that rules may name; "default" is always there
 	Limits     engine.Limits
 	DomainOf   func(kind, value string) engine.Domain // as engine.Config has it
-	Listed     func(kind, value string) []string // likewise
+	Listed     func(kind, value string) []string      // likewise
 
 	ReadFile  func(path string) ([]byte, error)
 	WriteFile func(path string, data []byte) error // golden files; nil: they are compared
