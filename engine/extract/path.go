@@ -2,6 +2,7 @@ package extract
 
 import (
 	"strings"
+	"unicode"
 
 	"github.com/tqmailrules/tqmailrules/engine"
 )
@@ -132,7 +133,7 @@ func pathEnd(t string, i int) int {
 		quote = t[i-1]
 	}
 	if quote != 0 {
-		if k := strings.IndexByte(t[i:limit], quote); k > 0 && strings.IndexByte(t[i:i+k], '\n') < 0 {
+		if k := strings.IndexByte(t[i:limit], quote); k > 0 && strings.IndexFunc(t[i:i+k], unicode.IsControl) < 0 {
 			return i + k
 		}
 	}
