@@ -509,7 +509,7 @@ func (s *scanner) code(i, j int, w, ext string, labels int) bool {
 	if i > 0 && (s.word[i-1] == '$' || s.word[i-1] == '#' && ext != "com") {
 		return true
 	}
-	return codeTails[ext] && (camel(w) || strings.IndexAny(w, "-0123456789") < 0 && s.operatorFollows(j))
+	return codeTails[ext] && (camel(w) || !strings.ContainsAny(w, "-0123456789") && s.operatorFollows(j))
 }
 
 // members tells whether every label between the first and the last is the name of
@@ -548,7 +548,7 @@ func (s *scanner) listGoesOn(i int) bool {
 		return false
 	}
 	next := wordAt(s.text, i+1)
-	return strings.IndexByte(next, '.') > 0 && strings.IndexAny(next, "(=+{") < 0
+	return strings.IndexByte(next, '.') > 0 && !strings.ContainsAny(next, "(=+{")
 }
 
 // second is the label behind the first.
