@@ -65,7 +65,7 @@ func TestModulesThatChangeWhileARunGoesOn(t *testing.T) {
 			if lines := strings.Count(log.String(), "\n"); !strings.Contains(log.String(), tt.log) || lines > 1 || (lines == 0) != (tt.log == "") {
 				t.Errorf("log %q, want %q, once", log.String(), tt.log)
 			}
-			x := f.all[1]
+			x := f.all[len(f.all)-1]
 			found, err := x.Extract(t.Context(), engine.Input{Parts: []engine.InputPart{{PartInfo: engine.PartInfo{ID: "t", Kind: "text"}, Text: "x"}}})
 			if err != nil || len(found) != 1 || x.Info().Version != tt.version {
 				t.Errorf("version %s, %v, %v; want %s", x.Info().Version, found, err, tt.version)
@@ -117,7 +117,7 @@ func TestASignatureMayFollowItsModule(t *testing.T) {
 	refresh := func(want string) {
 		t.Helper()
 		f.modules[0].refresh(t.Context(), f.host, slog.New(slog.DiscardHandler))
-		if got := f.all[1].Info().Version; got != want {
+		if got := f.all[len(f.all)-1].Info().Version; got != want {
 			t.Errorf("version %s, want %s", got, want)
 		}
 	}
