@@ -335,6 +335,9 @@ func (s *scanner) ipv6(i, j int) bool {
 		return false
 	}
 	if a.Is4In6() {
+		if mask(a.Unmap()) {
+			return false
+		}
 		s.emit(typeIPv4, a.Unmap().String(), i, end, ipFlags(a.Unmap()))
 		return true
 	}

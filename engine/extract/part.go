@@ -19,7 +19,13 @@ func (s *scanner) page(p *engine.Page, maxText int) (cut bool) {
 		s.text, cut = s.text[:maxText], true
 	}
 	s.signatures = signatures(s.text)
+	whole, torn := s.text, tornWords(s.text, p.Hidden)
+	s.text = blanked(whole, torn)
 	s.scan()
+	hidden := p.Hidden
+	for _, w := range torn {
+		hidden = s.tornWord(whole, w, hidden)
+	}
 	s.links(p.Links)
 	s.signatures = nil
 	for i := range p.Refs {

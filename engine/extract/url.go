@@ -1,6 +1,7 @@
 package extract
 
 import (
+	"net/netip"
 	"strings"
 	"unicode/utf8"
 
@@ -233,7 +234,9 @@ func (s *scanner) deriveHost(parent engine.Finding, u *engine.URL) {
 		if strings.IndexByte(u.IP, ':') >= 0 {
 			typ = typeIPv6
 		}
-		s.derive(parent, typ, u.IP, addressFlags(u.IP))
+		if a, err := netip.ParseAddr(u.IP); err == nil && !(a.Is4() && mask(a)) { // as by itself
+			s.derive(parent, typ, u.IP, addressFlags(u.IP))
+		}
 	case registered(&u.Domain) || documented(&u.Domain):
 		s.derive(parent, typeFQDN, u.Domain.Domain, domainFlags(&u.Domain))
 	}
