@@ -142,6 +142,14 @@ func (p *Pool) Unpack(ctx context.Context, part *engine.Part, keys []engine.Cand
 	return p.broken(w, part, budget, err)
 }
 
+// starved tells by a worker's last words that it got no more memory. The collector of
+// Go does not look whether it got some for itself: then it faults on its own stack,
+// that of goroutine 0, where no reader runs.
+func starved(last string) bool {
+	return strings.Contains(last, "out of memory") || strings.Contains(last, "cannot allocate memory") ||
+		strings.Contains(last, "SIGSEGV") && strings.Contains(last, "\ngoroutine 0 ") && strings.Contains(last, "runtime.gc")
+}
+
 // broken ends a worker that did not answer and says why.
 func (p *Pool) broken(w *process, part *engine.Part, budget *engine.Budget, err error) ([]engine.Defect, error) {
 	state := w.kill()
@@ -153,7 +161,7 @@ func (p *Pool) broken(w *process, part *engine.Part, budget *engine.Budget, err 
 	switch last := w.stderr.String(); {
 	case state == exitTime:
 		return []engine.Defect{engine.LimitDefect(engine.DefectUnpackTime, part.Path, "reading it takes too long")}, nil
-	case strings.Contains(last, "out of memory") || strings.Contains(last, "cannot allocate memory"):
+	case starved(last):
 		return []engine.Defect{engine.LimitDefect(engine.DefectUnpackMemory, part.Path, "reading it takes too much memory")}, nil
 	}
 	return []engine.Defect{{Code: engine.DefectUnpackCrash, Part: part.Path, Detail: fmt.Sprintf("the reader of %s ended unexpectedly", part.FileType)}}, nil
