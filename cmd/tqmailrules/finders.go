@@ -61,7 +61,7 @@ func builtin() *finders {
 // environment.
 func (a *app) finders(ctx context.Context, cfg *settings.Config) (*finders, yamlfile.Diagnostics, error) {
 	f := &finders{all: []engine.Extractor{extract.New(extract.Config{})}}
-	about, wrong := lore(cfg.Context)
+	about, wrong := contextExtractor(cfg.Context)
 	if about != nil {
 		f.all = append(f.all, about)
 	}

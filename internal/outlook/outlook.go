@@ -50,20 +50,13 @@ const (
 	PropSubjectPrefix        = 0x003d
 	PropRepresentingType     = 0x0064
 	PropRepresentingAddress  = 0x0065
-	PropConversationTopic    = 0x0070
 	PropTransportHeaders     = 0x007d
 	PropRecipientType        = 0x0c15 // 1 To, 2 Cc, 3 Bcc
 	PropSenderName           = 0x0c1a
 	PropSenderType           = 0x0c1e
 	PropSenderAddress        = 0x0c1f
 	PropDeliveryTime         = 0x0e06
-	PropMessageFlags         = 0x0e07 // bit 0: read
-	PropMessageSize          = 0x0e08
 	PropNormalizedSubject    = 0x0e1d
-	PropHasAttachments       = 0x0e1b
-	PropAttachSize           = 0x0e20
-	PropAttachNumber         = 0x0e21
-	PropInternetArticle      = 0x0e23
 	PropBody                 = 0x1000
 	PropRTFCompressed        = 0x1009
 	PropHTML                 = 0x1013
@@ -75,10 +68,6 @@ const (
 	PropAddress              = 0x3003
 	PropCreationTime         = 0x3007
 	PropModificationTime     = 0x3008
-	PropContentCount         = 0x3602
-	PropUnreadCount          = 0x3603
-	PropSubfolders           = 0x360a
-	PropContainerClass       = 0x3613
 	PropAttachData           = 0x3701
 	PropAttachExtension      = 0x3703
 	PropAttachFilename       = 0x3704
@@ -87,7 +76,6 @@ const (
 	PropAttachLongPathname   = 0x370d
 	PropAttachMIMEType       = 0x370e
 	PropAttachContentID      = 0x3712
-	PropAttachLocation       = 0x3713
 	PropAttachFlags          = 0x3714
 	PropAttachHidden         = 0x7ffe
 	PropSMTPAddress          = 0x39fe
@@ -101,7 +89,6 @@ const (
 const (
 	AttachByValue  = 1
 	AttachEmbedded = 5
-	AttachOLE      = 6
 )
 
 // Value is one property. Small values are held; one that may be large has Open.

@@ -24,9 +24,9 @@ var ownDictionary = sync.OnceValue(func() engine.Extractor {
 	return x
 })
 
-// lore makes an extractor of the dictionaries of a configuration; nil when it wants
+// contextExtractor is the extractor of the dictionaries of a configuration; nil when it wants
 // none. What is wrong with a file is told where the configuration names it.
-func lore(cfg settings.Context) (engine.Extractor, yamlfile.Diagnostics) {
+func contextExtractor(cfg settings.Context) (engine.Extractor, yamlfile.Diagnostics) {
 	switch {
 	case len(cfg.Dictionaries) == 0 && cfg.NoBuiltin:
 		return nil, nil
