@@ -69,15 +69,26 @@ type Page struct {
 	DisplayText string `expr:"display_text"` // what is visible, one line per block
 	InnerText   string `expr:"inner_text"`   // the same with what is hidden left in; scripts and styles are out
 
-	Links  []*Link
-	Hidden []Span    // of InnerText: ranges a reader does not see, ascending, disjoint
-	Refs   []PageRef // URL-bearing attributes that are not links
+	Links    []*Link
+	Hidden   []Span    // of InnerText: ranges a reader does not see, ascending, disjoint
+	Refs     []PageRef // URL-bearing attributes that are not links
+	Headings []Heading // ascending, disjoint
 }
+
+// Heading is a line of a page that heads what follows it.
+type Heading struct {
+	Span  Span  // of InnerText
+	Level uint8 // 1 to 6 as in HTML; BoldLine for a line that is bold as a whole
+}
+
+// BoldLine is the level of lines that are no headings to HTML, but to their reader.
+const BoldLine = 7
 
 // PageRef is a URL in an attribute, a style or a meta refresh.
 type PageRef struct {
 	Tag, Attr string
 	URL       string // resolved against <base href>, entities decoded
+	At        int    // the text before it: an offset in InnerText
 }
 
 // Span is a half-open range of bytes.

@@ -79,7 +79,9 @@ func eventAttributes(out *Outcome, it *Item, key string) []AttributeRecord {
 			add("Locked Attachment", cmp.Or(a.FileName, a.Path))
 		}
 	}
-	if c := m.Meta.Carrier; c.ID != "" {
+	if c := m.Meta.Carrier; c.Via == ViaSection {
+		add("Section Of", one(c.Subject)...)
+	} else if c.ID != "" {
 		add("Reporter", one(c.Sender.Email.Email)...)
 		add("Reported At", stamp(c.Received)...)
 	}

@@ -16,6 +16,8 @@ type Decision struct {
 	Pairs      []Pair
 	Passwords  []Password
 	Unwrap     []string // nil when no rule said; empty for none
+	Split      *Split   // nil when no rule said
+	SplitBy    string   // the rule that did
 	Extract    Extraction
 	Event      Event
 	Attributes []Attribute
@@ -69,6 +71,10 @@ func (d *Decision) add(s Step) {
 		d.Passwords = append(d.Passwords, a.Passwords...)
 	case Unwrap:
 		d.Unwrap = union(append([]string{}, d.Unwrap...), a.Kinds)
+	case Split:
+		if d.Split == nil {
+			d.Split, d.SplitBy = &a, s.Rule
+		}
 	case Extract:
 		d.Extract.add(a)
 	case Event:

@@ -49,6 +49,7 @@ const (
 	DefectEvaluate       = "condition-failed"
 	DefectEntry          = "broken-archive-entry"
 	DefectUnknownExtract = "unknown-extractor"
+	DefectSections       = "no-sections" // a rule splits the mail, and there is nothing to split it at
 
 	DefectLocked       = "locked"                // no candidate opened it
 	DefectUnreadable   = "unreadable-attachment" // of a known format, and not readable as that

@@ -32,6 +32,10 @@ type Config struct {
 	// Listed names the lists of well-known values that an indicator is on; nil: there
 	// are none. It is called from several goroutines.
 	Listed func(kind, value string) []string
+	// MarkupAt tells where in the markup of a page that begins which is behind the
+	// first n bytes of its inner text, for several ascending n; nil: sections of a
+	// page have no markup.
+	MarkupAt func(raw string, n []int) []int
 
 	Run         string        // names this process's run, for counting attempts; "run"
 	Workers     int           // messages handled at the same time; the number of processors

@@ -130,7 +130,7 @@ func InputParts(msg *Message, from []string) []InputPart {
 			parts = append(parts, p)
 		}
 	}
-	if wants("headers") && from != nil {
+	if wants("headers") && from != nil && msg.Meta.Carrier.Via != ViaSection { // they are those of the mail
 		add(InputPart{PartInfo: PartInfo{ID: PartHeader, Kind: "header"}, Text: headerText(&msg.Headers)})
 	}
 	if wants("body") {

@@ -31,7 +31,7 @@ func (e *Engine) Process(ctx context.Context, d Delivery) (*Outcome, error) {
 	if parked, err := e.dam(ctx, out, d); parked || err != nil {
 		return out, err
 	}
-	root := run.item(msg, "")
+	root := run.item(&Item{Message: msg})
 	if err := cmp.Or(ctx.Err(), run.incomplete); err != nil {
 		return nil, fmt.Errorf("%s: %w", d.Origin.Name, err)
 	}
@@ -107,11 +107,11 @@ type processing struct {
 }
 
 // item runs the rules on one message and, where it carries others, on those.
-func (p *processing) item(msg *Message, path string) *Item {
-	it := &Item{Path: path, Message: msg, defaults: p.defaults}
+func (p *processing) item(it *Item) *Item {
+	it.defaults = p.defaults
 	p.items = append(p.items, it)
 	p.prepare(it)
-	view := &View{Message: msg}
+	view := &View{Message: it.Message}
 	p.evaluate(it, view, PhaseMessage)
 	p.offer(it)
 	p.open(it)
@@ -120,6 +120,7 @@ func (p *processing) item(msg *Message, path string) *Item {
 	applyTrims(it)
 	p.evaluate(it, view, PhaseContent)
 	p.treat(it)
+	p.split(it)
 	if it.Ships != "" {
 		p.extract(it)
 		view.Indicators = it.Indicators
@@ -202,7 +203,7 @@ func (it *Item) addErrors(results []RuleResult) {
 //	spearphish       no                the spearphish itself
 //	intelligence     any               an intelligence event
 //	nothing, outer   as the mailbox type; a spearphish mailbox skips what contains nothing
-//	nothing, inner   a forward: carrier; else the spearphish itself
+//	nothing, inner   a forward: carrier; a section: an intelligence event; else the spearphish itself
 func (p *processing) treat(it *Item) {
 	it.Ships, it.Why = "", ""
 	inner := it.Path != ""
@@ -213,6 +214,8 @@ func (p *processing) treat(it *Item) {
 		it.Ships = Intelligence
 	case d.Treatment == Spearphish:
 		p.spearphish(it, true)
+	case it.Message.Meta.Carrier.Via == ViaSection:
+		it.Ships = Intelligence
 	case inner:
 		p.spearphish(it, true)
 	case p.defaults.MailboxType == string(Spearphish):
@@ -269,10 +272,13 @@ func (p *processing) unwraps(it *Item, kind string) bool {
 // descend makes items of the messages that a carrier hands on, and of those
 // that an unwrap action names.
 func (p *processing) descend(it *Item) {
-	if !it.Carries && len(it.Decision.Unwrap) == 0 {
+	if it.Decision.Treatment == Skip {
 		return
 	}
-	if it.Decision.Treatment == Skip {
+	for i, section := range it.sections {
+		p.child(it, section, "s"+strconv.Itoa(i+1), ViaSection)
+	}
+	if !it.Carries && len(it.Decision.Unwrap) == 0 {
 		return
 	}
 	if p.unwraps(it, "nested") {
@@ -288,7 +294,7 @@ func (p *processing) descend(it *Item) {
 
 func (p *processing) nested(it *Item, from, to int, via string) {
 	for i := from; i < to; i++ {
-		p.child(it, it.Message.Nested[i], "n"+strconv.Itoa(i+1), via)
+		p.child(it, &Item{Message: it.Message.Nested[i]}, "n"+strconv.Itoa(i+1), via)
 	}
 }
 
@@ -297,22 +303,23 @@ func (p *processing) nested(it *Item, from, to int, via string) {
 func (p *processing) forwarded(it *Item) {
 	originals := append([]Original{it.Message.Forward.Original}, it.Message.Forward.Inner...)
 	last := originals[len(originals)-1]
-	p.child(it, inlineMessage(it.Message, &last), "f"+strconv.Itoa(len(originals)), "forward")
+	p.child(it, &Item{Message: inlineMessage(it.Message, &last)}, "f"+strconv.Itoa(len(originals)), "forward")
 }
 
 // child runs the rules on an inner message, within the caps.
-func (p *processing) child(parent *Item, msg *Message, step, via string) {
-	path := step
+func (p *processing) child(parent, it *Item, step, via string) {
+	path, msg := step, it.Message
 	if parent.Path != "" {
 		path = parent.Path + "/" + step
 	}
 	if p.capped(parent, path) {
 		return
 	}
+	it.Path = path
 	msg.Meta.ID = p.delivery.Origin.Key() + "/" + path
 	msg.Meta.Carrier = carrierOf(parent.Message, via)
 	msg.Meta.TLP = MostRestrictive(parent.Message.Meta.TLP, msg.Meta.TLP)
-	p.item(msg, path)
+	p.item(it)
 }
 
 func (p *processing) capped(parent *Item, path string) bool {

@@ -26,7 +26,8 @@ import "time"
 // the zero value. Once parsed, it changes in few places only: Engine sets Pair,
 // Mailbox.Type and Meta.Carrier before the first evaluation; the unpacker fills
 // the content fields of a Part, and Engine appends to Nested and sets Files,
-// before the second; passwords are hidden and trims shorten Body.Text then, too.
+// before the second; passwords are hidden and trims shorten Body.Text then, too; a
+// split leaves the Body what stands in no section, before extraction.
 type Message struct {
 	Meta        Meta       `expr:"message"`
 	Mailbox     Mailbox    `expr:"mailbox"`
@@ -72,7 +73,7 @@ type Carrier struct {
 	Subject  string    `expr:"subject"`
 	Date     time.Time `expr:"date"`
 	Received time.Time `expr:"received"`
-	Via      string    `expr:"via"` // attached, forward, container
+	Via      string    `expr:"via"` // attached, forward, container, section
 }
 
 // Mailbox says whose mailbox a message came from.

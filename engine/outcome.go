@@ -34,7 +34,7 @@ const (
 
 // Item is the unit of shipping: a mail, or a mail inside one.
 type Item struct {
-	Path       string // "" for the mail itself, "n1", "f1", "n1/n2" for what it carries
+	Path       string // "" for the mail itself, "n1", "f1", "s1", "n1/n2" for what it carries
 	Message    *Message
 	Plan       Plan
 	Decision   Decision
@@ -53,6 +53,7 @@ type Item struct {
 	defaults         Defaults
 	attached         int      // how many of Message.Nested are attached as such; the others come out of containers
 	secrets          []Secret // that stand in it and must not show
+	sections         []*Item  // that a split cut out of it
 	cutText, cutHTML []Span   // trimmed ranges of Body.Plain.Raw and of Body.HTML.InnerText
 }
 

@@ -100,6 +100,13 @@ type (
 	// forward, nested, archive; empty means none.
 	Unwrap struct{ Kinds []string }
 
+	// Split makes each section of the body an item of its own.
+	Split struct {
+		At       *regexp.Regexp // the lines at which a section begins; nil: headings
+		Until    *regexp.Regexp // the line at which the last one ends; nil: at the end
+		SkipRest bool           // what stands in no section is not shipped
+	}
+
 	// Extract chooses extractors and the parts they see.
 	Extract struct {
 		Use, Only []string       // names of extractors, in addition to or instead of the built-in ones
@@ -162,6 +169,7 @@ func (Pair) Kind() string       { return "pair" }
 func (Unlock) Kind() string     { return "unlock" }
 func (Parse) Kind() string      { return "parse" }
 func (Unwrap) Kind() string     { return "unwrap" }
+func (Split) Kind() string      { return "split" }
 func (Extract) Kind() string    { return "extract" }
 func (Event) Kind() string      { return "event" }
 func (Attribute) Kind() string  { return "attribute" }

@@ -188,7 +188,11 @@ func (r *redactor) message(m *Message) {
 	}
 	m.Subject.Subject, m.Subject.Base = r.text(m.Subject.Subject), r.text(m.Subject.Base)
 	b := &m.Body
-	b.Plain.Raw, b.Text = r.text(b.Plain.Raw), r.text(b.Text)
+	text, moved := replace(b.Plain.Raw, r.spans(b.Plain.Raw))
+	for _, l := range b.Links[min(len(b.HTML.Links), len(b.Links)):] {
+		l.Span = Span{moved(l.Span.Start), moved(l.Span.End)}
+	}
+	b.Plain.Raw, b.Text = text, r.text(b.Text)
 	r.page(&b.HTML)
 	r.thread(&b.CurrentThread)
 	for i := range b.PreviousThreads {
@@ -239,6 +243,12 @@ func (r *redactor) page(p *Page) {
 	p.InnerText = text
 	for i, h := range p.Hidden {
 		p.Hidden[i] = Span{moved(h.Start), moved(h.End)}
+	}
+	for i, h := range p.Headings {
+		p.Headings[i].Span = Span{moved(h.Span.Start), moved(h.Span.End)}
+	}
+	for i, ref := range p.Refs {
+		p.Refs[i].At = moved(ref.At)
 	}
 	for _, l := range p.Links {
 		l.DisplayText = r.text(l.DisplayText)

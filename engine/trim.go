@@ -8,8 +8,11 @@ import (
 )
 
 // applyTrims marks what the trims of the message phase cut off both forms of
-// the body, and shortens Body.Text.
+// the body, and shortens Body.Text. A section was trimmed with its mail.
 func applyTrims(it *Item) {
+	if it.Message.Meta.Carrier.Via == ViaSection {
+		return
+	}
 	body := &it.Message.Body
 	for _, t := range it.Decision.Trims {
 		it.cutText = trim(it.cutText, t, body.Plain.Raw, nil)

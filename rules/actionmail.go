@@ -122,6 +122,35 @@ func readUnwrap(l *loader, _ *Rule, n *yamlfile.Node) resolver {
 	return one(engine.Unwrap{Kinds: kinds})
 }
 
+func readSplit(l *loader, _ *Rule, n *yamlfile.Node) resolver {
+	if n.Kind == yamlfile.Scalar {
+		if _, ok := l.Choice(n, "split", []string{"headings"}); !ok {
+			return nil
+		}
+		return one(engine.Split{})
+	}
+	f, ok := l.Fields(n, "split", actionKeys["split"])
+	if !ok {
+		return nil
+	}
+	var s engine.Split
+	if at := f.Get("at"); f.Has("at") && at.Text != "headings" {
+		if s.At, ok = l.pattern(at, "at"); !ok {
+			return nil
+		}
+	}
+	if f.Has("until") {
+		if s.Until, ok = l.pattern(f.Get("until"), "until"); !ok {
+			return nil
+		}
+	}
+	if f.Has("rest") {
+		rest, _ := l.Choice(f.Get("rest"), "rest", splitRests)
+		s.SkipRest = rest == "skip"
+	}
+	return one(s)
+}
+
 // choices reads one or several of the options.
 func (l *loader) choices(n *yamlfile.Node, what string, options []string, also ...string) ([]string, bool) {
 	if n.Kind == yamlfile.Scalar {

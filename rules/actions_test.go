@@ -54,6 +54,9 @@ func TestActions(t *testing.T) {
 		{"unwrap one", "unwrap: forward", []engine.Action{engine.Unwrap{Kinds: []string{"forward"}}}},
 		{"unwrap several", "unwrap: [nested, archive]", []engine.Action{engine.Unwrap{Kinds: []string{"nested", "archive"}}}},
 		{"unwrap none", "unwrap: none", []engine.Action{engine.Unwrap{}}},
+		{"split", "split: headings", []engine.Action{engine.Split{}}},
+		{"split at lines", "split: { at: '^# (.+)', until: '^--$', rest: skip }", []engine.Action{engine.Split{At: regexp.MustCompile(`^# (.+)`), Until: regexp.MustCompile(`^--$`), SkipRest: true}}},
+		{"split at headings, up to a line", "split: { at: headings, until: bye, rest: ship }", []engine.Action{engine.Split{Until: regexp.MustCompile(`bye`)}}},
 		{"extract", "extract: { use: [wallets], only: x, from: [body, headers], config: { depth: 3, on: true, names: [a, 1.5], none: null } }", []engine.Action{engine.Extract{
 			Use: []string{"wallets"}, Only: []string{"x"}, From: []string{"body", "headers"},
 			Config: map[string]any{"depth": int64(3), "on": true, "names": []any{"a", 1.5}, "none": nil},

@@ -11,6 +11,7 @@ var (
 	attributeOn   = []string{"event", "files", "indicators"}
 	relationTypes = []string{"adversary", "malware", "campaign", "attack_pattern", "tool", "vulnerability"}
 	trimFrom      = []string{"start", "end"}
+	splitRests    = []string{"ship", "skip"}
 )
 
 // actionKeys are the keys of the actions that are mappings of known keys.
@@ -18,6 +19,7 @@ var actionKeys = map[string][]string{
 	"trim":    {"chars", "from", "after"},
 	"pair":    {"subject", "password_prefix", "window", "default_password", "scope", "take"},
 	"unlock":  {"passwords", "secrets"},
+	"split":   {"at", "until", "rest"},
 	"extract": {"use", "only", "from", "config"},
 	"event":   {"type", "title", "happened_at"},
 	"relate":  relationTypes,
@@ -53,6 +55,11 @@ func actionTable() []Action {
 			Name: "unwrap", Form: "forward, nested, archive (one or a list), or none", Until: engine.PhaseMessage, Combine: "union",
 			Doc:     "Which inner mails become items of their own: nested are attached ones, archive those inside other attachments, forward the inline original.",
 			Example: "unwrap: [forward, nested]", read: readUnwrap,
+		},
+		{
+			Name: "split", Form: "headings, or {at: pattern, until: pattern, rest: ship or skip}", Until: engine.PhaseContent, Combine: "the first by priority",
+			Doc:     "Makes each section of a newsletter a report of its own: an event with the heading for its title, the text and the links of the section, and the indicators that stand in it. headings are those of HTML, of the highest level that comes twice, or bold lines; in plain text those of Markdown, underlined, framed, numbered or capital lines that stand apart, or what rulers part. at is a pattern of the lines at which sections begin instead, its first group the title; until one of the line at which the last section ends. The rules are asked again for each section: its `subject` is the heading, `message.carrier.via` is `section`, `message.carrier.subject` the subject of the mail, everything else as in the mail. The mail keeps its attachments and what stands in no section, and ships with that, unless rest is skip. trim acts before; only a mail that ships as intelligence is split, and no section is split again. Where there is nothing to split at, the mail ships as one, with the defect `no-sections`.",
+			Example: "split: { at: '^Story \\d+: (.+)', until: '^Unsubscribe', rest: skip }", read: readSplit,
 		},
 		{
 			Name: "extract", Form: "{use: [name], only: [name], from: [body, attachments, headers], config: {...}}", Until: engine.PhaseContent, Combine: "union; only wins",

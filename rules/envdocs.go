@@ -40,7 +40,7 @@ var fieldDocs = map[string]string{
 	"carrier.subject":  "its subject",
 	"carrier.date":     "its Date field",
 	"carrier.received": "when it was delivered",
-	"carrier.via":      "attached, forward or container",
+	"carrier.via":      "attached, forward, container or section",
 
 	"mailbox.name":        "name of the mailbox",
 	"mailbox.type":        "intelligence or spearphish",

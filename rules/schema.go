@@ -153,6 +153,7 @@ func actionForms() map[string]schema {
 			"window": duration(), "scope": enum(pairScopes), "default_password": {"anyOf": []schema{password, listSchemaOf(password)}},
 		}),
 		"unlock": keys("unlock", map[string]schema{"passwords": texts(), "secrets": texts()}),
+		"split":  {"anyOf": []schema{enum([]string{"headings"}), keys("split", map[string]schema{"rest": enum(splitRests)})}},
 		"unwrap": {"anyOf": []schema{enum(append(slices.Clone(unwrapKinds), "none")), listSchemaOf(enum(unwrapKinds))}},
 		"extract": keys("extract", map[string]schema{
 			"use": texts(), "only": texts(), "config": {"type": "object"},

@@ -28,7 +28,7 @@ func TestSchemaAgreesWithTheChecker(t *testing.T) {
 		}
 	}
 	for _, action := range []string{
-		"trim: 180", "trim: { after: x }", "unlock: { secrets: [a] }", "unwrap: none", "extract: { only: x, config: { a: [1] } }", "event: { happened_at: '{{ message.date }}' }",
+		"trim: 180", "trim: { after: x }", "split: headings", "split: { at: x, until: y, rest: skip }", "unlock: { secrets: [a] }", "unwrap: none", "extract: { only: x, config: { a: [1] } }", "event: { happened_at: '{{ message.date }}' }",
 		"attribute: { A: [a, b], B: { value: x, on: files } }", "tag: [a, 3]", "relate: { malware: x }", "ship: none", "route: { seen: true }", "hold: { for: 1d12h }",
 		"pair: { subject: x, default_password: [a, { secret: b }], scope: mailbox, window: 90m }", "{ tag: a, score: -3 }", "tlp: amber",
 	} {

@@ -69,7 +69,7 @@ func benchRun(b *testing.B, set *rules.Set) (int, int64) {
 	}
 	defer src.Close()
 	e, err := engine.New(engine.Config{
-		Source: src, Parser: parserFor(&settings.Config{}), Rules: set, Extractors: builtin().all, DomainOf: domainOf,
+		Source: src, Parser: parserFor(&settings.Config{}), Rules: set, Extractors: builtin().all, DomainOf: domainOf, MarkupAt: markupAt,
 		Store: mem.New(), Sinks: []engine.Sink{recorder("default")}, Clock: &engine.StillClock{}, Workers: 1,
 	})
 	if err != nil {

@@ -118,7 +118,7 @@ func (a *app) unknownRule(set *rules.Set, id string) exit {
 
 func (e *explain) mail(ctx context.Context, a *app, l *loaded, d engine.Delivery, ids []string) error {
 	p, err := engine.NewProcessor(engine.Config{
-		Parser: parserFor(l.cfg), Rules: l.set, Extractors: l.finders.all, Unpacker: l.opener, Secrets: l.secrets, Limits: l.cfg.Limits, DomainOf: domainOf, Listed: l.finders.listed(), Sinks: recordingSinks(l.cfg, l.set),
+		Parser: parserFor(l.cfg), Rules: l.set, Extractors: l.finders.all, Unpacker: l.opener, Secrets: l.secrets, Limits: l.cfg.Limits, DomainOf: domainOf, MarkupAt: markupAt, Listed: l.finders.listed(), Sinks: recordingSinks(l.cfg, l.set),
 	})
 	if err != nil {
 		return err

@@ -135,7 +135,7 @@ func finderProcessor(t *testing.T) *engine.Engine {
 	}
 	cfg := &settings.Config{}
 	p, err := engine.NewProcessor(engine.Config{
-		Parser: parserFor(cfg), Rules: set, Extractors: builtin().all, DomainOf: domainOf,
+		Parser: parserFor(cfg), Rules: set, Extractors: builtin().all, DomainOf: domainOf, MarkupAt: markupAt,
 		Sinks: recordingSinks(cfg, set), Unpacker: unpack.New(unpack.Config{}),
 	})
 	if err != nil {

@@ -201,7 +201,7 @@ func (t *tester) env(l *loaded) ruletest.Env {
 		Parser: func(m ruletest.Mailbox) engine.Parser {
 			return parserFor(&settings.Config{Mailbox: settings.Mailbox(m)})
 		},
-		Extractors: l.finders.all, Unpacker: l.opener, Secrets: maps.Clone(l.secrets), DomainOf: domainOf, Listed: l.finders.listed(),
+		Extractors: l.finders.all, Unpacker: l.opener, Secrets: maps.Clone(l.secrets), DomainOf: domainOf, MarkupAt: markupAt, Listed: l.finders.listed(),
 		Store:    func() engine.Store { return mem.New() },
 		ReadFile: os.ReadFile,
 	}

@@ -267,13 +267,12 @@ func (b *builder) addTextLinks(list []*engine.Link, text string) []*engine.Link 
 	return list
 }
 
-// pageFrom is the part of a page whose display text begins at. References carry
-// no place, so all are kept.
+// pageFrom is the part of a page whose display text begins at.
 func (b *builder) pageFrom(p *engine.Page, at int) engine.Page {
 	from := innerOffset(p, at)
 	before := len(strings.TrimRight(p.InnerText[:from], " \t\n"))
 	cut := htmltext.RawOffset(p.Raw, before, htmltext.Options{Limits: b.job.cfg.Limits})
-	out := engine.Page{Raw: p.Raw[cut:], DisplayText: p.DisplayText[at:], InnerText: p.InnerText[from:], Refs: p.Refs}
+	out := engine.Page{Raw: p.Raw[cut:], DisplayText: p.DisplayText[at:], InnerText: p.InnerText[from:]}
 	for _, h := range p.Hidden {
 		if h.End > from {
 			out.Hidden = append(out.Hidden, engine.Span{Start: max(h.Start, from) - from, End: h.End - from})
@@ -284,6 +283,18 @@ func (b *builder) pageFrom(p *engine.Page, at int) engine.Page {
 			c := *l
 			c.Span = engine.Span{Start: l.Span.Start - from, End: l.Span.End - from}
 			out.Links = append(out.Links, &c)
+		}
+	}
+	for _, r := range p.Refs {
+		if r.At >= before {
+			r.At = max(r.At, from) - from
+			out.Refs = append(out.Refs, r)
+		}
+	}
+	for _, h := range p.Headings {
+		if h.Span.Start >= from {
+			h.Span = engine.Span{Start: h.Span.Start - from, End: h.Span.End - from}
+			out.Headings = append(out.Headings, h)
 		}
 	}
 	return out

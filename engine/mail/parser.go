@@ -9,6 +9,7 @@ import (
 	"io"
 
 	"github.com/tqmailrules/tqmailrules/engine"
+	"github.com/tqmailrules/tqmailrules/internal/htmltext"
 )
 
 // Config says how to read mail. The zero value works.
@@ -183,4 +184,9 @@ func unixLines(raw []byte) []byte {
 // bare CRs.
 func endsInCR(head []byte) bool {
 	return bytes.IndexByte(head, '\n') < 0 && bytes.Count(head, []byte{'\r'}) >= 2
+}
+
+// MarkupAt is engine.Config.MarkupAt for the pages that a Parser makes.
+func MarkupAt(raw string, n []int) []int {
+	return htmltext.RawOffsets(raw, n, htmltext.Options{})
 }

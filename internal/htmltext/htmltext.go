@@ -53,13 +53,19 @@ func Project(raw string, opt Options) (engine.Page, []engine.Defect) {
 // RawOffset returns where in raw the markup begins that is behind the first n
 // bytes of InnerText: the start of the first tag or text of which nothing is
 // among them. It reads the document once more, up to there.
-func RawOffset(raw string, n int, opt Options) int {
-	if n <= 0 {
-		return 0
+func RawOffset(raw string, n int, opt Options) int { return RawOffsets(raw, []int{n}, opt)[0] }
+
+// RawOffsets is RawOffset for several ascending n, in one pass.
+func RawOffsets(raw string, ns []int, opt Options) []int {
+	p := &projector{limits: opt.Limits.WithDefaults(), parse: func(string) (engine.URL, bool) { return engine.URL{}, false }}
+	p.begin(raw[:min(len(raw), p.limits.Text)])
+	out := make([]int, len(ns))
+	for i, n := range ns {
+		for len(p.out.buf) < n && p.step() {
+		}
+		out[i] = p.z.end
 	}
-	p := &projector{limits: opt.Limits.WithDefaults(), parse: func(string) (engine.URL, bool) { return engine.URL{}, false }, stop: n}
-	p.run(raw[:min(len(raw), p.limits.Text)])
-	return p.z.end
+	return out
 }
 
 // projector is the state of one projection: a machine over tokens.
@@ -69,7 +75,6 @@ type projector struct {
 	defects []engine.Defect
 
 	z     scanner
-	stop  int // end when that much text has been written; 0 means at the end
 	out   writer
 	stack []frame
 	open  map[atom.Atom]int // elements on the stack by name, to skip end tags of none
@@ -80,6 +85,7 @@ type projector struct {
 	link  int // index of the open link plus one
 	refs  []engine.PageRef
 	rules styleRules
+	lines headings
 }
 
 // frame is an open element and what it does to the text in it.
@@ -109,31 +115,47 @@ func (p *projector) limit(code, format string, args ...any) {
 
 // run feeds every token to the machine.
 func (p *projector) run(raw string) {
+	p.begin(raw)
+	for p.step() {
+	}
+}
+
+func (p *projector) begin(raw string) {
 	p.z = scanner{in: raw, attrs: make([]attr, 0, 16)}
 	p.open = make(map[atom.Atom]int, 32)
 	p.stack = make([]frame, 1, 64)
-	for p.stop == 0 || len(p.out.buf) < p.stop {
-		switch p.z.next() {
-		case endToken:
-			p.endLink()
-			return
-		case textToken:
-			p.text()
-		case startTag:
-			p.start()
-		case endTag:
-			p.end(tagOf(p.z.name))
-		case comment:
-			p.comment(p.z.data)
-		}
+}
+
+// step feeds one token to the machine, false at the end.
+func (p *projector) step() bool {
+	switch p.z.next() {
+	case endToken:
+		p.endLink()
+		return false
+	case textToken:
+		p.text()
+	case startTag:
+		p.start()
+	case endTag:
+		p.end(tagOf(p.z.name))
+	case comment:
+		p.comment(p.z.data)
 	}
+	return true
 }
 
 func (p *projector) top() *frame { return &p.stack[len(p.stack)-1] }
 
 func (p *projector) text() {
 	f := p.top()
-	p.out.write(p.z.content(f.pre), f.style.hidden(), f.pre)
+	p.write(p.z.content(f.pre), f.pre)
+}
+
+// write appends text in the state of the innermost element.
+func (p *projector) write(text string, pre bool) {
+	style, from := &p.top().style, len(p.out.buf)
+	p.out.write(text, style.hidden(), pre)
+	p.lines.wrote(p.out.buf, from, style.heading())
 }
 
 // tagOf names an element: by atom, else by a hash that no atom has.
@@ -169,7 +191,7 @@ func (p *projector) start() {
 		p.z.raw = "" // mail clients run no scripts
 	}
 	if at.label != "" {
-		p.out.write(at.label, p.top().style.hidden(), false)
+		p.write(at.label, false)
 	}
 	if kind.image && p.link > 0 && !p.top().style.hidden() {
 		p.links[p.link-1].image = true
@@ -189,6 +211,7 @@ func (p *projector) push(tag atom.Atom, at *attributes) {
 		return
 	}
 	parent := p.top()
+	at.style.headed(tag)
 	f := frame{tag: tag, style: parent.style.child(&at.style), pre: parent.pre || tag == atom.Pre || tag == atom.Textarea}
 	f.link = tag == atom.A && p.link > 0
 	p.stack = append(p.stack, f)
@@ -369,7 +392,7 @@ func (p *projector) ref(tag, attr, url string) {
 		p.limit(engine.DefectLinks, "more than %d references", p.limits.Links)
 		return
 	}
-	p.refs = append(p.refs, engine.PageRef{Tag: tag, Attr: attr, URL: url})
+	p.refs = append(p.refs, engine.PageRef{Tag: tag, Attr: attr, URL: url, At: len(p.out.buf)})
 }
 
 func hasPrefixFold(s, prefix string) bool {

@@ -28,6 +28,7 @@ func (p *projector) page() engine.Page {
 		p.refs[i].URL = resolve(base, p.refs[i].URL)
 	}
 	page.Refs = p.refs
+	page.Headings = p.lines.all(len(inner))
 	return page
 }
 

@@ -19,6 +19,10 @@ type style struct {
 	back     rgb
 
 	overflow, zero, absolute, away bool // combine to none
+
+	level   uint8 // of the heading that begins here, 0 for none
+	hasBold bool
+	bold    bool
 }
 
 type rgb struct{ r, g, b uint8 }
@@ -32,6 +36,8 @@ type look struct {
 	hasBack  bool
 	color    rgb
 	back     rgb
+	level    uint8 // of the heading that the text is in, 0 for none
+	bold     bool
 }
 
 // child is the state inside an element with that style.
@@ -51,6 +57,12 @@ func (l look) child(s *style) look {
 	}
 	if s.image {
 		l.hasBack = false
+	}
+	if s.level != 0 {
+		l.level = s.level
+	}
+	if s.hasBold {
+		l.bold = s.bold
 	}
 	return l
 }
@@ -97,7 +109,7 @@ func lowered(buf []byte, s string) []byte {
 	return buf
 }
 
-// property is a table of the properties that can hide text.
+// property is a table of the properties that can hide text or make it bold.
 func (s *style) property(name []byte, v string) {
 	switch string(name) {
 	case "display":
@@ -113,6 +125,8 @@ func (s *style) property(name []byte, v string) {
 		s.hasFont, s.fontZero = true, ok && (f == 0 || f <= 1 && hasUnit(v, "px", "pt"))
 	case "font":
 		s.font(v)
+	case "font-weight":
+		s.weight(v)
 	case "color":
 		s.colour(v)
 	case "background", "background-color":

@@ -33,6 +33,7 @@ type Env struct {
 	Limits     engine.Limits
 	DomainOf   func(kind, value string) engine.Domain // as engine.Config has it
 	Listed     func(kind, value string) []string      // likewise
+	MarkupAt   func(raw string, n []int) []int        // likewise
 
 	ReadFile  func(path string) ([]byte, error)
 	WriteFile func(path string, data []byte) error // golden files; nil: they are compared
@@ -163,7 +164,7 @@ func outcomesOf(ctx context.Context, env Env, set *rules.Set, file *File, c *Cas
 	}
 	last := map[string]*engine.Outcome{}
 	cfg := engine.Config{
-		Source: src, Parser: parser, Rules: set, Extractors: env.Extractors, Unpacker: env.Unpacker, Secrets: env.Secrets, Limits: env.Limits, DomainOf: env.DomainOf, Listed: env.Listed,
+		Source: src, Parser: parser, Rules: set, Extractors: env.Extractors, Unpacker: env.Unpacker, Secrets: env.Secrets, Limits: env.Limits, DomainOf: env.DomainOf, Listed: env.Listed, MarkupAt: env.MarkupAt,
 		Store: env.Store(), Clock: clock, Workers: 1, CommitGroup: 1,
 		AtEnd:   func() { clock.Set(end) },
 		Observe: func(o *engine.Outcome) { last[o.Origin.ID] = o },
