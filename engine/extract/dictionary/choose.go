@@ -19,13 +19,13 @@ func (s *scan) hintBeside(c *candidate) string {
 	before, after := s.tokensBefore(c), s.tokensAfter(c)
 	for i := range 2 {
 		if i < len(after) {
-			if m := s.meaningOf(after[i]); m.hint != "" {
-				return m.hint
+			if m := s.meaningOf(after[i]); m.hint != 0 {
+				return m.hint.kind()
 			}
 		}
 		if i < len(before) {
-			if m := s.meaningOf(before[i]); m.hint != "" {
-				return m.hint
+			if m := s.meaningOf(before[i]); m.hint != 0 {
+				return m.hint.kind()
 			}
 		}
 	}

@@ -54,7 +54,8 @@ type Entry struct {
 	Name       string   `json:"name"`         // canonical
 	ID         string   `json:"id,omitempty"` // G0016, T1059.001, CVE-2021-44228, CAPEC-63
 	Aliases    []string `json:"aliases,omitempty"`
-	Ambiguous  bool     `json:"ambiguous,omitempty"` // a word of daily use: needs evidence
+	Ambiguous  bool     `json:"ambiguous,omitempty"` // Name is also something else in the world: needs evidence
+	Shared     []string `json:"shared,omitempty"`    // those of Aliases that are
 	Case       bool     `json:"case,omitempty"`      // counts only as written
 	Dictionary string   `json:"dictionary,omitempty"`
 }
@@ -71,13 +72,12 @@ type Config struct {
 type Extractor struct {
 	cfg     Config
 	info    engine.ExtractorInfo
-	words   vocabulary // of names
+	words   vocabulary // of names, and words that say something about names
 	schemes []int8     // by symbol: index into schemes plus one
 	names   *multimatch.Automaton
 	forms   []form           // the value of a name is its first form
 	ids     map[string]int32 // entries by id
-	lexicon vocabulary       // of words around names
-	means   []meaning        // by its symbols
+	means   []meaning        // of words, by symbol
 
 	scans  sync.Pool // of *scan, which are too large for the stack
 	mu     sync.RWMutex
@@ -131,9 +131,8 @@ func (x *Extractor) Extract(ctx context.Context, in engine.Input) (out []engine.
 		s.out, s.max = out, len(out)+x.cfg.MaxFindings
 		s.run()
 		out = s.out
-		full := s.full() || s.weighed > maxWeighed
-		*s = scan{}
-		x.scans.Put(s)
+		full := len(out) >= s.max || s.full() || s.weighed > maxWeighed
+		x.give(s)
 		if err == nil && (len(text) > x.cfg.MaxText || full) {
 			err = fmt.Errorf("names in part %q: %w: more than %d findings, %d bytes of text or %d names that need evidence", p.ID, engine.ErrLimit, x.cfg.MaxFindings, x.cfg.MaxText, maxWeighed)
 		}
@@ -149,6 +148,21 @@ func (x *Extractor) scanOf(p *engine.InputPart, text string) *scan {
 	}
 	s.Extractor, s.part, s.text = x, p, text[:min(len(text), x.cfg.MaxText)]
 	return s
+}
+
+// maxKept is how many names and notes a scan keeps room for.
+const maxKept = 1 << 12
+
+// give gives a scan back, with the memory that it has when that is little.
+func (x *Extractor) give(s *scan) {
+	seen, climates, sections, proven := s.seen, s.climates, s.sections, s.proven
+	clear(seen)
+	clear(proven)
+	*s = scan{}
+	if max(cap(seen), cap(climates), cap(sections)) <= maxKept {
+		s.seen, s.climates, s.sections, s.proven = seen[:0], climates[:0], sections[:0], proven
+	}
+	x.scans.Put(s)
 }
 
 func textOf(p *engine.InputPart) string {
@@ -186,6 +200,8 @@ func (j Judged) Wanting() string {
 		return "a name begins with a capital"
 	case j.Against == longerWord:
 		return "a name stands by itself"
+	case j.Against == byBelonging:
+		return "something about security"
 	case j.Need-j.Score > sameKind:
 		return fmt.Sprintf("evidence %d of %d: a word such as ransomware beside it, or its id", j.Score, j.Need)
 	}
@@ -199,5 +215,5 @@ func (x *Extractor) Size() (names, bytes int) {
 	for _, w := range x.words.words {
 		bytes += len(w) + 16
 	}
-	return len(x.forms), bytes + 16*len(x.words.slots) + 8*len(x.words.filter) + 40*len(x.forms) + 12*len(x.means)
+	return len(x.forms), bytes + 16*len(x.words.slots) + 8*len(x.words.filter) + 40*len(x.forms) + 4*len(x.means)
 }

@@ -18,29 +18,55 @@ const (
 // verdict is what the words around an ambiguous name add up to.
 type verdict struct {
 	counts  bool
+	around  bool // the text around it made it count
 	speaks  string
 	against string
 	score   int
 	need    int
+	best    int // what the piece is worth that speaks
+	worst   int // what the piece is worth that is against it
+	vouched int // what names beside it added
+	proven  int // what the same thing added, proven elsewhere
 }
 
-// What evidence is worth. A name counts from enough on; at the beginning of a
-// sentence, where its capital says nothing, one more is needed.
+// evidence says what made a name count; "" when it needs nothing.
+func (v *verdict) evidence() string {
+	switch {
+	case !v.around:
+		return v.speaks
+	case v.speaks == "":
+		return bySurround
+	}
+	return v.speaks + ", " + bySurround
+}
+
+// What evidence is worth. A name counts from enough on, a rare one from a little less;
+// at the beginning of a sentence, where the capital of a single word says nothing, one
+// more is needed.
 const (
-	enough = 4
+	enough     = 4
+	enoughRare = 3
+	phrase     = 2 // more is needed in lower case
 
 	strongBeside, strongNear, strongFar = 6, 4, 3
+	mediumBeside, mediumNear, mediumFar = 4, 3, 2
 	strongMost                          = 8 // of all strong words together
 	weakBeside, weakNear                = 2, 1
 	weakMost                            = 3
 	idNear                              = 8
-	sameKind, otherKind                 = 4, 2 // an unambiguous name
-	idKnown                             = 3    // a number that is the id of an entry: parts and gates have such too
-	techniqueKnown                      = 5    // T1486
-	allCapitals                         = 4    // Night Dragon
+	idKnown                             = 1 // a number that is the id of an entry: parts and gates have such too
+	allCapitals                         = 4 // Night Dragon
+	sharedCapitals                      = 1 // Silent Night
+	oddCapitals                         = 4 // SideWinder
+	shouted                             = 2 // NOBELIUM; half of it for what is usually not written so
 
-	madeOther = -8 // Carbon dioxide, Mr Conti
-	compound  = -3 // one of several capital words that are nothing known: Lazarus Long
+	madeOther  = -8 // Carbon dioxide, Mr Conti
+	compound   = -5 // one of several capital words that are nothing known: Lazarus Long
+	apposition = -2 // the moon Phobos
+	article    = -3 // the Joker got me
+	nounBehind = -1 // a Royal pain
+	otherNear  = -2 // a word of another world
+	otherMost  = -4
 )
 
 // What speaks against a name by the way it is written.
@@ -54,40 +80,57 @@ type weighing struct {
 	c             candidate
 	before, after []token // in its sentence
 	v             verdict
-	best          int
 	strong, weak  int
+	other         int
 }
 
-// weigh decides whether an ambiguous name counts.
+// weigh says what the words in the sentence of an ambiguous name are worth.
 func (s *scan) weigh(c *candidate) verdict {
 	written := s.written(c)
 	switch {
-	case !written && !s.phrase(c):
+	case !written && !s.isPhrase(c) && !s.isRare(c):
 		return verdict{against: lowerCase, need: enough}
-	case partOfWord(s.text, c.start, c.end):
+	case partOfWord(s.text, c.start, c.end) && !s.inScannerName(c):
 		return verdict{against: longerWord, need: enough}
 	}
 	s.weighed++
 	w := weighing{c: *c}
 	w.before, w.after = s.tokensBefore(c), s.tokensAfter(c)
-	switch w.v.need = enough; {
-	case !written:
-		w.v.need += 2
-	case len(w.before) == 0:
-		w.v.need++
-	}
+	w.v.need = s.need(&w, written)
 	for i, t := range w.before {
 		s.word(&w, t, i+1)
+	}
+	s.label(&w)
+	if s.inScannerName(c) {
+		w.strong += strongMost
+		w.speak(strongMost, s.text[w.before[0].start:w.before[0].end])
 	}
 	for i, t := range w.after {
 		s.word(&w, t, i+1)
 	}
-	w.v.score = min(w.strong, strongMost) + min(w.weak, weakMost) + s.itself(c) + s.objections(&w)
+	w.v.score = min(w.strong, strongMost) + min(w.weak, weakMost) + max(w.other, otherMost) + s.itself(&w) + s.objections(&w)
 	if short := w.v.need - w.v.score; short > 0 && short <= idNear {
-		s.namesNear(&w)
+		s.idBeside(&w)
 	}
-	w.v.counts = w.v.score >= w.v.need
+	if !written && !s.isPhrase(c) && (w.v.best < mediumBeside || w.v.score < w.v.need) {
+		w.v.against = lowerCase
+	}
 	return w.v
+}
+
+// need is the score from which a name counts.
+func (s *scan) need(w *weighing, written bool) int {
+	n := enough
+	if s.isRare(&w.c) {
+		n = enoughRare
+	}
+	switch {
+	case !written && strings.ContainsRune(s.text[w.c.start:w.c.end], ' '):
+		n += phrase
+	case len(w.before) == 0 && n == enough && !strings.ContainsAny(s.text[w.c.start:w.c.end], " \n"):
+		n++
+	}
+	return n
 }
 
 // written says whether an ambiguous name is written as a name: with a capital, or
@@ -100,41 +143,95 @@ func (s *scan) written(c *candidate) bool {
 	return !capital(s.forms[c.form].text) && asWritten(original, s.forms[c.form].text)
 }
 
-// phrase says whether a name is that of an attack pattern in several words, which
+// isPhrase says whether a name is that of an attack pattern in several words, which
 // prose writes in lower case.
-func (s *scan) phrase(c *candidate) bool {
+func (s *scan) isPhrase(c *candidate) bool {
 	return s.typeOf(c) == AttackPattern && strings.ContainsAny(s.text[c.start:c.end], " -")
 }
 
 // itself is what an ambiguous name says by itself.
-func (s *scan) itself(c *candidate) int {
+func (s *scan) itself(w *weighing) int {
+	c := &w.c
 	if c.form < 0 {
-		switch {
-		case c.number.known && c.number.kind == AttackPattern:
-			return techniqueKnown
-		case c.number.known:
+		if c.number.known {
 			return idKnown
 		}
 		return 0
 	}
-	if s.typeOf(c) == AttackPattern || s.forms[c.form].flags&counted != 0 {
+	f := &s.forms[c.form]
+	original := s.text[c.start:c.end]
+	switch {
+	case s.typeOf(c) == AttackPattern || f.flags&counted != 0:
 		return 0
+	case inner(f.text) && asWritten(original, f.text):
+		return oddCapitals
+	case shouts(original) && !s.shouting(w):
+		if shouts(f.text) {
+			return shouted
+		}
+		return shouted / 2
+	case s.allCapital(c):
+		if f.flags&shared == 0 {
+			return allCapitals
+		}
+		return sharedCapitals
 	}
+	return 0
+}
+
+// allCapital says whether a name is of several words that all begin with a capital.
+func (s *scan) allCapital(c *candidate) bool {
 	capitals := 0
 	for i := c.start; ; {
 		t, ok := s.words.next(s.text[:c.end], i)
 		switch {
-		case !ok && capitals > 1:
-			return allCapitals
-		case !ok, t.kind == letters && !capital(s.text[t.start:]):
-			return 0
-		}
-		if t.kind == letters {
+		case !ok:
+			return capitals > 1
+		case t.kind == letters && !capital(s.text[t.start:]):
+			return false
+		case t.kind == letters:
 			capitals++
 		}
 		i = t.end
 	}
 }
+
+// inner says whether a capital stands inside a word: SideWinder.
+func inner(name string) bool {
+	for i := 1; i < len(name); i++ {
+		if name[i] >= 'A' && name[i] <= 'Z' && name[i-1] >= 'a' && name[i-1] <= 'z' {
+			return true
+		}
+	}
+	return false
+}
+
+// shouts says whether a name is all capitals.
+func shouts(name string) bool {
+	capitals := 0
+	for i := range len(name) {
+		switch c := name[i]; {
+		case c >= 'a' && c <= 'z', c >= utf8.RuneSelf:
+			return false
+		case c >= 'A' && c <= 'Z':
+			capitals++
+		}
+	}
+	return capitals > 3
+}
+
+// shouting says whether a word beside a name is all capitals too.
+func (s *scan) shouting(w *weighing) bool {
+	for _, side := range [][]token{w.before, w.after} {
+		if len(side) > 0 && shouts(s.text[side[0].start:side[0].end]) && s.meaningOf(side[0]).weight == 0 && !s.nameWord(side[0]) {
+			return true
+		}
+	}
+	return false
+}
+
+// worths is what a word is worth beside a name, near it, and far from it.
+var worths = [...][3]int{weak: {weakBeside, weakNear, weakNear}, medium: {mediumBeside, mediumNear, mediumFar}, strong: {strongBeside, strongNear, strongFar}}
 
 // word adds what a word says that stands so many words away.
 func (s *scan) word(w *weighing, t token, distance int) {
@@ -142,36 +239,48 @@ func (s *scan) word(w *weighing, t token, distance int) {
 	if strings.HasPrefix(s.text[t.start:], "C2") {
 		m.weight = strong
 	}
-	worth := 0
+	zone := 2
 	switch {
-	case m.weight == strong && distance <= 2:
-		worth = strongBeside
-	case m.weight == strong && distance <= 6:
-		worth = strongNear
-	case m.weight == strong:
-		worth = strongFar
-	case m.weight == weak && distance <= 2:
-		worth = weakBeside
-	case m.weight == weak:
-		worth = weakNear
+	case distance <= 2:
+		zone = 0
+	case distance <= 6:
+		zone = 1
 	}
-	if m.weight == strong {
+	worth := worths[m.weight][zone]
+	switch {
+	case m.weight > weak:
 		w.strong += worth
-	} else {
+	case m.weight == weak:
 		w.weak += worth
+	case m.elsewhere && zone < 2:
+		w.other += otherNear
+	case m.elsewhere:
+		w.other += otherNear / 2
 	}
 	w.speak(worth, s.text[t.start:t.end])
 }
 
-// speak keeps the piece of evidence that says most.
-func (w *weighing) speak(worth int, what string) {
-	if worth > w.best {
-		w.best, w.v.speaks = worth, what
+// label adds what a word for a type says that a colon follows: tools: Chisel.
+func (s *scan) label(w *weighing) {
+	if len(w.before) == 0 {
+		return
+	}
+	t := w.before[0]
+	if gap := s.text[t.end:w.c.start]; len(gap) > 1 && gap[0] == ':' && isBlank(gap[len(gap)-1]) && s.meaningOf(t).hint != 0 {
+		w.strong += strongBeside
+		w.speak(strongBeside, s.text[t.start:t.end])
 	}
 }
 
-// namesNear adds what the id of the entry and unambiguous names near say.
-func (s *scan) namesNear(w *weighing) {
+// speak keeps the piece of evidence that says most.
+func (w *weighing) speak(worth int, what string) {
+	if worth > w.v.best {
+		w.v.best, w.v.speaks = worth, what
+	}
+}
+
+// idBeside adds what the id of the entry says.
+func (s *scan) idBeside(w *weighing) {
 	from, to := w.c.start, w.c.end
 	if n := len(w.before); n > 0 {
 		from = w.before[n-1].start
@@ -182,11 +291,7 @@ func (s *scan) namesNear(w *weighing) {
 	if e := s.entryOf(&w.c); e != nil && len(e.ID) > 3 && w.c.form >= 0 && strings.Contains(s.text[from:to], e.ID) {
 		w.v.score += idNear
 		w.speak(idNear, e.ID)
-		return
 	}
-	kind := s.typeOf(&w.c)
-	worth := max(s.unambiguous(w, from, w.c.start, kind), s.unambiguous(w, w.c.end, to, kind))
-	w.v.score += worth
 }
 
 // sameKindOf says whether two types are listed together: malware, tools and who
@@ -194,45 +299,6 @@ func (s *scan) namesNear(w *weighing) {
 func sameKindOf(a, b string) bool {
 	who := func(t string) bool { return t == Malware || t == Adversary || t == Campaign }
 	return a == b || who(a) && who(b)
-}
-
-// unambiguous returns what the names are worth that stand in a piece of text and
-// need no evidence.
-func (s *scan) unambiguous(w *weighing, from, to int, kind string) (worth int) {
-	at, end := multimatch.Root, 0
-	var starts [maxTokens]int
-	note := func(c *candidate) {
-		found := otherKind
-		if sameKindOf(s.typeOf(c), kind) {
-			found = sameKind
-		}
-		worth = max(worth, found)
-		w.speak(found, s.text[c.start:c.end])
-	}
-	for n, i := 0, from; worth < sameKind; n++ {
-		t, ok := s.words.next(s.text[:to], i)
-		if !ok {
-			break
-		}
-		if at != multimatch.Root && !follows(s.text[end:t.start]) {
-			at = multimatch.Root
-		}
-		i, end, starts[n%maxTokens] = t.end, t.end, t.start
-		at = s.names.Next(at, t.symbol)
-		for m := s.names.Longest(at); m != multimatch.Root; m = s.names.Shorter(m) {
-			c, ok := s.named(s.names.Value(m), starts[(n+1-s.names.Depth(m))%maxTokens], t.end)
-			if ok && !s.ambiguous(&c) && !inAddress(s.text, c.start, c.end) {
-				note(&c)
-				break
-			}
-		}
-		if k := s.schemes[t.symbol]; k > 0 {
-			if c, ok := s.numbered(int(k-1), t); ok && c.end <= to && c.number.sure && c.number.kind != Tag && !inAddress(s.text, c.start, c.end) {
-				note(&c)
-			}
-		}
-	}
-	return worth
 }
 
 // objections returns what speaks against a name, 0 or less.
@@ -254,24 +320,87 @@ func (s *scan) objections(w *weighing) (worst int) {
 			object(compound, w.c.end, t.end)
 		case gap == " " && s.stranger(t):
 			object(compound, t.start, t.end)
+		case gap == " " && s.isNoun(t):
+			object(nounBehind, t.start, t.end)
 		}
 	}
 	if len(w.before) > 0 {
 		t := w.before[0]
 		gap, m := s.text[t.end:w.c.start], s.meaningOf(t)
+		if len(w.before) > 1 && s.isNaming(t, w.before[1]) {
+			m = s.meaningOf(w.before[1])
+		}
 		switch {
-		case m.role == titleFront && (spaced(gap) || gap == ". "):
+		case m.hint == operation && s.typeOf(&w.c) != Campaign && gap == " ":
+			object(madeOther, t.start, t.end)
+		case m.role == titleFront && m.weight == 0 && (spaced(gap) || gap == ". " || gap == " \""):
 			object(madeOther, t.start, t.end)
 		case gap == "-":
 			object(compound, t.start, w.c.start)
 		case gap == " " && s.stranger(t):
 			object(compound, t.start, t.end)
+		case gap == " " && s.isNoun(t) && !s.leads(w):
+			object(apposition, t.start, t.end)
+		case gap == " " && isArticle(s.text[t.start:t.end]) && s.endsPhrase(w):
+			object(article, t.start, t.end)
 		}
 	}
-	if worst == compound && w.best >= strongBeside {
+	if worst == compound && w.v.best >= strongBeside {
 		return 0 // Former Conti affiliates
 	}
+	w.v.worst = worst
 	return worst
+}
+
+// operation is the hint of what is no malware although malware may be near: Operation
+// Medusa.
+var operation = hintAt(Campaign)
+
+// isNaming says whether a word stands between a thing and its name: an operation named
+// Medusa, the Republic of Cuba.
+func (s *scan) isNaming(t, thing token) bool {
+	switch s.text[t.start:t.end] {
+	case "named", "called", "dubbed", "codenamed":
+		return true
+	case "of":
+		return capital(s.text[thing.start:thing.end])
+	}
+	return false
+}
+
+// isNoun says whether a word may be a noun that says what the name behind it is: it is
+// written small, nothing is known of it, and it has no ending of verbs and plurals.
+func (s *scan) isNoun(t token) bool {
+	word := s.text[t.start:t.end]
+	if t.kind != letters || len(word) < 4 || capital(word) || (s.meaningOf(t) != meaning{}) {
+		return false
+	}
+	for _, ending := range []string{"s", "ed", "en", "ing", "ly", "te"} {
+		if strings.HasSuffix(word, ending) {
+			return false
+		}
+	}
+	return true
+}
+
+func isArticle(word string) bool {
+	return word == "the" || word == "The" || word == "a" || word == "A" || word == "an"
+}
+
+// endsPhrase says whether what an article begins ends with a name: the Joker got me,
+// not the Hive gang.
+func (s *scan) endsPhrase(w *weighing) bool {
+	if len(w.after) == 0 {
+		return true
+	}
+	t := w.after[0]
+	m := s.meaningOf(t)
+	return s.text[w.c.end:t.start] != " " || m.weight == 0 && m.function
+}
+
+// leads says whether a word behind a name speaks for it: recent Hive attacks.
+func (s *scan) leads(w *weighing) bool {
+	return len(w.after) > 0 && s.text[w.c.end:w.after[0].start] == " " && s.meaningOf(w.after[0]).weight > 0
 }
 
 // isCompany says whether the form of a company stands behind a name.
@@ -284,13 +413,13 @@ func spaced(gap string) bool { return gap == " " || gap == "-" || gap == "\n" }
 
 // stranger says whether a word is written as a name and nothing is known of it.
 func (s *scan) stranger(t token) bool {
-	return t.kind == letters && t.end-t.start >= 3 && capital(s.text[t.start:t.end]) && s.meaningOf(t) == meaning{} && !s.nameWord(t)
+	m := s.meaningOf(t)
+	return t.kind == letters && t.end-t.start >= 3 && capital(s.text[t.start:t.end]) && m.weight == 0 && m.role == plain && !s.nameWord(t)
 }
 
 // meaningOf returns what a word says about names.
 func (s *scan) meaningOf(t token) meaning {
-	same, _ := s.lexicon.next(s.text[:t.end], t.start)
-	return s.means[same.symbol]
+	return s.means[t.symbol]
 }
 
 // nameWord says whether a word is in the name of an entry.
@@ -303,6 +432,32 @@ func (s *scan) nameWord(t token) bool {
 func partOfWord(text string, start, end int) bool {
 	return start > 1 && joint(text[start-1]) && wordByte(text[start-2]) || start > 0 && (text[start-1] == '\\' || text[start-1] == '@' || text[start-1] == '#') ||
 		end+1 < len(text) && joint(text[end]) && wordByte(text[end+1]) || end < len(text) && (text[end] == '\\' || text[end] == '@')
+}
+
+// inScannerName says whether a name stands in a name that scanners give:
+// Ransom:Win32/Akira.A, Trojan.Royal.
+func (s *scan) inScannerName(c *candidate) bool {
+	if c.start < 2 || strings.IndexByte("/.:", s.text[c.start-1]) < 0 || s.count < 2 {
+		return false
+	}
+	for n := s.count - 1; n >= 0 && n > s.count-len(s.recent); n-- {
+		t := s.recent[n%len(s.recent)]
+		if t.start >= c.start {
+			continue
+		}
+		word := s.text[t.start:t.end]
+		return t.end == c.start-1 && (s.meaningOf(t).weight >= medium || platform(word) || (word == "32" || word == "64") && t.start > 2 && platform(s.text[t.start-3:t.start]))
+	}
+	return false
+}
+
+// platform says whether a word is one by which scanners name what runs there.
+func platform(word string) bool {
+	switch word {
+	case "Win", "MSIL", "Linux", "Android", "AndroidOS", "MacOS", "OSX", "VBS", "JS", "W32", "PowerShell", "Script", "HTML", "Python", "Java", "Ransom", "Trojan", "Backdoor":
+		return true
+	}
+	return false
 }
 
 func joint(c byte) bool    { return c == '.' || c == '_' || c == '/' || c == '=' || c == ':' }

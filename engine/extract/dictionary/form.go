@@ -24,7 +24,8 @@ const (
 type form struct {
 	text  string // as the entry has it
 	entry int32
-	next  int32 // the next form of the same words, -1 for none
+	next  int32  // the next form of the same words, -1 for none
+	word  uint32 // its first, as a symbol
 	flags formFlags
 }
 
@@ -36,6 +37,8 @@ const (
 	exact               // counts only as written
 	tight               // has letters behind digits, which must not stand apart
 	counted             // a word and a number: stands apart (APT 29) only with evidence
+	rare                // ambiguous, but no word of daily use: Mirai, Rhysida
+	shared              // its entry says that it is ambiguous
 )
 
 // indexer builds the tables of an extractor.
@@ -73,24 +76,35 @@ func (x *Extractor) index() error {
 		if _, taken := x.ids[e.ID]; e.ID != "" && !taken {
 			x.ids[e.ID] = int32(i)
 		}
-		if err := ix.addName(e.Name, int32(i), 0); err != nil {
+		if err := ix.addName(e.Name, int32(i), sharedIf(e.Ambiguous)); err != nil {
 			return err
 		}
 	}
 	for i := range x.cfg.Entries {
-		for _, alias := range x.cfg.Entries[i].Aliases {
-			if err := ix.addName(alias, int32(i), isAlias); err != nil {
+		e := &x.cfg.Entries[i]
+		for _, alias := range e.Aliases {
+			if err := ix.addName(alias, int32(i), isAlias|sharedIf(slices.Contains(e.Shared, alias))); err != nil {
 				return err
 			}
 		}
 	}
 	x.names = ix.builder.Build()
+	for w := range ix.words {
+		x.words.add(fold.Fold(w))
+	}
 	x.schemes = append(x.schemes, make([]int8, len(x.words.words)-len(x.schemes))...)
-	x.means = make([]meaning, len(ix.words)+1)
+	x.means = make([]meaning, len(x.words.words))
 	for w, m := range ix.words {
-		x.means[x.lexicon.add(fold.Fold(w))] = m
+		x.means[x.words.add(fold.Fold(w))] = m
 	}
 	return nil
+}
+
+func sharedIf(yes bool) formFlags {
+	if yes {
+		return shared
+	}
+	return 0
 }
 
 // cve are names that the built-in extractor reports as indicators.
@@ -153,8 +167,8 @@ func (ix *indexer) addForm(text string, entry int32, flags formFlags) error {
 	switch {
 	case len(ix.symbols) == 2 && ix.isScheme(ix.symbols[0]) && oneRun(text):
 		flags |= counted
-	case ix.common(text, e, flags):
-		flags |= ambiguous
+	default:
+		flags |= ix.common(text, e, flags)
 	}
 	at := int32(len(ix.forms))
 	first, err := ix.builder.Add(ix.symbols, at)
@@ -165,7 +179,7 @@ func (ix *indexer) addForm(text string, entry int32, flags formFlags) error {
 		return nil
 	}
 	ix.known[formKey{first, entry}] = true
-	ix.forms, ix.last = append(ix.forms, form{text, entry, -1, flags}), append(ix.last, at)
+	ix.forms, ix.last = append(ix.forms, form{text, entry, -1, ix.symbols[0], flags}), append(ix.last, at)
 	if first != at {
 		ix.forms[ix.last[first]].next = at
 		ix.last[first] = at
@@ -219,19 +233,21 @@ func (ix *indexer) meaning(symbol uint32) meaning {
 	return ix.words[fold.Lower(ix.Extractor.words.words[symbol])]
 }
 
-// common says whether a name is ambiguous: its words are of daily use, it is short,
-// or a command. One with a word for what it is (Hive ransomware, Lazarus Group) is
-// not, nor is one of several words, one of them rare, of an ambiguous entry, or one
-// in which digits stand among letters (Log4Shell).
-func (ix *indexer) common(text string, e *Entry, flags formFlags) bool {
-	dailies, hints, others := 0, 0, 0
+// common says whether a name is ambiguous: its entry says so, its words are of daily
+// use, it is short, or a command. One with a word for what it is (Hive ransomware,
+// Lazarus Group) is not, unless its entry says so, nor is one of several words, one of
+// them rare, or one in which digits stand among letters (Log4Shell).
+func (ix *indexer) common(text string, e *Entry, flags formFlags) formFlags {
+	dailies, uncommons, hints, others := 0, 0, 0, 0
 	for _, s := range ix.symbols {
 		m := ix.meaning(s)
-		switch {
+		switch kind := m.hint.kind(); {
 		case strings.ContainsFunc(ix.Extractor.words.words[s], unicode.IsDigit):
-		case m.hint == Malware, m.hint == Adversary && (m.weight == strong || flags&isAlias == 0):
+		case kind == Malware, kind == Adversary && (m.weight >= medium || flags&isAlias == 0):
 			hints++
-		case m.role == daily || m.weight > 0 || m.role != plain || ix.stem(s):
+		case m.role == uncommon:
+			uncommons++
+		case m != meaning{} || ix.stem(s):
 			dailies++
 		default:
 			others++
@@ -239,16 +255,18 @@ func (ix *indexer) common(text string, e *Entry, flags formFlags) bool {
 	}
 	first, _ := utf8.DecodeRuneInString(text)
 	switch {
-	case len(ix.symbols) == 1 && (e.Ambiguous && flags&isAlias == 0 || unicode.IsLower(first) && !strings.ContainsFunc(text, unicode.IsUpper)):
-		return true
+	case flags&shared != 0 && others+uncommons > 0, uncommons == len(ix.symbols):
+		return ambiguous | rare
+	case flags&shared != 0, len(ix.symbols) == 1 && unicode.IsLower(first) && !strings.ContainsFunc(text, unicode.IsUpper):
+		return ambiguous
 	case flags&tight != 0 && oneRun(text):
-		return false
-	case others > 0:
-		return alphanumerics(text) <= 3 && !strings.ContainsFunc(text, unicode.IsDigit)
-	case e.Type == AttackPattern:
-		return true
+		return 0
+	case others > 0 && (alphanumerics(text) > 3 || strings.ContainsFunc(text, unicode.IsDigit)):
+		return 0
+	case e.Type == AttackPattern, dailies+uncommons == 0, hints == 0:
+		return ambiguous
 	}
-	return dailies == 0 || hints == 0
+	return 0
 }
 
 // oneRun says whether a name is written without a gap, hyphens apart.

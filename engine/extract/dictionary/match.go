@@ -25,6 +25,14 @@ type scan struct {
 	count   int       // tokens read
 	weighed int       // ambiguous names that were written as names
 
+	sentence int     // the number of the one that is read
+	climate  climate // of what was read
+	sections []section
+	climates []climate           // as it was, every few tokens
+	seen     []sighting          // names, in order
+	sure     int                 // of them need no evidence
+	proven   map[proof]*sighting // things, and where they were last seen
+
 	before, after [maxWords]token // scratch: the words around a name
 	pending       []candidate     // may be overtaken by longer ones; by their first token
 	buffer        [8]candidate
@@ -34,6 +42,9 @@ type scan struct {
 type candidate struct {
 	start, end int
 	first      int    // token
+	last       int    // token
+	sentence   int    // of its text
+	section    int    // of its text
 	form       int32  // -1 for a number without one
 	number     number // when form is -1
 }
@@ -42,23 +53,39 @@ type candidate struct {
 // than anything else; the others do not count.
 const maxWeighed = 50_000
 
-func (s *scan) full() bool { return len(s.out) >= s.max }
+// full says whether no more names may be noted.
+func (s *scan) full() bool { return s.sure >= s.max || len(s.seen) >= s.max+maxWeighed }
 
-// run reads the text, token by token. A candidate is settled when no name that is
-// yet to end can have begun where it did, or before.
+// run reads the text, decides which names in it count, and reports them.
 func (s *scan) run() {
+	s.read()
+	s.decideAll()
+	for i := range s.seen {
+		s.report(&s.seen[i])
+	}
+}
+
+// read reads the text, token by token. A candidate is settled when no name that is
+// yet to end can have begun where it did, or before.
+func (s *scan) read() {
 	s.pending = s.buffer[:0]
 	at, end := multimatch.Root, 0
+	var last token
 	for i := 0; !s.full(); s.count++ {
 		t, ok := s.words.next(s.text, i)
 		if !ok {
 			break
 		}
 		i = t.end
-		if at != multimatch.Root && !follows(s.text[end:t.start]) {
+		gap := s.text[end:t.start]
+		if at != multimatch.Root && !follows(gap) {
 			at = multimatch.Root
 		}
-		end = t.end
+		if len(gap) > 1 && s.count > 0 && breaks(s.text, last, t.start) {
+			s.sentence++
+		}
+		s.feel(t, gap)
+		end, last = t.end, t
 		s.recent[s.count%len(s.recent)] = t
 		if t.symbol == 0 {
 			at = multimatch.Root
@@ -78,13 +105,13 @@ func (s *scan) candidates(at multimatch.State, t token) {
 	for m := s.names.Longest(at); m != multimatch.Root; m = s.names.Shorter(m) {
 		first := s.count + 1 - s.names.Depth(m)
 		if c, ok := s.named(s.names.Value(m), s.recent[first%len(s.recent)].start, t.end); ok {
-			c.first = first
+			c.first, c.last, c.sentence, c.section = first, s.count, s.sentence, len(s.sections)-1
 			s.note(c)
 		}
 	}
 	if k := s.schemes[t.symbol]; k > 0 {
 		if c, ok := s.numbered(int(k-1), t); ok {
-			c.first = s.count
+			c.first, c.last, c.sentence, c.section = s.count, s.count, s.sentence, len(s.sections)-1
 			s.note(c)
 		}
 	}
@@ -191,35 +218,61 @@ func (s *scan) settle(before int) {
 			continue
 		}
 		s.end = c.end
-		s.decide(c)
+		s.sight(c)
 	}
 	s.pending = append(s.pending[:0], s.pending[done:]...)
 }
 
-// decide reports a candidate that counts.
-func (s *scan) decide(c candidate) {
+// sight notes a candidate that is settled, with what its own words say.
+func (s *scan) sight(c candidate) {
 	if inAddress(s.text, c.start, c.end) {
 		return
 	}
-	v := verdict{counts: true}
 	if c.form >= 0 && s.forms[c.form].next >= 0 {
 		c.form = s.choose(c)
 	}
+	g := sighting{candidate: c, v: verdict{counts: true}, sure: true}
 	switch {
 	case s.ambiguous(&c) && s.weighed >= maxWeighed:
 		s.weighed++
 		return
 	case s.ambiguous(&c):
-		v = s.weigh(&c)
+		g.v, g.sure = s.weigh(&c), false
 	case s.isCompany(&c):
-		v = verdict{against: "a company", need: enough}
+		g.v = verdict{against: "a company", need: enough}
+	case s.isCode(&c) || s.isWord(&c):
+		s.climate.security += plainSure
+	default:
+		s.climate.security += surePoints
 	}
+	if g.v.counts {
+		s.sure++
+	} else if g.v.need > 0 && g.v.score >= g.v.need {
+		s.climate.security += ownPoints
+	}
+	if s.judged != nil || g.v.against != lowerCase && g.v.against != longerWord {
+		s.seen = append(s.seen, g)
+	}
+}
+
+// isWord says whether a name is a single word as any other: no digits, no capitals
+// inside.
+func (s *scan) isWord(c *candidate) bool {
+	if c.form < 0 || c.first != c.last {
+		return false
+	}
+	name := s.text[c.start:c.end]
+	return !inner(name) && kindOf(rune(name[0])) == letters
+}
+
+// report reports a sighting that counts, or all of them to whoever wants to know.
+func (s *scan) report(g *sighting) {
 	if s.judged != nil {
-		s.judged(Judged{s.finding(&c, v), v.counts, v.speaks, v.against, v.score, v.need})
+		s.judged(Judged{s.finding(g), g.v.counts, g.v.speaks, g.v.against, g.v.score, g.v.need})
 		return
 	}
-	if v.counts {
-		s.out = append(s.out, s.finding(&c, v))
+	if g.v.counts && len(s.out) < s.max {
+		s.out = append(s.out, s.finding(g))
 	}
 }
 
@@ -249,7 +302,8 @@ func (s *scan) typeOf(c *candidate) string {
 	return c.number.kind
 }
 
-func (s *scan) finding(c *candidate, v verdict) engine.Finding {
+func (s *scan) finding(g *sighting) engine.Finding {
+	c := &g.candidate
 	f := engine.Finding{
 		Type: c.number.kind, Value: c.number.value, Original: s.text[c.start:c.end],
 		Spot: engine.Spot{Part: s.part.ID, Context: s.contextAt(c), Span: engine.Span{Start: c.start, End: c.end}},
@@ -257,7 +311,7 @@ func (s *scan) finding(c *candidate, v verdict) engine.Finding {
 	if e := s.entryOf(c); e != nil {
 		f.Type, f.Value = e.Type, e.Name
 	}
-	f.Extra = s.extra(c, v.speaks)
+	f.Extra = s.extra(c, &g.v)
 	return f
 }
 
@@ -291,17 +345,18 @@ type extraKey struct {
 	entry    *Entry
 	form     int32
 	evidence string
+	around   bool
 }
 
 // maxExtras is how many of them are kept.
 const maxExtras = 1 << 14
 
-func (s *scan) extra(c *candidate, evidence string) map[string]string {
+func (s *scan) extra(c *candidate, v *verdict) map[string]string {
 	e := s.entryOf(c)
-	if e == nil && evidence == "" {
+	if e == nil && v.speaks == "" && !v.around {
 		return nil
 	}
-	key := extraKey{e, c.form, evidence}
+	key := extraKey{e, c.form, v.speaks, v.around}
 	s.mu.RLock()
 	have, ok := s.extras[key]
 	s.mu.RUnlock()
@@ -314,7 +369,7 @@ func (s *scan) extra(c *candidate, evidence string) map[string]string {
 			made[k] = v
 		}
 	}
-	put("evidence", evidence)
+	put("evidence", v.evidence())
 	if e != nil {
 		put("id", e.ID)
 		put("dictionary", e.Dictionary)
