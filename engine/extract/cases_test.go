@@ -116,7 +116,7 @@ func TestForms(t *testing.T) {
 			}
 		})
 	}
-	if len(all) < 1300 {
+	if len(all) < 1700 {
 		t.Errorf("only %d cases", len(all))
 	}
 }

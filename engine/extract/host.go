@@ -130,7 +130,7 @@ func (s *scanner) fileInPath(i, cut int) bool {
 		return false
 	}
 	next := s.word[cut+1:]
-	return strings.IndexByte(next[:min(len(next), 64)], '.') > 0
+	return innerDot(next[:min(len(next), 64)])
 }
 
 // prefixLength tells whether what follows an address is that of a network, in
@@ -247,14 +247,68 @@ func parseIPv4(w string) (netip.Addr, bool) {
 
 func (s *scanner) versionContext(i, j int) bool {
 	w := s.word
-	if i > 0 && (isAlnum(w[i-1]) || w[i-1] == '.' || w[i-1] == '-' || w[i-1] == '_' && i > 1 && isAlnum(w[i-2]) || w[i-1] == '/' && i > 1 && isLetter(w[i-2])) {
+	if i > 0 && (isAlnum(w[i-1]) || w[i-1] == '.' || w[i-1] == '-' || w[i-1] == '_' && i > 1 && isAlnum(w[i-2]) || w[i-1] == '/' && i > 1 && isLetter(w[i-2]) && !namesRoute(w[:i-1])) {
 		return w[i-1] != '-' || i < 2 || !isDigit(w[i-2])
 	}
 	if j < len(w) && (isAlnum(w[j]) || w[j] == '.' && j+1 < len(w) && isDigit(w[j+1])) {
 		return true
 	}
 	from, _ := s.span(i, i+1)
-	return versionWord(strings.ToLower(s.wordBefore(from))) || s.sectionNumber(from, i, j)
+	return versionWord(strings.ToLower(s.wordBefore(from))) || s.sectionNumber(from, i, j) || s.versionTalk(from, i, j)
+}
+
+// namesRoute tells whether what stands before "/192.0.2.7" says how a proxy came to
+// that address, and is not a program of that version.
+func namesRoute(w string) bool {
+	w = w[strings.LastIndexFunc(w, func(r rune) bool { return r != '_' && (r < 'A' || r > 'z' || r > 'Z' && r < 'a') })+1:]
+	for _, route := range [...]string{"DIRECT", "PARENT", "_HIT", "_PEER", "_NONE"} {
+		if strings.HasSuffix(w, route) {
+			return true
+		}
+	}
+	switch strings.ToLower(w) {
+	case "tcp", "udp", "icmp", "ip", "src", "dst", "host":
+		return true
+	}
+	return false
+}
+
+// maxVersionPart is the largest number that the parts of a version have, when only
+// the line around it says that it is one.
+const maxVersionPart = 40
+
+// versionTalk tells whether four small numbers stand in a line that tells of versions
+// or of object identifiers, and not of addresses, or behind a sign that compares
+// versions.
+func (s *scanner) versionTalk(from, i, j int) bool {
+	a, _ := parseIPv4(s.word[i:j])
+	b := a.As4()
+	if max(b[0], b[1], b[2], b[3]) > maxVersionPart || b[0] == b[1] && b[1] == b[2] {
+		return false
+	}
+	before := s.text[max(0, from-maxTalk):from]
+	if strings.HasSuffix(strings.TrimRight(before, " "), "~>") || strings.HasSuffix(before, "^") {
+		return true
+	}
+	before = before[strings.LastIndexByte(before, '\n')+1:]
+	talk := 0
+	for word := range strings.FieldsFuncSeq(before, notWord) {
+		switch word = strings.ToLower(word); {
+		case addressTalk[word]:
+			return false
+		case versionTalk[word], (word == "oid" || word == "oids") && b[0] <= 2:
+			talk++
+		}
+	}
+	return talk > 0
+}
+
+// maxTalk is how far back, in bytes, a line is looked at.
+const maxTalk = 160
+
+// notWord is what separates the words of a line.
+func notWord(r rune) bool {
+	return !unicode.IsLetter(r) && !unicode.IsDigit(r) && r != '-' && r != '&'
 }
 
 // sectionNumber tells whether four small numbers at the start of a line number a
@@ -496,7 +550,12 @@ func (s *scanner) code(i, j int, w, ext string, labels int) bool {
 		return true
 	case detectionHeads[head] && detectionPlatforms[lowerASCII(second(w))]:
 		return true
+	case elements[head] && codeTails[ext] && labels == 3:
+		return true
 	case labels > 2 && (head == "com" || head == "org" || head == "net") && ext != "com" && ext != "net" && ext != "org":
+		return true
+	}
+	if ext != "com" && ext != "net" && ext != "org" && (s.placeholder(i, ext) || s.selector(i, j) || s.program(i, j, ext)) {
 		return true
 	}
 	next := byte(0)
@@ -513,6 +572,76 @@ func (s *scanner) code(i, j int, w, ext string, labels int) bool {
 		return true
 	}
 	return codeTails[ext] && (camel(w) || !strings.ContainsAny(w, "-0123456789") && s.operatorFollows(j))
+}
+
+// placeholder tells whether an atom is what a template fills in: "{{order.id}}",
+// "${cart.total}", "<%= user.name %>", "%%unsub.link%%".
+func (s *scanner) placeholder(i int, ext string) bool {
+	if len(ext) == 2 && !codeTails[ext] {
+		return false
+	}
+	from, _ := s.span(i, i+1)
+	before := strings.TrimRight(s.text[max(0, from-8):from], " ")
+	for _, open := range [...]string{"{{", "${", "#{", "<%=", "<%", "{%", "%%", "[["} {
+		if strings.HasSuffix(before, open) {
+			return true
+		}
+	}
+	return false
+}
+
+// selector tells whether an atom is one of a style sheet: ".btn.info:hover".
+func (s *scanner) selector(i, j int) bool {
+	w := s.word
+	if i == 0 || w[i-1] != '.' || j >= len(w) || w[j] != ':' {
+		return false
+	}
+	k := j + 1
+	for k < len(w) && (isLetter(w[k]) || w[k] == '-' || w[k] == ':' && k == j+1) {
+		k++
+	}
+	return pseudoClasses[lowerASCII(strings.TrimPrefix(w[j+1:k], ":"))]
+}
+
+// programSigns make a line that of a program: one of weight 2 with a member's name,
+// two with any. In quotes a name is a text even there.
+var programSigns = [...]struct {
+	sign   string
+	weight int
+}{
+	{"=> ", 2}, {" == ", 2}, {"===", 2}, {" += ", 2}, {"){", 2}, {") {", 2}, {"return ", 1}, {"const ", 2}, {"let ", 1}, {"var ", 2}, {"function ", 1}, {"function(", 2},
+	{"SELECT ", 2}, {" FROM ", 1}, {" JOIN ", 2}, {" WHERE ", 1}, {"->", 1}, {"};", 2}, {"if (", 1}, {"for (", 1}, {"this.", 1}, {"self.", 1}, {"());", 2}, {"++;", 2}, {"&& ", 1}, {"|| ", 1},
+	{" = ", 1}, {" + ", 1}, {" * ", 1}, {"[0]", 1}, {"[i]", 1}, {"::", 1}, {"();", 2},
+}
+
+// maxStatement is how much of a line, in bytes, is looked at on each side.
+const maxStatement = 160
+
+// program tells whether an atom stands in a line of a program, and in no quotes.
+func (s *scanner) program(i, j int, ext string) bool {
+	w := s.word[i:j]
+	if strings.ContainsAny(w, "-0123456789") || len(ext) > 2 && !codeTails[ext] && ext != "info" && ext != "read" && w[1] != '.' {
+		return false
+	}
+	from, to := s.span(i, j)
+	if from > 0 && strings.IndexByte("\"'`", s.text[from-1]) >= 0 {
+		return false
+	}
+	line := s.text[max(0, from-maxStatement):min(len(s.text), to+maxStatement)]
+	at := min(from, maxStatement)
+	if k := strings.LastIndexByte(line[:at], '\n'); k >= 0 {
+		line, at = line[k+1:], at-k-1
+	}
+	if k := strings.IndexByte(line[at:], '\n'); k >= 0 {
+		line = line[:at+k]
+	}
+	weight := 0
+	for _, p := range programSigns {
+		if strings.Contains(line, p.sign) {
+			weight += p.weight
+		}
+	}
+	return weight >= 3 || weight == 2 && codeTails[ext]
 }
 
 // members tells whether every label between the first and the last is the name of
@@ -678,7 +807,7 @@ func ideographGlue(w string) bool {
 	for label := range strings.SplitSeq(w, ".") {
 		var ascii, cjk bool
 		for _, r := range label {
-			ascii = ascii || r < utf8.RuneSelf
+			ascii = ascii || r < utf8.RuneSelf && r != '-'
 			cjk = cjk || ideograph(r)
 		}
 		if ascii && cjk {
@@ -737,7 +866,7 @@ func (s *scanner) fileLike(i, j int) bool {
 	if (objects[head] || nouns[head]) && (more && objects[head] || next == '(' || next == '=' || next == ';') || next == '(' && len(ext) < 5 && j+1 < len(s.word) && s.word[j+1] == ')' {
 		return false
 	}
-	if i > 0 && (s.word[i-1] == '$' || s.word[i-1] == '@') || s.member(i) {
+	if i > 0 && (s.word[i-1] == '$' || s.word[i-1] == '@') || s.member(i) || len(stem) == 1 && s.program(i, j, ext) {
 		return false
 	}
 	return !glued(w, stem, head, ext)

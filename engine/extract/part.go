@@ -20,8 +20,9 @@ func (s *scanner) page(p *engine.Page, maxText int) (cut bool) {
 	}
 	s.signatures = signatures(s.text)
 	whole, torn := s.text, tornWords(s.text, p.Hidden)
-	s.text = blanked(whole, torn)
+	s.text, s.anchors = blanked(whole, torn), p.Links
 	s.scan()
+	s.anchors = nil
 	hidden := p.Hidden
 	for _, w := range torn {
 		hidden = s.tornWord(whole, w, hidden)

@@ -3,6 +3,7 @@ package extract
 import (
 	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	"github.com/tqmailrules/tqmailrules/engine"
 )
@@ -139,6 +140,9 @@ func pathEnd(t string, i int) int {
 	}
 	for end < limit {
 		c := t[end]
+		if c >= utf8.RuneSelf && ideographStarts(t[end:limit]) && knownFile(t[i+strings.LastIndexAny(t[i:end], `\/`)+1:end]) {
+			break // the sentence goes on, in a script without spaces
+		}
 		if c == ' ' {
 			next := spacedSegment(t, end, limit)
 			if next == 0 {
@@ -246,6 +250,12 @@ func (s *scanner) unixPath(i, j int) bool {
 	w := s.word
 	if w[i] != '/' {
 		return s.variablePath(i, j)
+	}
+	if i > 0 && w[i-1] == '.' && (i < 2 || w[i-2] != '.') { // "./x/y.json"
+		if name := i + strings.LastIndexByte(w[i:j], '/') + 1; knownFile(w[name:j]) {
+			s.file(name, j)
+		}
+		return true
 	}
 	if k := s.homeBefore(i); k < i {
 		i = k

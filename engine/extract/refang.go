@@ -69,7 +69,7 @@ func (s *scanner) opening(t string) (n int, repl string) {
 	window := t[1:min(len(t), 10)]
 	end := strings.IndexByte(window, closer)
 	if end > 0 {
-		if repl = bracketed(window[:end], t[0]); repl != "" {
+		if repl = bracketed(window[:end], t[0]); repl != "" && !(repl == "::" && len(s.buf) == 0) { // "[::]:445" is an address and its port
 			return end + 2, repl
 		}
 		if t[0] != '<' {
@@ -103,7 +103,7 @@ func bracketed(inner string, open byte) string {
 	switch strings.ToLower(strings.TrimSpace(inner)) {
 	case ".", "dot", "d0t", "punkt", "point", "punto", "ponto", ",":
 		return "."
-	case "@", "at":
+	case "@", "at", "arroba", "\u00e4t", "aet":
 		return "@"
 	}
 	if open == '<' {
@@ -432,7 +432,7 @@ func openJoiner(t string, end int) (next int, kind byte) {
 // bracketJoiner reads "[.]" or "(at)" at after, which may be the whole word or
 // the start of the next one.
 func bracketJoiner(t string, after int) (next int, kind byte) {
-	window := t[after+1 : min(len(t), after+6)]
+	window := t[after+1 : min(len(t), after+8)]
 	end := strings.IndexByte(window, closers[t[after]])
 	if end <= 0 {
 		return 0, 0

@@ -16,6 +16,7 @@ type scanner struct {
 	field      string // header field
 	hidden     []engine.Span
 	signatures []engine.Span
+	anchors    []*engine.Link // of the page whose text this is, by place
 	base       int
 	flags      engine.Flags // of every finding of this text
 	inData     bool         // reading a document inside a data URL

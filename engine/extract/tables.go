@@ -73,7 +73,7 @@ var class = func() (t [256]uint16) {
 var atomByte = byteSet("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.-_@:/\\+%~")
 
 // localByte are the ASCII bytes of the local part of an address.
-var localByte = byteSet("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.-_+%~=&#$!?^/")
+var localByte = byteSet("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.-_+%~=&#$!?^/'")
 
 // hostByte are the ASCII bytes of a host name.
 var hostByte = byteSet("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.-_")
@@ -130,7 +130,7 @@ var extensions = stringSet(
 )
 
 // notClash are extensions that are also listed suffixes and far commoner as such.
-var notClash = stringSet("one", "cs", "kt", "service", "sig")
+var notClash = stringSet("one", "cs", "kt", "service", "sig", "website")
 
 // functionWords are country suffixes that are words: what follows a full stop
 // without a space.
@@ -181,6 +181,22 @@ var dataFiles = stringSet("log", "bin", "sql", "dat", "tmp", "db", "doc", "js", 
 
 // products are written with a dot and are neither hosts nor files.
 var products = stringSet("Node.js", "node.js", "NodeJS", "Vue.js", "Next.js", "Nuxt.js", "React.js", "Three.js", "D3.js", "Express.js", "Angular.js", "Chart.js", "ASP.NET", "ASP.Net", "VB.NET", "VB.Net", "ADO.NET", "Socket.IO", "Socket.io", "socket.io", "Booking.Com", "Paint.NET", "ML.NET", "sign.in", "log.in", "opt.in", "check.in")
+
+// elements are first labels of selectors that hardly start names of hosts.
+var elements = stringSet("div", "span", "td", "tr", "th", "ul", "ol", "li", "h1", "h2", "h3", "h4", "h5", "h6", "img", "font", "svg", "tbody", "thead")
+
+// pseudoClasses stand behind the colon of a selector.
+var pseudoClasses = stringSet("hover", "focus", "active", "visited", "link", "before", "after", "not", "first-child", "last-child", "nth-child", "disabled", "checked", "root", "target", "empty")
+
+// versionTalk are words of lines that tell of versions, and addressTalk of lines
+// that tell of addresses.
+var (
+	versionTalk = stringSet("release", "releases", "released", "notes", "changelog", "version", "versions", "versioned", "build", "builds", "update", "updates", "updated", "updating", "upgrade", "upgraded", "upgrading", "downgrade",
+		"downgraded", "bump", "bumps", "bumped", "engine", "driver", "drivers", "firmware", "plugin", "plug-in", "gem", "pip", "npm", "package", "packages", "patch", "patched", "patches", "hotfix", "parser", "module", "library",
+		"minversion", "maxversion", "sdk", "requires", "require", "dependency", "dependencies", "install", "installed", "installer", "client", "component", "app", "software", "setup", "toolkit", "runtime", "edition", "beta", "rc")
+	addressTalk = stringSet("ip", "ips", "ipv4", "address", "addresses", "addr", "host", "hosts", "server", "servers", "c2", "c&c", "cnc", "port", "ports", "dns", "resolver", "resolvers", "resolves", "resolved", "connect", "connects",
+		"connected", "connection", "connections", "traffic", "gateway", "proxy", "beacon", "beacons", "beaconed", "ping", "pinged", "src", "dst", "source", "destination", "network", "tcp", "udp", "scan", "scanned", "attacker", "attackers")
+)
 
 // versionWords stand before four numbers that are no address.
 var versionWords = stringSet("version", "ver", "ver.", "v", "v.", "versions", "release", "build", "firmware", "section", "sections", "sec.", "§", "chapter", "clause", "paragraph", "para", "figure", "fig.", "table", "oid", "productversion", "fileversion", "assemblyversion", "kapitel", "abschnitt", "chrome", "step", "item", "revision", "rev", "rev.", "patch", "update", "upgrade", "sdk", "kernel", "driver", "package", "chromium", "firefox", "edge", "safari", "opera", "java", "jre", "jdk", "python", "php", "apache", "nginx", "openssl", "office", "outlook", "word", "excel", "acrobat", "reader", "flash", "player", "windows", "macos", "ios", "android", "linux", "framework", ".net", "teams", "zoom", "vlc", "skype", "thunderbird", "exchange", "putty", "winrar", "7-zip", "app", "software", "plugin", "library", "agent", "bios", "appendix", "annex", "article", "article.", "rule",

@@ -3,6 +3,7 @@ package extract
 import (
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/tqmailrules/tqmailrules/engine"
 )
@@ -369,13 +370,12 @@ func (s *scanner) mutex(end int) int {
 		return 0
 	}
 	j := i
-	if q := t[i]; q == '"' || q == '\'' || q == '`' {
-		k := strings.IndexByte(t[i+1:min(len(t), i+130)], q)
-		if k < 1 {
+	if from, to := quoted(t, i, 128); from > 0 {
+		if to <= from {
 			return 0
 		}
-		s.emitSpan(typeMutex, t[i+1:i+1+k], i+1, i+1+k, 0)
-		return i + k + 2
+		s.emitSpan(typeMutex, t[from:to], from, to, 0)
+		return to + 1
 	}
 	for j < len(t) && j-i < 128 && class[t[j]] != space && strings.IndexByte(",;\"'<>|", t[j]) < 0 {
 		j++
@@ -393,6 +393,25 @@ func (s *scanner) mutex(end int) int {
 	}
 	s.emitSpan(typeMutex, token, i, j, 0)
 	return j
+}
+
+// quotes are what closes a quotation, by what opens it.
+var quotes = map[rune]string{'"': `"`, '\'': "'", '`': "`", '\u201e': "\u201c\u201d", '\u201c': "\u201d", '\u201a': "\u2018\u2019", '\u2018': "\u2019", '\u00ab': "\u00bb", '\u00bb': "\u00ab", '\u300c': "\u300d"}
+
+// quoted is what stands in the quotation that begins at i, of at most n bytes; from
+// is 0 when none does, to is 0 when it does not end.
+func quoted(t string, i, n int) (from, to int) {
+	open, size := utf8.DecodeRuneInString(t[i:])
+	closers, ok := quotes[open]
+	if !ok {
+		return 0, 0
+	}
+	from = i + size
+	k := strings.IndexAny(t[from:min(len(t), from+n)], closers)
+	if k < 0 {
+		return from, 0
+	}
+	return from, from + k
 }
 
 // mutexCall reports the name in CreateMutexA(NULL, FALSE, "name").

@@ -2,6 +2,7 @@ package extract
 
 import (
 	"net/netip"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -25,7 +26,7 @@ func (s *scanner) schemeURL(low, k int) (begin, end int) {
 	if !s.plausibleHost(scheme, k+3) {
 		return 0, 0
 	}
-	end = names.URLEnd(w, begin)
+	end = s.anchorEnd(begin, unmarked(w, begin, names.URLEnd(w, begin)))
 	if end <= k+3 {
 		return 0, 0
 	}
@@ -43,6 +44,33 @@ func (s *scanner) schemeURL(low, k int) (begin, end int) {
 	}
 	s.url(&u, raw, begin, end, flags)
 	return begin, end
+}
+
+// unmarked takes off the end of a URL the signs of markup that stand before it:
+// "++http://a.example/x++".
+func unmarked(w string, begin, end int) int {
+	if begin == 0 || strings.IndexByte("+*_~=", w[begin-1]) < 0 {
+		return end
+	}
+	for i := begin; i > 0 && end > begin && w[i-1] == w[begin-1] && w[end-1] == w[begin-1]; i-- {
+		end--
+	}
+	return end
+}
+
+// anchorEnd ends a URL where the link ends whose text begins with it: what stands
+// behind that in a script without spaces is the sentence.
+func (s *scanner) anchorEnd(begin, end int) int {
+	if len(s.anchors) == 0 || end <= begin {
+		return end
+	}
+	from, to := s.span(begin, end)
+	i, ok := slices.BinarySearchFunc(s.anchors, from, func(l *engine.Link, at int) int { return l.Span.Start - at })
+	for ok && end > begin+1 && to > s.anchors[i].Span.End && s.anchors[i].Span.End > from {
+		end--
+		_, to = s.span(begin, end)
+	}
+	return end
 }
 
 // fileURL reports the path of a file URL: "file:///C:/x", "file:///etc/x" or
@@ -88,7 +116,7 @@ func shippable(u *engine.URL) bool {
 // or not, and returns its canonical form.
 func schemeBefore(w string, low, k int) (begin int, scheme string) {
 	begin = k
-	for begin > low && k-begin < 9 && schemeByte(w[begin-1]) {
+	for begin > low && k-begin < maxScheme && schemeByte(w[begin-1]) {
 		begin--
 	}
 	for ; begin < k; begin++ { // the longest that is one: what stands before is glued to it
@@ -100,16 +128,21 @@ func schemeBefore(w string, low, k int) (begin int, scheme string) {
 }
 
 func schemeByte(c byte) bool {
-	return isAlnum(c) || c == '_' || c == '*' || c == '.' || c == '-'
+	return isAlnum(c) || c == '_' || c == '*' || c == '.' || c == '-' || c == '+'
 }
+
+// maxScheme is the length of the longest scheme that is known.
+const maxScheme = len("mongodb+srv")
 
 // canonicalScheme returns the scheme that a spelling stands for, "" if none.
 func canonicalScheme(p string) string {
-	if len(p) < 2 || len(p) > 8 {
+	if len(p) < 2 || len(p) > maxScheme {
 		return ""
 	}
 	switch strings.ToLower(p) {
-	case "http", "https", "ftp", "ftps", "sftp", "ws", "wss", "ldap", "ldaps", "tcp", "udp", "ssh", "smb", "rtsp", "irc", "ircs", "rmi", "telnet", "git":
+	case "http", "https", "ftp", "ftps", "sftp", "ws", "wss", "ldap", "ldaps", "tcp", "udp", "ssh", "smb", "rtsp", "irc", "ircs", "rmi", "telnet", "git",
+		"socks", "socks4", "socks4a", "socks5", "socks5h", "stratum", "stratum+tcp", "stratum+ssl", "stratum+tls", "rdp", "vnc", "rtmp", "rtmps", "rsync",
+		"svn", "svn+ssh", "git+ssh", "git+https", "mqtt", "mqtts", "amqp", "amqps", "mongodb", "mongodb+srv", "mysql", "postgres", "postgresql", "redis", "rediss", "nfs", "dns", "quic", "tls", "ssl":
 		return strings.ToLower(p)
 	case "meow", "ttp", "htp", "hxp":
 		return "http"
@@ -256,6 +289,7 @@ func (s *scanner) email(low, k int) (begin, end int) {
 		return 0, 0
 	}
 	begin = fieldEnd(w, queryEnd(w, begin, k), k)
+	begin = apostrophe(w, begin, k)
 	for begin < k && strings.IndexByte(".-/=&?#~+%!$^", w[begin]) >= 0 {
 		begin++
 	}
@@ -307,6 +341,21 @@ func fieldEnd(w string, i, k int) int {
 
 var mailFields = stringSet("email", "e-mail", "mail", "user", "username", "login", "account", "address", "to", "cc", "bcc", "from", "sender", "rcpt", "recipient", "mailto", "reply-to", "contact", "id", "uid", "usr", "upn", "value",
 	"smtp.mailfrom", "smtp.auth", "smtp.rcpttodomain", "header.from", "header.i", "header.sender", "envelope-from", "mailfrom", "x-sender")
+
+// apostrophe cuts off what an apostrophe ends before an address, a quote or the
+// article of "l'adresse", unless it is that of a name: "o'brien@", "m.d'angelo@".
+func apostrophe(w string, i, k int) int {
+	for at := k - 1; at >= i; at-- {
+		if w[at] != '\'' {
+			continue
+		}
+		initial := at > i && (w[at-1]|0x20 == 'o' || w[at-1]|0x20 == 'd' && at > i+1)
+		if !initial || at-1 > i && isAlnum(w[at-2]) {
+			return at + 1
+		}
+	}
+	return i
+}
 
 // localStart walks back over a local part. Ideographs before ASCII are the
 // sentence around it: "邮箱bob@".
