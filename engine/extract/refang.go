@@ -1,6 +1,7 @@
 package extract
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -17,6 +18,11 @@ func (s *scanner) refang(start, end int, joined bool) (changed bool) {
 	t := s.text
 	s.scratch()
 	for i := start; i < end; {
+		if k := i + plainLen(t[i:end]); k > i {
+			s.keepPlain(i, k)
+			i = k
+			continue
+		}
 		n, repl := 0, ""
 		switch c := t[i]; {
 		case c == '[' || c == '(' || c == '{' || c == '<':
@@ -49,6 +55,35 @@ func (s *scanner) refang(start, end int, joined bool) (changed bool) {
 	s.offsets = append(s.offsets, int32(end))
 	s.word, s.start, s.at = string(s.buf), start, s.offsets
 	return true
+}
+
+// disguising are the bytes that refang looks at, white space among them.
+var disguising = func() (t [256]bool) {
+	for c := range t {
+		t[c] = c >= utf8.RuneSelf || class[c] == space
+	}
+	for _, c := range "[({<.:\\" {
+		t[c] = true
+	}
+	return t
+}()
+
+// plainLen is how many bytes stand before the next that refang looks at.
+func plainLen(t string) int {
+	n := 0
+	for n < len(t) && !disguising[t[n]] {
+		n++
+	}
+	return n
+}
+
+// keepPlain writes text[i:k] to the scratch buffer as it is.
+func (s *scanner) keepPlain(i, k int) {
+	s.buf = append(s.buf, s.text[i:k]...)
+	s.offsets = slices.Grow(s.offsets, k-i)
+	for ; i < k; i++ {
+		s.offsets = append(s.offsets, int32(i))
+	}
 }
 
 // scratch empties the scratch buffers, with room for most words.

@@ -276,9 +276,11 @@ func (s *scanner) emitSpan(typ, value string, from, to int, flags engine.Flags) 
 // one URL do not hide another. A set of findings that stays half full counts as
 // full; so the dropping costs no more than the finding.
 func (s *scanner) full() bool {
-	if s.capped || len(s.out)-s.first < s.max {
-		return s.capped
-	}
+	return s.capped || len(s.out)-s.first >= s.max && s.compact()
+}
+
+// compact drops repetitions and tells whether the cap is reached all the same.
+func (s *scanner) compact() bool {
 	type key struct {
 		typ, value string
 		context    engine.Context

@@ -83,12 +83,15 @@ func opensNotice(line string) bool {
 		return false
 	}
 	for _, opening := range noticeOpenings[line[0]|0x20] {
-		if len(line) >= len(opening) && strings.EqualFold(line[:len(opening)], opening) {
+		if len(line) >= len(opening) && !otherLetter(line[3], opening[3]) && strings.EqualFold(line[:len(opening)], opening) {
 			return true
 		}
 	}
 	return false
 }
+
+// otherLetter tells two ASCII letters apart, whatever their case.
+func otherLetter(a, b byte) bool { return a < utf8.RuneSelf && b < utf8.RuneSelf && a|0x20 != b|0x20 }
 
 func secret(body string) bool {
 	body = strings.ToLower(body)
