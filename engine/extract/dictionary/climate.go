@@ -63,7 +63,7 @@ func (s *scan) feel(t token, gap string) {
 	s.climate.words++
 	m := s.means[t.symbol]
 	s.climate.security += int32(m.weight)
-	if m.elsewhere {
+	if m.is(elsewhere) {
 		s.climate.elsewhere++
 	}
 	if gap == "[.]" {

@@ -39,13 +39,26 @@ func TestEveryBuiltinNameIsFound(t *testing.T) {
 	x := newExtractor(t, dictionary.Builtin())
 	lost := []string{}
 	for _, e := range dictionary.Builtin() {
-		text := fmt.Sprintf("According to the report on ransomware, the attackers used %s, %s, in this intrusion.", e.Name, e.ID)
-		if !slices.ContainsFunc(findIn(t, x, text), func(f engine.Finding) bool { return f.Value == e.Name }) {
-			lost = append(lost, e.Type+" "+e.Name)
+		for _, name := range append([]string{e.Name}, e.Aliases...) {
+			text := fmt.Sprintf("According to the report on ransomware, the attackers used %s, %s, in this intrusion.", name, e.ID)
+			if !slices.ContainsFunc(findIn(t, x, text), func(f engine.Finding) bool { return f.Value == e.Name }) {
+				lost = append(lost, e.Type+" "+name)
+			}
 		}
 	}
 	if len(lost) > 0 {
 		t.Errorf("not found: %q", lost)
+	}
+}
+
+// TestSharedNamesAreOtherNames holds the built-in dictionary to its form.
+func TestSharedNamesAreOtherNames(t *testing.T) {
+	for _, e := range dictionary.Builtin() {
+		for _, name := range e.Shared {
+			if !slices.Contains(e.Aliases, name) {
+				t.Errorf("%s: %q is shared and no other name of it", e.Name, name)
+			}
+		}
 	}
 }
 

@@ -252,9 +252,9 @@ func (s *scan) word(w *weighing, t token, distance int) {
 		w.strong += worth
 	case m.weight == weak:
 		w.weak += worth
-	case m.elsewhere && zone < 2:
+	case m.is(elsewhere) && zone < 2:
 		w.other += otherNear
-	case m.elsewhere:
+	case m.is(elsewhere):
 		w.other += otherNear / 2
 	}
 	w.speak(worth, s.text[t.start:t.end])
@@ -312,13 +312,13 @@ func (s *scan) objections(w *weighing) (worst int) {
 		t := w.after[0]
 		gap, word, m := s.text[w.c.end:t.start], s.text[t.start:t.end], s.meaningOf(t)
 		switch {
-		case (m.role == thingAfter || m.role == company) && spaced(gap) && m.weight == 0:
+		case m.is(thingAfter|company) && spaced(gap) && m.weight == 0:
 			object(madeOther, t.start, t.end)
-		case m.role == determiner && gap == " " && w.c.form >= 0 && len(w.before) == 0 && !capital(word):
+		case m.is(determiner) && gap == " " && w.c.form >= 0 && len(w.before) == 0 && !capital(word):
 			object(madeOther, t.start, t.end)
-		case gap == "-" && !capital(word) && m.role != attached && m.weight == 0:
+		case gap == "-" && !capital(word) && !m.is(attached) && m.weight == 0:
 			object(compound, w.c.end, t.end)
-		case gap == " " && s.stranger(t):
+		case gap == " " && (s.stranger(t) || s.everyday(&w.c) && s.titled(t)):
 			object(compound, t.start, t.end)
 		case gap == " " && s.isNoun(t):
 			object(nounBehind, t.start, t.end)
@@ -333,7 +333,7 @@ func (s *scan) objections(w *weighing) (worst int) {
 		switch {
 		case m.hint == operation && s.typeOf(&w.c) != Campaign && gap == " ":
 			object(madeOther, t.start, t.end)
-		case m.role == titleFront && m.weight == 0 && (spaced(gap) || gap == ". " || gap == " \""):
+		case m.is(titleFront) && m.weight == 0 && (spaced(gap) || gap == ". " || gap == " \""):
 			object(madeOther, t.start, t.end)
 		case gap == "-":
 			object(compound, t.start, w.c.start)
@@ -395,7 +395,7 @@ func (s *scan) endsPhrase(w *weighing) bool {
 	}
 	t := w.after[0]
 	m := s.meaningOf(t)
-	return s.text[w.c.end:t.start] != " " || m.weight == 0 && m.function
+	return s.text[w.c.end:t.start] != " " || m.weight == 0 && m.is(function)
 }
 
 // leads says whether a word behind a name speaks for it: recent Hive attacks.
@@ -406,7 +406,7 @@ func (s *scan) leads(w *weighing) bool {
 // isCompany says whether the form of a company stands behind a name.
 func (s *scan) isCompany(c *candidate) bool {
 	t, ok := s.words.next(s.text, c.end)
-	return ok && s.text[c.end:t.start] == " " && capital(s.text[t.start:t.end]) && s.meaningOf(t).role == company
+	return ok && s.text[c.end:t.start] == " " && capital(s.text[t.start:t.end]) && s.meaningOf(t).is(company)
 }
 
 func spaced(gap string) bool { return gap == " " || gap == "-" || gap == "\n" }
@@ -414,8 +414,17 @@ func spaced(gap string) bool { return gap == " " || gap == "-" || gap == "\n" }
 // stranger says whether a word is written as a name and nothing is known of it.
 func (s *scan) stranger(t token) bool {
 	m := s.meaningOf(t)
-	return t.kind == letters && t.end-t.start >= 3 && capital(s.text[t.start:t.end]) && m.weight == 0 && m.role == plain && !s.nameWord(t)
+	return t.kind == letters && t.end-t.start >= 3 && capital(s.text[t.start:t.end]) && m.weight == 0 && m.role&^elsewhere == 0 && !s.nameWord(t)
 }
+
+// titled says whether a word of daily use has a capital: Carbon Black.
+func (s *scan) titled(t token) bool {
+	m := s.meaningOf(t)
+	return t.kind == letters && capital(s.text[t.start:t.end]) && m.weight == 0 && m.is(daily|elsewhere) && !m.is(function)
+}
+
+// everyday says whether a name is a single word of daily use.
+func (s *scan) everyday(c *candidate) bool { return c.form >= 0 && c.first == c.last && !s.isRare(c) }
 
 // meaningOf returns what a word says about names.
 func (s *scan) meaningOf(t token) meaning {

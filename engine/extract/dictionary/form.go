@@ -245,7 +245,7 @@ func (ix *indexer) common(text string, e *Entry, flags formFlags) formFlags {
 		case strings.ContainsFunc(ix.Extractor.words.words[s], unicode.IsDigit):
 		case kind == Malware, kind == Adversary && (m.weight >= medium || flags&isAlias == 0):
 			hints++
-		case m.role == uncommon:
+		case m.is(uncommon) && !m.is(daily):
 			uncommons++
 		case m != meaning{} || ix.stem(s):
 			dailies++
@@ -278,7 +278,7 @@ func oneRun(text string) bool {
 func (ix *indexer) stem(symbol uint32) bool {
 	w := fold.Lower(ix.Extractor.words.words[symbol])
 	for _, ending := range []string{"s", "es", "ed", "d", "ing", "er", "r", "y"} {
-		if base, ok := strings.CutSuffix(w, ending); ok && len(base) >= 3 && (ix.words[base].role != plain || ending == "ing" && ix.words[base+"e"].role != plain) {
+		if base, ok := strings.CutSuffix(w, ending); ok && len(base) >= 3 && (ix.words[base].role != 0 || ending == "ing" && ix.words[base+"e"].role != 0) {
 			return true
 		}
 	}

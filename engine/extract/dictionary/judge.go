@@ -34,13 +34,13 @@ var throngs = [...]int{3: 1, 4: 2, 5: 3}
 
 const (
 	throngReach = 60  // words
-	proofReach  = 200 // words; farther away a proof is worth half
+	proofReach  = 200 // words; farther away a proof is worth half, as is a name that only counts
 	throngMost  = 8   // names on either side that are looked at
 )
 
-// elsewhere is the evidence of a name that is proven by another place of its text.
+// What speaks for a name beside a word, and what against it.
 const (
-	elsewhere    = "named elsewhere in the text"
+	byProof      = "named elsewhere in the text"
 	bySurround   = "the text around it"
 	byBelonging  = "nothing around it is about security"
 	maxShortfall = sameKind + known
@@ -116,7 +116,7 @@ func (s *scan) isRare(c *candidate) bool { return c.form >= 0 && s.forms[c.form]
 // unlikely says whether a name that needs no evidence stands where nothing is about
 // security, and much about something else.
 func (s *scan) unlikely(g *sighting, c climate) bool {
-	return (s.isCode(&g.candidate) || s.isWord(&g.candidate)) && c.elsewhere >= 2 && int(c.security)-plainSure < int(c.elsewhere)
+	return (s.isCode(&g.candidate) || s.isWord(&g.candidate)) && c.elsewhere > 0 && int(c.security)-plainSure < int(c.elsewhere)
 }
 
 // vouchAll lets names that count vouch for those beside them.
@@ -200,20 +200,30 @@ type proof struct {
 
 var aTechnique = proof{entry: -1}
 
-// proves says whether a sighting proves what it names.
+// proves says whether a sighting proves what it names, and not only counts.
 func (g *sighting) proves() bool { return g.v.counts && (g.sure || g.own || g.v.vouched >= sameKind) }
 
 // provable says whether anything needs a proof that there is.
 func (s *scan) provable() bool {
 	need, have := false, false
 	for i := range s.seen {
-		need, have = need || s.seen[i].open(), have || s.seen[i].proves()
+		need, have = need || s.seen[i].open(), have || s.seen[i].v.counts
 	}
 	return need && have
 }
 
-// proveAll lets what is proven count at other places, behind the proof and before it.
+// proveAll lets what is proven count at other places, then what is named among
+// other things that count.
 func (s *scan) proveAll() {
+	s.proveBoth()
+	for i := range s.seen {
+		s.byOthers(i)
+	}
+	s.proveBoth()
+}
+
+// proveBoth reads the sightings forwards and back.
+func (s *scan) proveBoth() {
 	if s.proven == nil {
 		s.proven = map[proof]*sighting{}
 	}
@@ -225,16 +235,13 @@ func (s *scan) proveAll() {
 	for i := len(s.seen) - 1; i >= 0; i-- {
 		s.byProof(i)
 	}
-	for i := range s.seen {
-		s.byOthers(i)
-	}
 }
 
 // byProof notes what a sighting proves, or adds what was proven.
 func (s *scan) byProof(i int) {
 	g := &s.seen[i]
 	switch {
-	case g.proves():
+	case g.v.counts:
 		s.noteProof(g)
 		return
 	case !g.open():
@@ -245,17 +252,23 @@ func (s *scan) byProof(i int) {
 		g.v.proven = worth
 		g.v.counts = g.v.score >= g.v.need
 		if worth > g.v.best {
-			g.v.best, g.v.speaks = worth, elsewhere
+			g.v.best, g.v.speaks = worth, byProof
 		}
 	}
 }
 
 func (s *scan) noteProof(g *sighting) {
+	note := func(p proof) {
+		if was := s.proven[p]; was == nil || g.proves() || !was.proves() {
+			s.proven[p] = g
+		}
+	}
 	if g.form >= 0 {
 		f := &s.forms[g.form]
-		s.proven[proof{f.entry, f.word}], s.proven[proof{f.entry, 0}] = g, g
+		note(proof{f.entry, f.word})
+		note(proof{f.entry, 0})
 	} else if g.number.kind == AttackPattern {
-		s.proven[aTechnique] = g
+		note(aTechnique)
 	}
 }
 
@@ -266,7 +279,7 @@ func (s *scan) proofOf(g *sighting) int {
 		switch {
 		case !ok:
 			return 0
-		case max(at.first-g.first, g.first-at.first) > proofReach, s.apart(&g.candidate, &at.candidate):
+		case !at.proves(), max(at.first-g.first, g.first-at.first) > proofReach, s.apart(&g.candidate, &at.candidate):
 			return worth / 2
 		}
 		return worth

@@ -4,12 +4,13 @@ import "strings"
 
 // meaning is what a word says about names that stand near it, and about its text.
 type meaning struct {
-	weight    weight
-	hint      hint // type of thing that it names: "gang" an Adversary
-	role      role
-	elsewhere bool // of another world than security: choir, recipe, goalkeeper
-	function  bool // says nothing: the, was, later
+	weight weight
+	hint   hint // type of thing that it names: "gang" an Adversary
+	role   role
 }
+
+// is says whether a word has a role.
+func (m meaning) is(r role) bool { return m.role&r != 0 }
 
 // weight is how much a word speaks for malware and adversaries.
 type weight int8
@@ -40,18 +41,20 @@ func (h hint) kind() string {
 	return Types[h-1]
 }
 
-type role uint8
+// role is a set of what a word may be.
+type role uint16
 
 const (
-	plain      role = iota
-	uncommon        // a word that few say
-	daily           // a word of daily use, or a name of people and places
-	thingAfter      // behind a name it makes a place, a company or another thing of it: street, museum, GmbH
-	company         // behind any name: Regin AB
-	titleFront      // before a name it makes a person or another thing of it: Mr, Saint, hotel
-	determiner      // behind a name it makes a verb of it: play the, snake your
-	nation          // a capital word that says nothing: Russian, Chinese
-	attached        // behind a hyphen it goes with names: -linked, -based
+	daily      role = 1 << iota // a word of daily use, or a name of people and places
+	uncommon                    // a word that few say
+	function                    // says nothing: the, was, later
+	elsewhere                   // of another world than security: choir, recipe, goalkeeper
+	thingAfter                  // behind a name it makes a place, a company or another thing of it: street, museum, GmbH
+	company                     // behind any name: Regin AB
+	titleFront                  // before a name it makes a person or another thing of it: Mr, Saint, hotel
+	determiner                  // behind a name it makes a verb of it: play the, snake your
+	nation                      // a capital word that says nothing: Russian, Chinese
+	attached                    // behind a hyphen it goes with names: -linked, -based
 )
 
 // meanings are the words with a meaning, in lower case.
@@ -60,8 +63,7 @@ func meanings() map[string]meaning {
 	put := func(m meaning, words string) {
 		for _, w := range strings.Fields(words) {
 			have := all[w]
-			have.weight, have.role = max(have.weight, m.weight), max(have.role, m.role)
-			have.elsewhere, have.function = have.elsewhere || m.elsewhere, have.function || m.function
+			have.weight, have.role = max(have.weight, m.weight), have.role|m.role
 			if have.hint == 0 {
 				have.hint = m.hint
 			}
@@ -71,12 +73,12 @@ func meanings() map[string]meaning {
 	put(meaning{role: uncommon}, uncommonWords)
 	put(meaning{role: daily}, dailyWords)
 	put(meaning{role: daily}, personsAndPlaces)
-	put(meaning{role: daily, function: true}, functionWords)
+	put(meaning{role: daily | function}, functionWords)
 	for _, w := range securityWords {
 		put(meaning{weight: w.weight, hint: hintAt(w.kind)}, w.words)
 	}
 	for _, words := range otherWorlds {
-		put(meaning{elsewhere: true}, words)
+		put(meaning{role: elsewhere}, words)
 	}
 	put(meaning{role: thingAfter}, thingsAfter)
 	put(meaning{role: titleFront}, titlesBefore)
@@ -108,12 +110,18 @@ var securityWords = []struct {
 	{strong, "", `c2 exfiltrate exfiltrated exfiltrates exfiltrating exfiltration encryptor decryptor spearphishing spearphish ioc iocs yara
 		keylogging malspam beaconing antivirus edr xdr siem lsass ntlm krbtgt kerberos hxxp hxxps teamserver teamservers
 		phishing cyberattack cyberattacks cybersecurity sideloading opsec decryption sandboxed virustotal cisa csirt ransomed`},
-	{medium, "", `beacon beacons espionage ransom extortion extorted lateral laterally persistence intrusion intrusions compromised compromise infected infects
+	{medium, "", `phishing beacon beacons espionage ransom extortion extorted lateral laterally persistence intrusion intrusions compromised compromise infected infects
 		infection infections infecting malicious obfuscated obfuscation breach breached breaches cyber exfil injects injected injection leaked leaks
 		encrypts encrypting encrypted encryption credentials credential hash hashes hashed botmaster esxi smb rdp ldap decrypt decrypted
 		dll exe ps1 vbs lnk hta powershell cmd macro macros firewall soc cert indicators indicator attribution attributed forensics forensic forensically
 		sinkhole sinkholed mutex mutexes overlay overlays deface defaced ddos`},
 	{weak, Malware, "locker lockers banker bankers strain strains sample samples"},
+	{strong, "", `raas ntds rundll regsvr mshta wscript cscript stager stagers hashdump
+		threatintel cyberangriff Schadprogramm Schadcode Infostealer Erpressergruppe Sicherheitslücke Cyberkriminelle Trojaner`},
+	{medium, "", `tradecraft sideload decoy decoys weaponized weaponised poc tor leaksite negotiator negotiators suricata sigma snort sha md iso onenote
+		gru fsb svr pyongyang dprk spear phish phished phishes quarantined persist persists stealthily mfa adfs fortios sonicwall ivanti fortinet
+		citrix vmware sharepoint qnap barracuda moveit confluence openssl samba netlogon cryptocurrency ransomnote unencrypted
+		verschlüsselt infiziert kompromittiert ausgenutzt Zugangsdaten Kampagne Angriffskampagne`},
 	{weak, Adversary, "group groups actor actors team crew operators operator collective syndicate spies subgroup cluster clusters"},
 	{weak, Campaign, "campaign campaigns operation"},
 	{weak, Tool, "tool tools toolkit framework frameworks utility kit kits builder"},
@@ -127,7 +135,8 @@ var securityWords = []struct {
 		lure lures lured email sender spam impersonates impersonated impersonating password passwords cookies token tokens keys keychain session
 		incident incidents alert alerts analyst analysts investigators researchers researcher report reports bulletin advisory advisories tlp
 		hunt hunting blocklist blocklists block blocked detect telemetry endpoint endpoints response log logs logged remote
-		hit claimed claims listed stealth stealthy covert post posts site sites seized takedown arrested indicted sanctions sanctioned
+		hit hits claimed claims listed stealth stealthy covert post posts site sites seized takedown arrested indicted sanctions sanctioned
+		fbi nsa nsc wallet wallets bitcoin negotiations shadow copies backups backup quarantine playbook rule rules signature signatures
 		abuse abuses abused abusing tampered bypass bypasses bypassed overwrites wiped wipes forged forges dumps dumped dumping cracked
 		crypto blackmail theft thieves fraud surveillance dissidents journalists ministries ministry agencies government governments military
 		sabotage critical infrastructure scada ics plc substation substations utilities vendor vendors appliances router routers
@@ -146,7 +155,7 @@ var otherWorlds = []string{
 	champion champions tournament medal medals olympic olympics marathon runner runners sprint cyclist cycling tennis golf rugby cricket baseball
 	basketball hockey handball volleyball swimmer swimming skiing skier race races racing horse horses jockey trainer winger fans derby scored
 	scorer pitcher innings inning batter quarterback touchdown playoffs goalless equaliser equalizer goals chess grandmaster checkmate judo sailing
-	regatta boxing boxer wrestler greyhound stallion mare bridle athlete athletes knockout`,
+	squad substitute dribble header kick lap laps podium regatta boxing boxer wrestler greyhound stallion mare bridle athlete athletes knockout`,
 	// stage, film, music, books, games
 	`film films movie movies cinema director actress actresses sequel trilogy premiere screening theatre theater opera ballet concert concerts
 	orchestra choir choirs soprano tenor pianist violin guitar drummer drums singer singers band album albums song songs lyrics chorus stage novel novels
@@ -177,13 +186,16 @@ var otherWorlds = []string{
 	`discount discounts coupon coupons euros sale bargain sizes colours colour colors cotton leather jewellery jewelry earrings earring
 	necklace necklaces pendant pendants bracelet bracelets brooch brooches perfume perfumes fragrance lipstick shampoo fashion 	wardrobe sofa sofas furniture carpet rug rugs curtains lamp lamps kitchen bathroom bedroom bicycle bicycles bike bikes motorcycle motorcycles
 	car cars vehicle tyres tires brakes horsepower dealership hotel hotels flights cruise cruises holiday holidays vacation tourist
-	tourists tour tours sightseeing passport passports visa visas beachfront resort spa lease tenant tenants landlord premises apartment apartments
+	itinerary departure sunset excursion excursions snorkelling backpack hostel tourists tour tours sightseeing passport passports visa visas beachfront resort spa lease tenant tenants landlord premises apartment apartments
 	depot shipment shipments courier couriers rent plumber plumbing drains carpenter carpentry woodwork dovetails mallet saw hammer screws bolt bolts gasket gaskets valve valves clamp clamps
 	gear gears drill drills brushes washers bearing bearings hinge hinges spare salary vacancy pension ambulance
 	paramedic paramedics firefighter firefighters crane cranes raffle lottery prize prizes winners voucher vouchers`,
+	// health
+	`vaccine vaccines surgery surgeon surgeons tumour tumor therapy therapist diagnosis symptoms dose doses vitamin vitamins fever allergy allergies
+	dentist dental midwife nurse nurses asthma pollen`,
 	// politics, business
 	`parliament senate prime minister ministers mayor premier coalition dividend dividends shareholder shareholders
-	turnover merger mergers profit profits bonds stocks exports harvests tonnes acres livestock cattle sheep`,
+	election elections voters ballot ballots rally candidate candidates turnover merger mergers profit profits bonds stocks exports harvests tonnes acres livestock cattle sheep`,
 }
 
 // thingsAfter make something else of a name before them.
@@ -229,7 +241,7 @@ const functionWords = `later earlier most other others older newer both each eve
 	wurden nicht auch sich les des une est dans pour avec par sur qui que et ou du de la le los las del una por con para su sus`
 
 // personsAndPlaces are names that malware and adversaries share with the world.
-const personsAndPlaces = `conti lazarus akira petya vidar carbon empire misha mischa zeus hydra apollo athena atlas hermes medusa
+const personsAndPlaces = `conti lazarus akira petya carbon empire misha mischa zeus hydra apollo athena atlas hermes medusa
 	pandora titan olympus phoenix andromeda gandalf matrix morpheus loki thor odin fenrir hades nemesis orion ares pegasus hercules achilles
 	ajax troy spartacus cerberus anubis osiris isis horus ra sphinx pharaoh cleopatra caesar nero augustus shiva vishnu kali ganesh
 	dharma karma maya inca aztec samurai ninja shogun sakura kimono tokyo kyoto paris london berlin vienna rome milan madrid moscow kiev
@@ -246,7 +258,7 @@ const personsAndPlaces = `conti lazarus akira petya vidar carbon empire misha mi
 const uncommonWords = `gallium barium chromium thallium phosphorus hafnium strontium rubidium promethium krypton iridium holmium actinium nobelium
 	seaborgium dubnium zirconium polonium radium cesium caesium lithium beryllium vanadium tantalum osmium bismuth thorium cadmium selenium
 	tellurium sofacy trigona stormous mallox killsec raworld ursnif dorkbot nidiran orz helminth misdat catchamas derusbi wiarp pupy sality
-	boostwrite speculoos suckfly molerats turla dyre ramnit clop amadey astaroth comfoo gallmaker sandworm cerber tonto rhysida karakurt`
+	boostwrite speculoos suckfly molerats turla dyre ramnit clop amadey astaroth comfoo gallmaker sandworm cerber tonto rhysida karakurt vidar`
 
 const dailyWords = `a about above access account accounts action active activity add additional address admin after agent agents air alert
 	all alpha alternate analysis and angel ant any apple application applications april area arm army around arrow ash at attachment
