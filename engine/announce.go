@@ -36,6 +36,12 @@ func passwordTexts(m *Message) []textOf {
 	return slices.DeleteFunc(texts, func(t textOf) bool { return t.text == "" })
 }
 
+// AnnouncedPasswords are the passwords that a mail announces to its reader, in
+// subject and body, as DefaultPrefix finds them: at most 32, each once. Where they
+// stand is a fact for rules and reports; what they are is nobody's business but that
+// of the file they open, so nothing prints or ships one.
+func AnnouncedPasswords(m *Message) []Secret { return announced(m, nil, nil) }
+
 // announced lists the passwords that a message announces: what stands behind a
 // prefix, quoted, bracketed or bare, with and without trailing punctuation. A nil
 // prefix is DefaultPrefix; behind that, a bare word without a sign before it is

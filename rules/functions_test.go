@@ -117,6 +117,7 @@ var trueConditions = []string{
 	`strings.count("banana", "an") == 2 && strings.icount("BANANA", "an") == 2`,
 	`strings.levenshtein("paypal", "paypa1") == 1 && strings.levenshtein("", "abc") == 3 && strings.ilevenshtein("PAYPAL", "paypal") == 0`,
 	`strings.replace_confusables("раypаl – \u0456ns\u200bide ｆｕｌｌ 𝐛𝐨𝐥𝐝 é") == "paypal - inside full bold e"`,
+	`len(announced_passwords()) == 0`,
 	`"hello world" in strings.scan_base64("x aGVsbG8gd29ybGQ= y") && len(strings.scan_base64("just some ordinary words")) == 0`,
 	// patterns
 	`regex.contains(subject.base, "x", "par(cel|ty)") && !regex.contains(subject.base, "PARCEL")`,

@@ -11,6 +11,7 @@ import (
 
 	"github.com/expr-lang/expr/ast"
 
+	"github.com/tqmailrules/tqmailrules/engine"
 	"github.com/tqmailrules/tqmailrules/internal/names"
 )
 
@@ -21,6 +22,7 @@ func factFunctions() []*Function {
 	return []*Function{
 		{Name: "url.parse", Params: []Param{pText}, Result: "url", result: environmentType("url"), Doc: "a URL taken apart; empty when the text is none", work: workParseURL},
 		{Name: "header", Params: []Param{named("name", pText)}, result: textType, Doc: "the first field of that name in the header block, decoded; empty if there is none", work: workHeader},
+		{Name: "announced_passwords", result: textsType, Doc: "where the mail announces passwords, one of `subject`, `body.text` and `body.html` for each; the password itself is never shown", work: workAnnounced},
 		{Name: "ip.in_cidr", Params: []Param{named("address", pText), {Name: "block", Type: "CIDR blocks in quotes", Repeated: true, constant: constantCIDR}}, result: boolType, Doc: "the address lies in any of the blocks", work: workInCIDR},
 		{Name: "hash.sha256", Params: []Param{pText}, result: textType, Doc: "digest of a text in lower-case hex", work: textMap(sha256Hex)},
 		{Name: "time.hour", Params: []Param{when, zone}, result: numberType, Doc: "hour of the day, 0 to 23, in UTC or at the offset", typed: checkClock(func(t time.Time) any { return t.Hour() })},
@@ -65,6 +67,20 @@ func workParseURL(r *run, a []any) (any, error) {
 
 func workHeader(r *run, a []any) (any, error) {
 	return r.msg.Headers.Get(a[0].(string)), r.spend(len(r.msg.Headers.Fields))
+}
+
+func workAnnounced(r *run, _ []any) (any, error) {
+	m := r.msg
+	for _, text := range []string{m.Subject.Subject, m.Body.Plain.Raw, m.Body.HTML.InnerText} {
+		if err := r.spendText(text); err != nil {
+			return nil, err
+		}
+	}
+	places := []string{}
+	for _, s := range engine.AnnouncedPasswords(m) {
+		places = append(places, s.Part)
+	}
+	return places, nil
 }
 
 func workInCIDR(r *run, a []any) (any, error) {

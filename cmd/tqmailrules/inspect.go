@@ -84,17 +84,29 @@ func (i *inspect) run(ctx context.Context, a *app, args []string) exit {
 func (i *inspect) write(a *app, name string, msg *engine.Message) {
 	if i.json {
 		a.printJSON(struct {
-			Name    string          `json:"name"`
-			Message tree            `json:"message"`
-			Defects []engine.Defect `json:"defects"`
-		}{name, treeOf(reflect.ValueOf(*msg)), msg.Defects})
+			Name      string          `json:"name"`
+			Message   tree            `json:"message"`
+			Passwords []string        `json:"announced_passwords,omitempty"` // where they stand
+			Defects   []engine.Defect `json:"defects"`
+		}{name, treeOf(reflect.ValueOf(*msg)), announcedIn(msg), msg.Defects})
 		return
 	}
 	fmt.Fprintf(a.out, "%s\n", ui.Line(name, 200))
 	i.leaves(a.out, "", treeOf(reflect.ValueOf(*msg)))
+	for _, place := range announcedIn(msg) {
+		fmt.Fprintf(a.out, "  announces a password in %s\n", place)
+	}
 	for _, d := range msg.Defects {
 		fmt.Fprintf(a.out, "  defect  %s\n", ui.Line(d.String(), 300))
 	}
+}
+
+// announcedIn is where a mail announces passwords.
+func announcedIn(msg *engine.Message) (places []string) {
+	for _, s := range engine.AnnouncedPasswords(msg) {
+		places = append(places, s.Part)
+	}
+	return places
 }
 
 // leaves prints a tree as paths and values.
