@@ -14,14 +14,21 @@
 // longest. Names inside URLs, host names and addresses do not count: those are
 // indicators themselves.
 //
-// A name counts where it stands, unless it is ambiguous: made of words of daily
-// use, of three letters or fewer, or said to be so by its entry. Then it needs a
-// capital and evidence in the same sentence, within 12 words: a word that goes
-// with malware or adversaries, an unambiguous name, its id. Other words speak
-// against it: street, GmbH, a first name. See weigh for the sums.
+// A name counts where it stands, unless it is ambiguous: made of words of daily use,
+// of three letters or fewer, or said to be so by its entry. Then it is weighed:
 //
-// Time is linear in the text; memory is the findings, Config.MaxFindings of them
-// for one part at most. The package opens no file and no connection.
+//   - its sentence: words that go with malware or adversaries, its id, words that make
+//     something else of it (street, GmbH, a first name), how it is written;
+//   - its text: words of security and of other worlds, about a hundred on either side,
+//     within its paragraph;
+//   - names beside it that count, and places near where the same thing is proven.
+//
+// One that needs no evidence does not count where nothing is about security and much
+// about something else. See weigh, climate and decideAll for the sums; the evidence of
+// a finding says what counted most.
+//
+// Time is linear in the text; memory is the names in it, Config.MaxFindings of them
+// for one part at most and 50,000 that need evidence. The package opens no file and no connection.
 package dictionary
 
 import (
@@ -151,7 +158,7 @@ func (x *Extractor) scanOf(p *engine.InputPart, text string) *scan {
 }
 
 // maxKept is how many names and notes a scan keeps room for.
-const maxKept = 1 << 12
+const maxKept = 1 << 15
 
 // give gives a scan back, with the memory that it has when that is little.
 func (x *Extractor) give(s *scan) {

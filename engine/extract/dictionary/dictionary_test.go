@@ -40,7 +40,7 @@ func TestEveryBuiltinNameIsFound(t *testing.T) {
 	lost := []string{}
 	for _, e := range dictionary.Builtin() {
 		for _, name := range append([]string{e.Name}, e.Aliases...) {
-			text := fmt.Sprintf("According to the report on ransomware, the attackers used %s, %s, in this intrusion.", name, e.ID)
+			text := fmt.Sprintf("According to the report on ransomware, the attackers used %s in this intrusion.", name)
 			if !slices.ContainsFunc(findIn(t, x, text), func(f engine.Finding) bool { return f.Value == e.Name }) {
 				lost = append(lost, e.Type+" "+name)
 			}

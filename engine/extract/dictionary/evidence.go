@@ -314,6 +314,8 @@ func (s *scan) objections(w *weighing) (worst int) {
 		switch {
 		case m.is(thingAfter|company) && spaced(gap) && m.weight == 0:
 			object(madeOther, t.start, t.end)
+		case gap == ", " && s.explains(w):
+			object(madeOther, w.after[1].start, w.after[1].end)
 		case m.is(determiner) && gap == " " && w.c.form >= 0 && len(w.before) == 0 && !capital(word):
 			object(madeOther, t.start, t.end)
 		case gap == "-" && !capital(word) && !m.is(attached) && m.weight == 0:
@@ -381,6 +383,16 @@ func (s *scan) isNoun(t token) bool {
 		}
 	}
 	return true
+}
+
+// explains says whether what follows a name and a comma tells that it is something
+// else: Phobos, the moon; Akira, our recruiter.
+func (s *scan) explains(w *weighing) bool {
+	if len(w.after) < 2 {
+		return false
+	}
+	first, m := s.text[w.after[0].start:w.after[0].end], s.meaningOf(w.after[1])
+	return m.weight == 0 && (isArticle(first) && m.is(titleFront|elsewhere) || first == "our" || first == "my" || first == "his" || first == "her")
 }
 
 func isArticle(word string) bool {
@@ -565,8 +577,8 @@ const maxSentence = 2 * maxAround
 
 func isBlank(c byte) bool { return c <= ' ' }
 
-// Sentence returns where the sentence of a finding begins and ends: what its
-// evidence can stand in.
+// Sentence returns where the sentence of a finding begins and ends: what most of its
+// evidence stands in.
 func (x *Extractor) Sentence(text string, of engine.Span) engine.Span {
 	from, to := max(0, of.Start-maxSentence), min(len(text), of.End+maxSentence)
 	for from > 0 && from < of.Start && !isBlank(text[from-1]) {

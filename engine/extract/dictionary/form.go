@@ -219,7 +219,7 @@ func (ix *indexer) meaningless(text string) bool {
 	if alphanumerics(text) <= 3 && strings.ToLower(text) == text && text[0] >= 'a' && text[0] <= 'z' {
 		return true
 	}
-	if len(ix.symbols) == 1 && ix.meaning(ix.symbols[0]).weight > 0 || alphanumerics(text) < 2 {
+	if len(ix.symbols) == 1 && ix.meaning(ix.symbols[0]).isKind() || alphanumerics(text) < 2 {
 		return true
 	}
 	return !strings.ContainsFunc(text, func(r rune) bool { k := kindOf(r); return k == letters || k == ideograph })

@@ -116,7 +116,7 @@ func (s *scan) isRare(c *candidate) bool { return c.form >= 0 && s.forms[c.form]
 // unlikely says whether a name that needs no evidence stands where nothing is about
 // security, and much about something else.
 func (s *scan) unlikely(g *sighting, c climate) bool {
-	return (s.isCode(&g.candidate) || s.isWord(&g.candidate)) && c.elsewhere > 0 && int(c.security)-plainSure < int(c.elsewhere)
+	return (s.isCode(&g.candidate) || s.isWord(&g.candidate)) && c.elsewhere > 1 && int(c.security)-plainSure < int(c.elsewhere)
 }
 
 // vouchAll lets names that count vouch for those beside them.

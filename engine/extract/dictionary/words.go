@@ -12,6 +12,9 @@ type meaning struct {
 // is says whether a word has a role.
 func (m meaning) is(r role) bool { return m.role&r != 0 }
 
+// isKind says whether a word names a kind of thing, not one.
+func (m meaning) isKind() bool { return m.hint != 0 || m.is(kindOfThing) }
+
 // weight is how much a word speaks for malware and adversaries.
 type weight int8
 
@@ -45,16 +48,17 @@ func (h hint) kind() string {
 type role uint16
 
 const (
-	daily      role = 1 << iota // a word of daily use, or a name of people and places
-	uncommon                    // a word that few say
-	function                    // says nothing: the, was, later
-	elsewhere                   // of another world than security: choir, recipe, goalkeeper
-	thingAfter                  // behind a name it makes a place, a company or another thing of it: street, museum, GmbH
-	company                     // behind any name: Regin AB
-	titleFront                  // before a name it makes a person or another thing of it: Mr, Saint, hotel
-	determiner                  // behind a name it makes a verb of it: play the, snake your
-	nation                      // a capital word that says nothing: Russian, Chinese
-	attached                    // behind a hyphen it goes with names: -linked, -based
+	daily       role = 1 << iota // a word of daily use, or a name of people and places
+	uncommon                     // a word that few say
+	function                     // says nothing: the, was, later
+	elsewhere                    // of another world than security: choir, recipe, goalkeeper
+	thingAfter                   // behind a name it makes a place, a company or another thing of it: street, museum, GmbH
+	company                      // behind any name: Regin AB
+	titleFront                   // before a name it makes a person or another thing of it: Mr, Saint, hotel
+	determiner                   // behind a name it makes a verb of it: play the, snake your
+	nation                       // a capital word that says nothing: Russian, Chinese
+	kindOfThing                  // no name at all, though dictionaries list it as one: phishing
+	attached                     // behind a hyphen it goes with names: -linked, -based
 )
 
 // meanings are the words with a meaning, in lower case.
@@ -86,6 +90,8 @@ func meanings() map[string]meaning {
 	put(meaning{role: determiner}, "the a an your our my his her its their this these those video audio")
 	put(meaning{role: nation}, `russian chinese iranian korean north south vietnamese ukrainian belarusian indian pakistani israeli american turkish lebanese
 		syrian european prolific notorious infamous new nation the a`)
+	put(meaning{role: kindOfThing}, `phishing spam malspam script scripts shell attack attacks threat threats security exploit server hash credentials
+		breach extortion ransom persistence exfiltration infection intrusion injection encryption espionage sabotage surveillance fraud theft blackmail`)
 	put(meaning{role: attached}, "linked based affiliated related like style as branded associated backed run nexus")
 	return all
 }
@@ -113,7 +119,7 @@ var securityWords = []struct {
 	{medium, "", `phishing beacon beacons espionage ransom extortion extorted lateral laterally persistence intrusion intrusions compromised compromise infected infects
 		infection infections infecting malicious obfuscated obfuscation breach breached breaches cyber exfil injects injected injection leaked leaks
 		encrypts encrypting encrypted encryption credentials credential hash hashes hashed botmaster esxi smb rdp ldap decrypt decrypted
-		dll exe ps1 vbs lnk hta powershell cmd macro macros firewall soc cert indicators indicator attribution attributed forensics forensic forensically
+		dll exe ps1 vbs lnk hta cmd macro macros firewall soc cert indicators indicator attribution attributed forensics forensic forensically
 		sinkhole sinkholed mutex mutexes overlay overlays deface defaced ddos`},
 	{weak, Malware, "locker lockers banker bankers strain strains sample samples"},
 	{strong, "", `raas ntds rundll regsvr mshta wscript cscript stager stagers hashdump
@@ -226,7 +232,7 @@ const titlesBefore = `mr mrs ms miss dr prof professor sir lady saint st san san
 	moon planet galaxy asteroid crater mission film movie novel opera ballet song album band singer actress painter composer poet saint god goddess titan
 	hero ship tanker ferry frigate submarine hms uss yacht horse mare stallion dog cat pony kitten tiger hamster colleague cousin friend coach striker
 	goalkeeper mayor tenor pianist thermostat perfume brand beer cocktail restaurant bar pub village town province toyota apache amazon lego
-	missile genus mass requiem statue bust exhibition fans lawyer notary mathematician author writer character characters`
+	missile genus mass requiem statue bust exhibition fans lawyer notary ask contact thank thanks welcome invite mathematician author writer character characters`
 
 // functionWords say nothing, with or without a capital.
 const functionWords = `later earlier most other others older newer both each every all any no not only even still just then thus there here where
