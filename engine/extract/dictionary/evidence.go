@@ -55,7 +55,7 @@ const (
 	weakMost                            = 3
 	idNear                              = 8
 	idKnown                             = 1 // a number that is the id of an entry: parts and gates have such too
-	allCapitals                         = 4 // Night Dragon
+	allCapitals                         = 3 // Night Dragon
 	sharedCapitals                      = 1 // Silent Night
 	oddCapitals                         = 4 // SideWinder
 	shouted                             = 2 // NOBELIUM; half of it for what is usually not written so
@@ -88,7 +88,7 @@ type weighing struct {
 func (s *scan) weigh(c *candidate) verdict {
 	written := s.written(c)
 	switch {
-	case !written && !s.isPhrase(c) && !s.isRare(c):
+	case !written && !s.isPhrase(c) && !s.isRare(c) && !s.isPartly(c):
 		return verdict{against: lowerCase, need: enough}
 	case partOfWord(s.text, c.start, c.end) && !s.inScannerName(c):
 		return verdict{against: longerWord, need: enough}
@@ -112,7 +112,7 @@ func (s *scan) weigh(c *candidate) verdict {
 	if short := w.v.need - w.v.score; short > 0 && short <= idNear {
 		s.idBeside(&w)
 	}
-	if !written && !s.isPhrase(c) && (w.v.best < mediumBeside || w.v.score < w.v.need) {
+	if !written && !s.isPhrase(c) && !s.isPartly(c) && (w.v.best < mediumBeside || w.v.score < w.v.need) {
 		w.v.against = lowerCase
 	}
 	return w.v
@@ -148,6 +148,9 @@ func (s *scan) written(c *candidate) bool {
 func (s *scan) isPhrase(c *candidate) bool {
 	return s.typeOf(c) == AttackPattern && strings.ContainsAny(s.text[c.start:c.end], " -")
 }
+
+// isPartly says whether a name is of several words, one of them of daily use.
+func (s *scan) isPartly(c *candidate) bool { return c.form >= 0 && s.forms[c.form].flags&partly != 0 }
 
 // itself is what an ambiguous name says by itself.
 func (s *scan) itself(w *weighing) int {
@@ -426,7 +429,7 @@ func spaced(gap string) bool { return gap == " " || gap == "-" || gap == "\n" }
 // stranger says whether a word is written as a name and nothing is known of it.
 func (s *scan) stranger(t token) bool {
 	m := s.meaningOf(t)
-	return t.kind == letters && t.end-t.start >= 3 && capital(s.text[t.start:t.end]) && m.weight == 0 && m.role&^elsewhere == 0 && !s.nameWord(t)
+	return t.kind == letters && t.end-t.start >= 2 && capital(s.text[t.start:t.end]) && m.weight == 0 && m.role&^elsewhere == 0 && !s.nameWord(t)
 }
 
 // titled says whether a word of daily use has a capital: Carbon Black.

@@ -29,7 +29,7 @@ type form struct {
 	flags formFlags
 }
 
-type formFlags uint8
+type formFlags uint16
 
 const (
 	isAlias   formFlags = 1 << iota
@@ -39,6 +39,7 @@ const (
 	counted             // a word and a number: stands apart (APT 29) only with evidence
 	rare                // ambiguous, but no word of daily use: Mirai, Rhysida
 	shared              // its entry says that it is ambiguous
+	partly              // of several words, one of them of daily use: ambiguous in lower case
 )
 
 // indexer builds the tables of an extractor.
@@ -261,6 +262,8 @@ func (ix *indexer) common(text string, e *Entry, flags formFlags) formFlags {
 		return ambiguous
 	case flags&tight != 0 && oneRun(text):
 		return 0
+	case others > 0 && dailies > 0 && hints == 0 && unicode.IsUpper(first) && e.Type != AttackPattern && !strings.ContainsFunc(text, unicode.IsDigit):
+		return partly
 	case others > 0 && (alphanumerics(text) > 3 || strings.ContainsFunc(text, unicode.IsDigit)):
 		return 0
 	case e.Type == AttackPattern, dailies+uncommons == 0, hints == 0:

@@ -225,7 +225,7 @@ func (s *scan) settle(before int) {
 
 // sight notes a candidate that is settled, with what its own words say.
 func (s *scan) sight(c candidate) {
-	if inAddress(s.text, c.start, c.end) {
+	if inAddress(s.text, c.start, c.end) || isExtension(s.text, c.start) {
 		return
 	}
 	if c.form >= 0 && s.forms[c.form].next >= 0 {
@@ -281,7 +281,7 @@ func (s *scan) ambiguous(c *candidate) bool {
 		return !c.number.sure
 	}
 	flags := s.forms[c.form].flags
-	return flags&ambiguous != 0 || flags&counted != 0 && strings.ContainsAny(s.text[c.start:c.end], " \n")
+	return flags&ambiguous != 0 || flags&partly != 0 && !s.written(c) || flags&counted != 0 && strings.ContainsAny(s.text[c.start:c.end], " \n")
 }
 
 // entryOf returns the entry of a candidate; nil when it is a number that no entry has.
@@ -403,6 +403,11 @@ func inAddress(text string, start, end int) bool {
 	w := text[a:b]
 	return strings.Contains(w, "://") || strings.Contains(w, "@") || strings.Contains(w, "[.") || strings.Contains(w, "[d") || strings.Contains(w, "[:") ||
 		len(w) > 4 && fold.Equal(w[:4], "www.") || isHost(w)
+}
+
+// isExtension says whether a name is the ending of file names: .akira
+func isExtension(text string, start int) bool {
+	return start > 0 && text[start-1] == '.' && (start == 1 || ends(text[start-2]))
 }
 
 // ends says whether a byte ends an address.

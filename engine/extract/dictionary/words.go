@@ -154,27 +154,27 @@ var securityWords = []struct {
 var otherWorlds = []string{
 	// cooking and drinks
 	`recipe recipes oven dough butter sugar flour salad soup sauce dessert cheese chocolate cocktail cocktails beer wine wines gin whisky rum brewery
-	menu dish dishes chef chefs cuisine lunch dinner breakfast supper bakery delicious tasty grilled baked roasted almonds vanilla cinnamon lemon
-	garlic onions tomatoes potatoes sandwich cake cakes bars tea coffee vineyard vineyards tasting spices herbs rice noodles`,
+	   chef chefs cuisine lunch dinner breakfast supper bakery delicious tasty grilled baked roasted almonds vanilla cinnamon lemon
+	garlic onions tomatoes potatoes sandwich cake cakes tea coffee vineyard vineyards tasting spices herbs rice noodles`,
 	// sport
 	`football soccer goalkeeper striker midfielder midfield referee coach coached halftime penalty league cup stadium championship
-	champion champions tournament medal medals olympic olympics marathon runner runners sprint cyclist cycling tennis golf rugby cricket baseball
-	basketball hockey handball volleyball swimmer swimming skiing skier race races racing horse horses jockey trainer winger fans derby scored
+	champion champions tournament medal medals olympic olympics marathon sprint cyclist cycling tennis golf rugby cricket baseball
+	basketball hockey handball volleyball swimmer swimming skiing skier races horse horses jockey trainer winger fans derby scored
 	scorer pitcher innings inning batter quarterback touchdown playoffs goalless equaliser equalizer goals chess grandmaster checkmate judo sailing
-	squad substitute dribble header kick lap laps podium regatta boxing boxer wrestler greyhound stallion mare bridle athlete athletes knockout`,
+	squad substitute dribble header kick lap laps podium regatta boxing boxer wrestler greyhound stallion mare bridle athlete athletes `,
 	// stage, film, music, books, games
 	`film films movie movies cinema director actress actresses sequel trilogy premiere screening theatre theater opera ballet concert concerts
-	orchestra choir choirs soprano tenor pianist violin guitar drummer drums singer singers band album albums song songs lyrics chorus stage novel novels
-	novelist poet poem poems poetry author fiction saga comic comics manga anime cartoon superhero marvel museum museums exhibition exhibitions
+	orchestra choir choirs soprano tenor pianist violin guitar drummer drums singer singers band album albums song songs lyrics chorus 
+	novelist poet poem poems poetry fiction saga comic comics manga anime cartoon superhero marvel museum museums exhibition exhibitions
 	gallery sculpture sculptures painting paintings painter statue fresco marble bronze audience applause rehearsal rehearsals festival encore
-	playlist podcast episode episodes season seasons netflix imax animated animation dancers dancer dance dancing piano quartet symphony composer
-	composed conductor jazz punk vinyl gamer gamers gaming console consoles arcade boss quest quests dungeon multiplayer playstation xbox
-	nintendo puzzle puzzles jigsaw cards dice boardgame toy toys kids toddler toddlers carnival costume costumes masks lego`,
+	playlist episode episodes season seasons netflix imax animated animation dancers dancer dance dancing piano quartet symphony composer
+	composed jazz punk vinyl gamer gamers gaming arcade dungeon multiplayer playstation xbox
+	nintendo puzzle puzzles jigsaw dice boardgame toy toys kids toddler toddlers carnival costume costumes masks lego`,
 	// animals, plants, weather, outdoors
-	`zoo zookeeper bee bees beekeeper beekeepers honey larva larvae insect insects butterfly butterflies beetle beetles moth moths 	bird birds nest nests feathers wildlife species genus habitat pond ponds meadow meadows forest forests trees shrub shrubs hedge flower flowers
-	blossom blossoms petals leaves stems seeds soil garden gardens gardener gardening lawn compost prune pruning harvest orchard orchards mushrooms
+	`zoo zookeeper bee bees beekeeper beekeepers honey larva larvae insect insects butterfly butterflies beetle beetles moth moths 	bird birds nest nests feathers wildlife species genus habitat pond ponds meadow meadows shrub shrubs hedge flower flowers
+	blossom blossoms petals stems seeds soil garden gardens gardener gardening lawn compost prune pruning orchard orchards mushrooms
 	rash itch venomous antivenom terrarium reptile reptiles snakes puppy puppies kennel poodle terrier hound hounds leash stray kitten kittens paws
-	fur hamster veterinarian vet whale whales dolphin dolphins fish fishing angler anglers aquarium tortoise turtles frog frogs toads storm storms
+	fur hamster veterinarian vet whale whales dolphin dolphins fish fishing angler anglers aquarium tortoise turtles frog frogs toads 
 	rain rainfall snowfall forecast forecasts gale gusts hail thunderstorm hurricane flood floods heatwave drought sunshine beach beaches hikers hiker
 	hiking trail trails summit glacier glaciers dunes volcano volcanic reef coral tide tides`,
 	// science
@@ -183,25 +183,25 @@ var otherWorlds = []string{
 	oxides alloy alloys catalyst catalysts protein proteins enzyme enzymes biology biologist biologists
 	botanist botany fossil fossils dinosaur dinosaurs mathematics geometry theorem physicist physicists physics emissions 	warming greenhouse`,
 	// church, family, history, myth
-	`church churches chapel parish mass hymn hymns priest bishop pope prayer prayers bible biblical gospel monastery monk monks temple temples
+	`church churches chapel parish hymn hymns priest bishop pope prayer prayers bible biblical gospel monastery monk monks temple temples
 	funeral mourn mourns mourning obituary hospice grandchildren wedding weddings bride groom birthday birthdays christening baptism
 	god gods goddess myth myths mythology mythical legend legends hero heroes pharaoh emperor emperors napoleonic medieval roman
 	dynasty century centuries soldier soldiers regiment infantry battalion trench trenches navy naval frigate frigates submarine submarines missile
-	missiles gunship sailors sailor fleet tanker ferry ferries troops`,
+	missiles gunship sailors sailor tanker ferry ferries troops`,
 	// shop, house, travel, work
-	`discount discounts coupon coupons euros sale bargain sizes colours colour colors cotton leather jewellery jewelry earrings earring
+	`discount discounts coupon coupons euros bargain sizes colours colour colors cotton leather jewellery jewelry earrings earring
 	necklace necklaces pendant pendants bracelet bracelets brooch brooches perfume perfumes fragrance lipstick shampoo fashion 	wardrobe sofa sofas furniture carpet rug rugs curtains lamp lamps kitchen bathroom bedroom bicycle bicycles bike bikes motorcycle motorcycles
-	car cars vehicle tyres tires brakes horsepower dealership hotel hotels flights cruise cruises holiday holidays vacation tourist
-	itinerary departure sunset excursion excursions snorkelling backpack hostel tourists tour tours sightseeing passport passports visa visas beachfront resort spa lease tenant tenants landlord premises apartment apartments
-	depot shipment shipments courier couriers rent plumber plumbing drains carpenter carpentry woodwork dovetails mallet saw hammer screws bolt bolts gasket gaskets valve valves clamp clamps
-	gear gears drill drills brushes washers bearing bearings hinge hinges spare salary vacancy pension ambulance
+	car cars vehicle tyres tires brakes horsepower dealership flights cruise cruises holiday holidays vacation tourist
+	itinerary departure sunset excursion excursions snorkelling backpack hostel tourists tour tours sightseeing passport passports visa visas beachfront resort spa lease landlord apartment apartments
+	depot shipment shipments courier couriers plumber plumbing drains carpenter carpentry woodwork dovetails mallet hammer screws bolt bolts gasket gaskets valve valves clamp clamps
+	gear gears drill drills brushes washers bearing bearings hinge hinges salary vacancy pension ambulance
 	paramedic paramedics firefighter firefighters crane cranes raffle lottery prize prizes winners voucher vouchers`,
 	// health
 	`vaccine vaccines surgery surgeon surgeons tumour tumor therapy therapist diagnosis symptoms dose doses vitamin vitamins fever allergy allergies
 	dentist dental midwife nurse nurses asthma pollen`,
 	// politics, business
 	`parliament senate prime minister ministers mayor premier coalition dividend dividends shareholder shareholders
-	election elections voters ballot ballots rally candidate candidates turnover merger mergers profit profits bonds stocks exports harvests tonnes acres livestock cattle sheep`,
+	election elections voters ballot ballots rally candidate candidates turnover merger mergers profit profits bonds stocks exports tonnes acres livestock cattle sheep`,
 }
 
 // thingsAfter make something else of a name before them.
@@ -244,7 +244,11 @@ const functionWords = `later earlier most other others older newer both each eve
 	said says say see seen saw use used uses using find found show shows shown run runs ran call called calls named name names known
 	i me you he him she it we us they them my your his her its our their mine yours ours theirs this these those the a an and or
 	der die das den dem des ein eine einer eines einem einen und oder von mit für auf aus bei nach zu zur zum im am ist sind war waren wird wurde
-	wurden nicht auch sich les des une est dans pour avec par sur qui que et ou du de la le los las del una por con para su sus`
+	wurden nicht auch sich les des une est dans pour avec par sur qui que et ou du de la le los las del una por con para su sus
+	monday tuesday wednesday thursday friday saturday sunday january february march april june july august september october november december
+	brought bought sold caught threw drew spoke chose gave sought fought taught stood paid shot cut put read meant slept drove flew grew knew blew rang
+	sang swam froze stole tore wore rose woke drank ate built dealt bent spent fed bled bred sped slid spun hung dug struck swung
+	ran took came hid left broke wrote began went fell kept told sent met won lost led held`
 
 // personsAndPlaces are names that malware and adversaries share with the world.
 const personsAndPlaces = `conti lazarus akira petya carbon empire misha mischa zeus hydra apollo athena atlas hermes medusa
