@@ -16,7 +16,7 @@ const maxDescription = 65_500
 func buildBatches(out *Outcome, sinks []string) []Batch {
 	var batches []Batch
 	for _, sink := range sinks {
-		g := graph{files: map[string]int{}, indicators: map[string]int{}, objects: map[string]int{}}
+		g := graph{files: map[string]int{}, indicators: map[string]int{}, objects: map[string]int{}, refused: map[string]bool{}}
 		g.batch = Batch{Key: hexDigest(out.Origin.Key() + "\x1f" + sink)[:32], Sink: sink, Origin: out.Origin, Defects: out.Defects}
 		for _, it := range out.Items {
 			if it.shipsTo(sink) {
@@ -43,6 +43,7 @@ func (it *Item) shipsTo(sink string) bool {
 type graph struct {
 	batch                      Batch
 	files, indicators, objects map[string]int
+	refused                    map[string]bool // indicators whose status is that of the rule which refuses them
 }
 
 // addItem adds the event of an item, its files and indicators, and what ties
@@ -257,16 +258,20 @@ func (g *graph) addIndicator(it *Item, ind *Indicator) string {
 		old.Tags = sortedSet(append(slices.Clone(old.Tags), it.Decision.Tags...))
 		old.Attributes = sortAttributes(slices.Concat(old.Attributes, it.chosenAttributes("indicators"), named("Found At", ind.Locations...)))
 		old.Contexts, old.Flags = union(old.Contexts, ind.Contexts), union(old.Flags, ind.Flags)
+		if ind.Status == "" && g.refused[key] { // in another item of the mail no rule refuses it
+			old.Status, g.refused[key] = it.Decision.Status, false
+		}
 		return key
 	}
 	r := IndicatorRecord{
-		Key: key, Type: ind.Type, Value: ind.Value, Status: it.Decision.Status, Source: it.Decision.Source,
+		Key: key, Type: ind.Type, Value: ind.Value, Status: cmp.Or(ind.Status, it.Decision.Status), Source: it.Decision.Source,
 		TLP: it.Decision.TLP, Tags: it.Decision.Tags, Contexts: slices.Clone(ind.Contexts), Flags: slices.Clone(ind.Flags),
 		Attributes: sortAttributes(slices.Concat(it.chosenAttributes("indicators"), extraAttributes(ind), named("Found At", ind.Locations...), named("Listed In", ind.Lists...))),
 	}
 	if ind.Original != ind.Value {
 		r.Original = ind.Original
 	}
+	g.refused[key] = ind.Status != ""
 	g.indicators[key] = len(g.batch.Indicators)
 	g.batch.Indicators = append(g.batch.Indicators, r)
 	return key

@@ -197,6 +197,9 @@ func (p *processing) keep(it *Item, view *View) {
 			it.Defects = append(it.Defects, Defect{Code: DefectEvaluate, Part: v.Rule, Detail: v.Err.Error()})
 		}
 		if v.Keep || v.Err != nil {
+			if v.Status != "" {
+				ind.Status, ind.StatusBy = v.Status, v.Rule
+			}
 			kept = append(kept, ind)
 		} else {
 			it.Dropped = append(it.Dropped, Dropped{ind, v.Rule})

@@ -95,14 +95,18 @@ type Indicator struct {
 
 	Extra map[string]string `expr:"attributes"` // what extractors add: confidence, wrapper, ...
 
+	Status   string // that a keep rule gives it instead of dropping it; "" for that of the item
+	StatusBy string // the rule
+
 	Spots []Spot
 }
 
 // Verdict is what the keep rules say of one indicator.
 type Verdict struct {
-	Keep bool
-	Rule string // the rule that dropped it
-	Err  error  // a keep condition that failed; the indicator is kept
+	Keep   bool
+	Status string // of one that is kept although a rule refuses it; "" when none does
+	Rule   string // the rule that dropped it, or that gave it the status
+	Err    error  // a keep condition that failed; the indicator is kept
 }
 
 // IndicatorType names one type in the three vocabularies of design section 12.

@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/tqmailrules/tqmailrules/engine"
+	"github.com/tqmailrules/tqmailrules/engine/enginetest"
 )
 
 // sections lists what a split made of a text: the rest, then each section as its
@@ -177,6 +178,29 @@ func TestMoreSectionsThanACapAllows(t *testing.T) {
 	last := out.Items[199].Message
 	if last.Subject.Subject != "Section 198" || !strings.Contains(last.Body.Text, "x299.example") {
 		t.Errorf("the last section is %q and ends %q", last.Subject.Subject, last.Body.Text[max(0, len(last.Body.Text)-40):])
+	}
+}
+
+// TestAStatusInsteadOfRefusal ships a refused indicator with the status of the rule,
+// unless it stands in another item of the mail where no rule refuses it.
+func TestAStatusInsteadOfRefusal(t *testing.T) {
+	const text = "intro\n# One\nioc-x ioc-y\n# Two\nioc-x ioc-z\n"
+	out := process(t, engine.Defaults{Status: "Review"}, message("news", text), engine.PhaseMessage, split(), func(cfg *engine.Config) {
+		r := cfg.Rules.(enginetest.Rules)
+		r.OnKeep = func(v *engine.View, ind *engine.Indicator) engine.Verdict {
+			if v.Message.Subject.Subject == "One" || ind.Value == "ioc-z" {
+				return engine.Verdict{Keep: true, Status: "Whitelisted", Rule: "known"}
+			}
+			return engine.Verdict{Keep: true}
+		}
+		cfg.Rules = r
+	})
+	got := map[string]string{}
+	for _, ind := range out.Batches[0].Indicators {
+		got[ind.Value] = ind.Status
+	}
+	if diff := cmp.Diff(map[string]string{"ioc-x": "Review", "ioc-y": "Whitelisted", "ioc-z": "Whitelisted"}, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
 

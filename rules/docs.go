@@ -113,7 +113,7 @@ func ActionsReference() string {
 	for _, a := range actionTable() {
 		fmt.Fprintf(&b, "\n### %s\n\n%s\n\n```yaml\n- %s\n```\n", a.Name, a.Doc, a.Example)
 	}
-	b.WriteString("\n### keep\n\nNot an action but a rule of its own kind: a condition on one `indicator`, asked for each in the findings phase. All keep rules must hold; where one is false, the indicator is dropped and the trace names the rule.\n\n```yaml\n- id: not-our-partners\n  keep: '!(indicator.type == \"FQDN\" && indicator.value in lists.partners)'\n```\n")
+	b.WriteString("\n### keep\n\nNot an action but a rule of its own kind: a condition on one `indicator`, asked for each in the findings phase. All keep rules must hold; where one is false, the indicator is dropped and the trace names the rule. With `otherwise` it ships all the same, with a status of its own: what is well known may be told to the platform as such.\n\n```yaml\n- id: not-our-partners\n  keep: '!(indicator.type == \"FQDN\" && indicator.value in lists.partners)'\n- id: listed-are-known\n  keep: '!(\"listed\" in indicator.flags)'\n  otherwise: { status: Whitelisted }\n```\n")
 	return b.String()
 }
 

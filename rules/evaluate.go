@@ -206,7 +206,8 @@ func (a *action) placed(err error) error {
 	return &ConditionError{Pos: a.node.Pos(), Reason: err}
 }
 
-// Keep implements engine.Rules. All keep rules must hold; one that fails holds.
+// Keep implements engine.Rules. All keep rules must hold; one that fails holds. One
+// with a status for what it refuses drops nothing; the first such status counts.
 func (s *Set) Keep(view *engine.View, ind *engine.Indicator) engine.Verdict {
 	verdict := engine.Verdict{Keep: true}
 	if len(s.keeps) == 0 {
@@ -220,7 +221,13 @@ func (s *Set) Keep(view *engine.View, ind *engine.Indicator) engine.Verdict {
 			verdict.Err = errors.Join(verdict.Err, s.place(r, err))
 			continue
 		}
-		if !holds && r.Mode == Live {
+		switch {
+		case holds || r.Mode != Live:
+		case r.Otherwise != "":
+			if verdict.Status == "" {
+				verdict.Status, verdict.Rule = r.Otherwise, r.ID
+			}
+		default:
 			return engine.Verdict{Rule: r.ID, Err: verdict.Err}
 		}
 	}

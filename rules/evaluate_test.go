@@ -165,6 +165,34 @@ macros: { deep: 'any(nested, any(.attachments, len(.children) > 0))' }
 	}
 }
 
+func TestWhatIsRefusedMayGetAStatusInstead(t *testing.T) {
+	set := load(t, `
+version: 1
+rules:
+  - { id: second, priority: 2, keep: 'indicator.type != "FQDN"', otherwise: { status: Second } }
+  - { id: first, priority: 1, keep: 'indicator.value != "x.example"', otherwise: { status: First } }
+  - { id: shadow, mode: shadow, keep: 'false', otherwise: { status: Shadow } }
+  - { id: drops, priority: 3, keep: 'indicator.count < 3' }
+`)
+	tests := []struct {
+		name string
+		ind  engine.Indicator
+		want engine.Verdict
+	}{
+		{"none refuses", engine.Indicator{Type: "URL"}, engine.Verdict{Keep: true}},
+		{"one does", engine.Indicator{Type: "FQDN", Value: "y.example"}, engine.Verdict{Keep: true, Status: "Second", Rule: "second"}},
+		{"the first counts", engine.Indicator{Type: "FQDN", Value: "x.example"}, engine.Verdict{Keep: true, Status: "First", Rule: "first"}},
+		{"one that drops counts most", engine.Indicator{Type: "FQDN", Value: "x.example", Count: 3}, engine.Verdict{Rule: "drops"}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			if got := set.Keep(view(benchMessage()), &tt.ind); got != tt.want {
+				t.Errorf("got %+v, want %+v", got, tt.want)
+			}
+		})
+	}
+}
+
 func TestKeep(t *testing.T) {
 	set := load(t, `
 version: 1

@@ -53,6 +53,7 @@ var ruleKeyTable = []key{
 	{"priority", "whole number; 0", "low ones are asked first, equal ones in the order of the files"},
 	{"when", "condition", "what must hold of the mail; stands with then"},
 	{"keep", "condition", "what must hold of an indicator for it to stay; stands without when and then"},
+	{"otherwise", "{status: text}; dropped", "for a keep rule: the status of an indicator that it refuses, which ships all the same"},
 	{"then", "list of actions", "what is wanted when the condition holds"},
 	{"stop", "none, phase or message; none", "when the rule matches, no further rule is asked in this phase, or for this mail"},
 	{"on_error", "skip, match or stop; skip", "what a condition that fails counts as; it is reported in any case"},

@@ -45,6 +45,7 @@ type Rule struct {
 	Priority    int
 	Phase       engine.Phase
 	Keep        bool   // a keep rule: Condition decides about one indicator
+	Otherwise   string // of a keep rule: the status of what it refuses; "" when that is dropped
 	Condition   string // of when or keep, as written
 	OnError     OnError
 	Stop        StopAfter
@@ -99,11 +100,12 @@ func (r *Rule) addPaths(paths []*fixedPath) []*fixedPath {
 }
 
 var (
-	ruleKeys   = keyNames(ruleKeyTable)
-	modes      = []string{string(Live), string(Shadow), string(Off)}
-	stops      = []string{string(StopNone), string(StopPhase), string(StopMessage)}
-	onErrors   = []string{string(SkipRule), string(MatchRule), string(StopRules)}
-	severities = []string{"info", "low", "medium", "high", "critical"}
+	ruleKeys      = keyNames(ruleKeyTable)
+	otherwiseKeys = []string{"status"}
+	modes         = []string{string(Live), string(Shadow), string(Off)}
+	stops         = []string{string(StopNone), string(StopPhase), string(StopMessage)}
+	onErrors      = []string{string(SkipRule), string(MatchRule), string(StopRules)}
+	severities    = []string{"info", "low", "medium", "high", "critical"}
 )
 
 // readRule reads one rule; nil when it is no rule at all.
@@ -117,6 +119,7 @@ func (l *loader) readRule(n *yamlfile.Node) *Rule {
 	l.readMetadata(r, f)
 	l.readControl(r, f)
 	l.readShape(f)
+	r.Otherwise = l.readOtherwise(f.Get("otherwise"))
 	condition := f.Get("when")
 	if r.Keep {
 		condition, r.Phase = f.Get("keep"), engine.PhaseFindings
@@ -138,6 +141,10 @@ func (l *loader) readShape(f yamlfile.Fields) {
 		l.Add(d)
 	case f.Has("keep"):
 		l.withoutMeaning(f, "stop", "on_error")
+	case f.Has("otherwise"):
+		d := f.Get("otherwise").Errorf("otherwise without keep")
+		d.Hint = "it says what becomes of indicators that a keep rule refuses"
+		l.Add(d)
 	case !f.Has("when") && !f.Has("then"):
 		d := f.Node().Errorf("a rule without a condition")
 		d.Expected = "when and then, or keep"
@@ -145,6 +152,19 @@ func (l *loader) readShape(f yamlfile.Fields) {
 	default:
 		l.Need(f, "a rule", "when", "then")
 	}
+}
+
+// readOtherwise reads {status: name}; nil is none.
+func (l *loader) readOtherwise(n *yamlfile.Node) string {
+	if n == nil {
+		return ""
+	}
+	f, ok := l.Fields(n, "otherwise", otherwiseKeys)
+	if !ok || !l.Need(f, "otherwise", "status") {
+		return ""
+	}
+	s, _ := l.Filled(f.Get("status"), "status")
+	return s
 }
 
 // withoutMeaning refuses keys that a keep rule cannot have: it is asked about

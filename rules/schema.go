@@ -96,12 +96,15 @@ func defaultsSchema() schema {
 func tlpSchema() schema { return schema{"type": "string", "examples": tlpLevels} }
 
 func ruleSchema() schema {
+	otherwise := mapping(otherwiseKeys, map[string]schema{"status": {"type": "string", "minLength": 1}})
+	otherwise["required"] = otherwiseKeys
 	s := documented(ruleKeyTable, map[string]schema{
 		"id":         {"type": []string{"string", "integer"}, "pattern": idForm.String()},
 		"mode":       enum(modes),
 		"priority":   {"type": "integer"},
 		"when":       condition(),
 		"keep":       condition(),
+		"otherwise":  otherwise,
 		"then":       {"type": "array", "minItems": 1, "items": actionsSchema()},
 		"stop":       enum(stops),
 		"on_error":   enum(onErrors),
@@ -112,7 +115,7 @@ func ruleSchema() schema {
 	})
 	s["required"] = []string{"id"}
 	s["oneOf"] = []schema{
-		{"required": []string{"when", "then"}, "not": schema{"required": []string{"keep"}}},
+		{"required": []string{"when", "then"}, "not": schema{"anyOf": anyKey("keep", "otherwise")}},
 		{"required": []string{"keep"}, "not": schema{"anyOf": anyKey("when", "then", "stop", "on_error")}},
 	}
 	return s

@@ -95,6 +95,11 @@ func (f *facts) item(it *engine.Item) {
 		f.matches = append(f.matches, d.Rule)
 		f.dropped = append(f.dropped, d.Indicator.Type+" "+d.Indicator.Value)
 	}
+	for _, ind := range it.Indicators {
+		if ind.StatusBy != "" {
+			f.matches = append(f.matches, ind.StatusBy)
+		}
+	}
 	for _, ind := range it.Trimmed {
 		f.trimmed = append(f.trimmed, ind.Type+" "+ind.Value)
 	}
@@ -111,7 +116,7 @@ func (f *facts) batch(b engine.Batch) {
 	}
 }
 
-// matched lists the rules that matched, keep rules that dropped included.
+// matched lists the rules that matched, keep rules that refused something included.
 func matched(o *engine.Outcome) []string { return factsOf(o).matches }
 
 // has and hasNot check membership of every wanted word.

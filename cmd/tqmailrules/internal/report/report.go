@@ -109,6 +109,7 @@ type Indicator struct {
 	Value    string   `json:"value"`
 	Original string   `json:"original,omitempty"`
 	Status   string   `json:"status,omitempty"`
+	StatusBy string   `json:"status_by,omitempty"` // the keep rule that gave it, instead of dropping it
 	Contexts []string `json:"contexts"`
 	Parts    []string `json:"parts"`
 	Flags    []string `json:"flags,omitempty"`
@@ -214,7 +215,7 @@ func (out *Item) addFile(b engine.Batch, it *engine.Item, a *engine.Part) {
 }
 
 func indicatorOf(ind *engine.Indicator, status string) Indicator {
-	out := Indicator{Type: ind.Type, Value: ind.Value, Status: status, Contexts: ind.Contexts, Parts: ind.Parts, Flags: ind.Flags, Locations: ind.Locations, Attributes: ind.Extra}
+	out := Indicator{Type: ind.Type, Value: ind.Value, Status: cmp.Or(ind.Status, status), StatusBy: ind.StatusBy, Contexts: ind.Contexts, Parts: ind.Parts, Flags: ind.Flags, Locations: ind.Locations, Attributes: ind.Extra}
 	out.Extractors = slices.DeleteFunc(slices.Clone(ind.Extractors), func(name string) bool { return name == "builtin" })
 	if ind.Original != ind.Value {
 		out.Original = ind.Original
@@ -294,6 +295,9 @@ func (c *Counter) item(it Item) {
 	c.sum.Files += len(it.Files)
 	for _, ind := range it.Indicators {
 		c.sum.Indicators[ind.Type]++
+		if rc := c.rules[ind.StatusBy]; rc != nil {
+			rc.Matches++
+		}
 	}
 	for _, r := range it.Rules {
 		c.rule(r)

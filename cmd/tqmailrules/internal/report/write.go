@@ -166,6 +166,9 @@ func where(i Indicator) string {
 	if len(i.Locations) > 0 {
 		s += "; in " + ui.Line(strings.Join(i.Locations[:min(3, len(i.Locations))], ", "), 200)
 	}
+	if i.StatusBy != "" {
+		s += "; " + ui.Line(i.Status, 60) + " by " + i.StatusBy
+	}
 	return s + ")"
 }
 
