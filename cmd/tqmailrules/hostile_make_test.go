@@ -107,6 +107,18 @@ func hostileMails() []hostileMail {
 			return inHeader("Cc: " + strings.Repeat("a@b.example,\r\n ", 500_000) + "c@d.example\r\n")
 		}},
 		built("1,000,000 nested divisions", func() string { return "Content-Type: text/html\r\n\r\n" + strings.Repeat("<div>", 1_000_000) + "deep" }, engine.DefectHTMLDepth),
+		built("a text of one line of 50 MB", func() string {
+			return "Content-Type: text/plain\r\n\r\n" + strings.Repeat("lorem.ipsum dolor ", 50_000_000/18)
+		}, engine.DefectText, engine.DefectMessageSize, engine.DefectFindings),
+		built("a page of one word of 50 MB", func() string {
+			return "Content-Type: text/html\r\n\r\n<p>" + strings.Repeat("QWxhZGRpbg", 5_000_000)
+		}, engine.DefectText, engine.DefectMessageSize, engine.DefectFindings),
+		built("a text that is binary rubbish", func() string {
+			rubbish := make([]byte, 4<<20)
+			random := rand.NewChaCha8([32]byte{9})
+			_, _ = random.Read(rubbish)
+			return "Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n\r\n" + strings.ReplaceAll(string(rubbish), "--", "..")
+		}),
 		built("3,000 nested tables", func() string {
 			return "Content-Type: text/html\r\n\r\n" + strings.Repeat("<table><tr><td>", 3000) + "deep"
 		}, engine.DefectHTMLDepth),
