@@ -305,56 +305,69 @@ func sameKindOf(a, b string) bool {
 }
 
 // objections returns what speaks against a name, 0 or less.
-func (s *scan) objections(w *weighing) (worst int) {
-	object := func(worth int, from, to int) {
-		if worth < worst {
-			worst, w.v.against = worth, s.text[from:to]
-		}
+func (s *scan) objections(w *weighing) int {
+	s.objectBehind(w)
+	s.objectBefore(w)
+	if w.v.worst == compound && w.v.best >= strongBeside {
+		w.v.worst = 0 // Former Conti affiliates
 	}
-	if len(w.after) > 0 {
-		t := w.after[0]
-		gap, word, m := s.text[w.c.end:t.start], s.text[t.start:t.end], s.meaningOf(t)
-		switch {
-		case m.is(thingAfter|company) && spaced(gap) && m.weight == 0:
-			object(madeOther, t.start, t.end)
-		case gap == ", " && s.explains(w):
-			object(madeOther, w.after[1].start, w.after[1].end)
-		case m.is(determiner) && gap == " " && w.c.form >= 0 && len(w.before) == 0 && !capital(word):
-			object(madeOther, t.start, t.end)
-		case gap == "-" && !capital(word) && !m.is(attached) && m.weight == 0:
-			object(compound, w.c.end, t.end)
-		case gap == " " && (s.stranger(t) || s.everyday(&w.c) && s.titled(t)):
-			object(compound, t.start, t.end)
-		case gap == " " && s.isNoun(t):
-			object(nounBehind, t.start, t.end)
-		}
+	return w.v.worst
+}
+
+// object keeps what speaks most against a name: a piece of the text.
+func (s *scan) object(w *weighing, worth, from, to int) {
+	if worth < w.v.worst {
+		w.v.worst, w.v.against = worth, s.text[from:to]
 	}
-	if len(w.before) > 0 {
-		t := w.before[0]
-		gap, m := s.text[t.end:w.c.start], s.meaningOf(t)
-		if len(w.before) > 1 && s.isNaming(t, w.before[1]) {
-			m = s.meaningOf(w.before[1])
-		}
-		switch {
-		case m.hint == operation && s.typeOf(&w.c) != Campaign && gap == " ":
-			object(madeOther, t.start, t.end)
-		case m.is(titleFront) && m.weight == 0 && (spaced(gap) || gap == ". " || gap == " \""):
-			object(madeOther, t.start, t.end)
-		case gap == "-":
-			object(compound, t.start, w.c.start)
-		case gap == " " && s.stranger(t):
-			object(compound, t.start, t.end)
-		case gap == " " && s.isNoun(t) && !s.leads(w):
-			object(apposition, t.start, t.end)
-		case gap == " " && isArticle(s.text[t.start:t.end]) && s.endsPhrase(w):
-			object(article, t.start, t.end)
-		}
+}
+
+// objectBehind weighs the word behind a name.
+func (s *scan) objectBehind(w *weighing) {
+	if len(w.after) == 0 {
+		return
 	}
-	if worst == compound && w.v.best >= strongBeside {
-		return 0 // Former Conti affiliates
+	t := w.after[0]
+	gap, small, m := s.text[w.c.end:t.start], !capital(s.text[t.start:t.end]), s.meaningOf(t)
+	switch {
+	case m.is(thingAfter|company) && spaced(gap) && m.weight == 0:
+		s.object(w, madeOther, t.start, t.end)
+	case gap == ", " && s.explains(w):
+		s.object(w, madeOther, w.after[1].start, w.after[1].end)
+	case m.is(determiner) && gap == " " && w.c.form >= 0 && len(w.before) == 0 && small:
+		s.object(w, madeOther, t.start, t.end)
+	case gap == "-" && small && !m.is(attached) && m.weight == 0:
+		s.object(w, compound, w.c.end, t.end)
+	case gap == " " && (s.stranger(t) || s.everyday(&w.c) && s.titled(t)):
+		s.object(w, compound, t.start, t.end)
+	case gap == " " && s.isNoun(t):
+		s.object(w, nounBehind, t.start, t.end)
 	}
-	w.v.worst = worst
-	return worst
+}
+
+// objectBefore weighs the word before it.
+func (s *scan) objectBefore(w *weighing) {
+	if len(w.before) == 0 {
+		return
+	}
+	t := w.before[0]
+	gap, m := s.text[t.end:w.c.start], s.meaningOf(t)
+	if len(w.before) > 1 && s.isNaming(t, w.before[1]) {
+		m = s.meaningOf(w.before[1])
+	}
+	switch {
+	case m.hint == operation && s.typeOf(&w.c) != Campaign && gap == " ":
+		s.object(w, madeOther, t.start, t.end)
+	case m.is(titleFront) && m.weight == 0 && (spaced(gap) || gap == ". " || gap == " \""):
+		s.object(w, madeOther, t.start, t.end)
+	case gap == "-":
+		s.object(w, compound, t.start, w.c.start)
+	case gap == " " && s.stranger(t):
+		s.object(w, compound, t.start, t.end)
+	case gap == " " && s.isNoun(t) && !s.leads(w):
+		s.object(w, apposition, t.start, t.end)
+	case gap == " " && isArticle(s.text[t.start:t.end]) && s.endsPhrase(w):
+		s.object(w, article, t.start, t.end)
+	}
 }
 
 // operation is the hint of what is no malware although malware may be near: Operation

@@ -239,7 +239,7 @@ func (ix *indexer) meaning(symbol uint32) meaning {
 // Lazarus Group) is not, unless its entry says so, nor is one of several words, one of
 // them rare, or one in which digits stand among letters (Log4Shell).
 func (ix *indexer) common(text string, e *Entry, flags formFlags) formFlags {
-	dailies, uncommons, hints, others := 0, 0, 0, 0
+	dailies, uncommons, terms, hints, others := 0, 0, 0, 0, 0
 	for _, s := range ix.symbols {
 		m := ix.meaning(s)
 		switch kind := m.hint.kind(); {
@@ -248,6 +248,8 @@ func (ix *indexer) common(text string, e *Entry, flags formFlags) formFlags {
 			hints++
 		case m.is(uncommon) && !m.is(daily):
 			uncommons++
+		case e.Type == AttackPattern && m.weight > 0 && m.role == 0:
+			terms++
 		case m != meaning{} || ix.stem(s):
 			dailies++
 		default:
@@ -265,6 +267,8 @@ func (ix *indexer) common(text string, e *Entry, flags formFlags) formFlags {
 	case others > 0 && dailies > 0 && hints == 0 && unicode.IsUpper(first) && e.Type != AttackPattern && !strings.ContainsFunc(text, unicode.IsDigit):
 		return partly
 	case others > 0 && (alphanumerics(text) > 3 || strings.ContainsFunc(text, unicode.IsDigit)):
+		return 0
+	case terms == len(ix.symbols) && terms > 1: // credential dumping
 		return 0
 	case e.Type == AttackPattern, dailies+uncommons == 0, hints == 0:
 		return ambiguous

@@ -38,13 +38,15 @@ const (
 	throngMost  = 8   // names on either side that are looked at
 )
 
-// What speaks for a name beside a word, and what against it.
+// What speaks for a name beside words and names, and what against it.
 const (
-	byProof      = "named elsewhere in the text"
-	bySurround   = "the text around it"
-	byBelonging  = "nothing around it is about security"
-	maxShortfall = sameKind + known
+	byProof     = "named elsewhere in the text"
+	bySurround  = "the text around it"
+	byBelonging = "nothing around it is about security"
 )
+
+// maxShortfall is how far from enough a sighting may be to be looked at again.
+const maxShortfall = sameKind + known
 
 // decideAll decides which sightings count: first by themselves and what their text is
 // about, then by names beside them that count, forwards and back, then by places
@@ -78,17 +80,27 @@ func (s *scan) decideAlone(i int) {
 	if v.worst <= madeOther {
 		return
 	}
-	worth := c.worth(s.isRare(&g.candidate))
-	if g.form >= 0 && s.typeOf(&g.candidate) == AttackPattern && s.forms[g.form].flags&shared != 0 {
-		worth = min(worth, 0) // all texts about security have such words
-	}
-	short := v.need - v.score - worth
-	if short > 0 && short < len(throngs) && worth >= 0 && c.security > c.elsewhere && v.against == "" && g.form >= 0 && s.typeOf(&g.candidate) != AttackPattern {
+	worth := s.climateWorth(g, c)
+	if worth >= 0 && c.security > c.elsewhere && v.need-v.score-worth < len(throngs) && s.throngs(g) {
 		worth += throngs[min(s.throng(i, false), len(throngs)-1)]
 	}
 	v.score += worth
 	v.counts = v.score >= v.need
 	v.around = v.counts && !g.own
+}
+
+// climateWorth is what the text around a name is worth for it.
+func (s *scan) climateWorth(g *sighting, c climate) int {
+	worth := c.worth(s.isRare(&g.candidate))
+	if g.form >= 0 && s.typeOf(&g.candidate) == AttackPattern && s.forms[g.form].flags&shared != 0 {
+		return min(worth, 0) // all texts about security have such words
+	}
+	return worth
+}
+
+// throngs says whether a throng of names may speak for a sighting.
+func (s *scan) throngs(g *sighting) bool {
+	return !g.own && g.v.against == "" && g.form >= 0 && s.typeOf(&g.candidate) != AttackPattern
 }
 
 // throng is how many different things are named around a sighting, by names against
@@ -152,13 +164,18 @@ func (s *scan) vouch(i, step int) {
 			worth = min(worth, inList)
 		}
 		if worth > g.v.vouched {
-			g.v.score += worth - g.v.vouched
+			g.add(worth-g.v.vouched, worth, s.text[o.start:o.end])
 			g.v.vouched = worth
-			g.v.counts = g.v.score >= g.v.need
-			if worth > g.v.best {
-				g.v.best, g.v.speaks = worth, s.text[o.start:o.end]
-			}
 		}
+	}
+}
+
+// add adds to the score of a sighting, for a piece that is worth so much.
+func (g *sighting) add(points, worth int, what string) {
+	g.v.score += points
+	g.v.counts = g.v.score >= g.v.need
+	if worth > g.v.best {
+		g.v.best, g.v.speaks = worth, what
 	}
 }
 
@@ -248,12 +265,8 @@ func (s *scan) byProof(i int) {
 		return
 	}
 	if worth := s.proofOf(g); worth > g.v.proven {
-		g.v.score += worth - g.v.proven
+		g.add(worth-g.v.proven, worth, byProof)
 		g.v.proven = worth
-		g.v.counts = g.v.score >= g.v.need
-		if worth > g.v.best {
-			g.v.best, g.v.speaks = worth, byProof
-		}
 	}
 }
 
@@ -300,5 +313,6 @@ func (s *scan) byOthers(i int) {
 	if g.open() && s.around(&g.candidate).worth(false) >= 0 {
 		g.v.score += amongs[min(s.throng(i, true), len(amongs)-1)]
 		g.v.counts = g.v.score >= g.v.need
+		g.v.around = g.v.counts
 	}
 }
