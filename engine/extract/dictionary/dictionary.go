@@ -77,14 +77,15 @@ type Config struct {
 
 // Extractor finds the names of a dictionary. It is safe for concurrent use.
 type Extractor struct {
-	cfg     Config
-	info    engine.ExtractorInfo
-	words   vocabulary // of names, and words that say something about names
-	schemes []int8     // by symbol: index into schemes plus one
-	names   *multimatch.Automaton
-	forms   []form           // the value of a name is its first form
-	ids     map[string]int32 // entries by id
-	means   []meaning        // of words, by symbol
+	cfg      Config
+	info     engine.ExtractorInfo
+	words    vocabulary // of names, and words that say something about names
+	schemes  []int8     // by symbol: index into schemes plus one
+	names    *multimatch.Automaton
+	forms    []form           // the value of a name is its first form
+	ids      map[string]int32 // entries by id
+	means    []meaning        // of words, by symbol
+	doubtful []bool           // by entry: a name of it may be something else
 
 	scans  sync.Pool // of *scan, which are too large for the stack
 	mu     sync.RWMutex

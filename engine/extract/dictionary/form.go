@@ -90,6 +90,10 @@ func (x *Extractor) index() error {
 		}
 	}
 	x.names = ix.builder.Build()
+	x.doubtful = make([]bool, len(x.cfg.Entries))
+	for _, f := range x.forms {
+		x.doubtful[f.entry] = x.doubtful[f.entry] || f.flags&(ambiguous|partly|counted) != 0
+	}
 	for w := range ix.words {
 		x.words.add(fold.Fold(w))
 	}

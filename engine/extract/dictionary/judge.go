@@ -233,10 +233,13 @@ func (s *scan) provable() bool {
 // other things that count.
 func (s *scan) proveAll() {
 	s.proveBoth()
+	more := false
 	for i := range s.seen {
-		s.byOthers(i)
+		more = s.byOthers(i) || more
 	}
-	s.proveBoth()
+	if more {
+		s.proveBoth()
+	}
 }
 
 // proveBoth reads the sightings forwards and back.
@@ -278,6 +281,9 @@ func (s *scan) noteProof(g *sighting) {
 	}
 	if g.form >= 0 {
 		f := &s.forms[g.form]
+		if !s.doubtful[f.entry] {
+			return // no name of it needs a proof
+		}
 		note(proof{f.entry, f.word})
 		note(proof{f.entry, 0})
 	} else if g.number.kind == AttackPattern {
@@ -307,12 +313,15 @@ func (s *scan) proofOf(g *sighting) int {
 	return 0
 }
 
-// byOthers adds what other things around a sighting are worth that count.
-func (s *scan) byOthers(i int) {
+// byOthers adds what other things around a sighting are worth that count, and says
+// whether it counts then.
+func (s *scan) byOthers(i int) bool {
 	g := &s.seen[i]
-	if g.open() && s.around(&g.candidate).worth(false) >= 0 {
-		g.v.score += amongs[min(s.throng(i, true), len(amongs)-1)]
-		g.v.counts = g.v.score >= g.v.need
-		g.v.around = g.v.counts
+	if !g.open() || s.around(&g.candidate).worth(false) < 0 {
+		return false
 	}
+	g.v.score += amongs[min(s.throng(i, true), len(amongs)-1)]
+	g.v.counts = g.v.score >= g.v.need
+	g.v.around = g.v.counts
+	return g.v.counts
 }
