@@ -134,13 +134,13 @@ func (s *scanner) fileInPath(i, cut int) bool {
 }
 
 // prefixLength tells whether what follows an address is that of a network, in
-// range or not.
+// range or not, or the port that firewalls write there: "outside:192.0.2.7/40122".
 func prefixLength(w string) bool {
 	n := 1
 	for n < len(w) && isDigit(w[n]) {
 		n++
 	}
-	return n > 1 && n < 5 && (n == len(w) || !isAlnum(w[n]) && w[n] != '/' && w[n] != '?')
+	return n > 1 && n <= 6 && (n == len(w) || !isAlnum(w[n]) && w[n] != '/' && w[n] != '?')
 }
 
 // pathFollows tells whether a path of more than its slash comes next, after a
@@ -287,7 +287,7 @@ func (s *scanner) versionTalk(from, i, j int) bool {
 		return false
 	}
 	before := s.text[max(0, from-maxTalk):from]
-	if strings.HasSuffix(strings.TrimRight(before, " "), "~>") || strings.HasSuffix(before, "^") {
+	if strings.HasSuffix(strings.TrimRight(before, " "), "~>") || strings.HasSuffix(before, "^") || (before == "" || strings.HasSuffix(before, "\n")) && dated(s.text[from+j-i:]) {
 		return true
 	}
 	before = before[strings.LastIndexByte(before, '\n')+1:]
@@ -301,6 +301,13 @@ func (s *scanner) versionTalk(from, i, j int) bool {
 		}
 	}
 	return talk > 0
+}
+
+// dated tells whether " - 2024-03-08" or " (2024-03-08)" comes next, as behind the
+// version in a list of changes.
+func dated(t string) bool {
+	t = strings.TrimLeft(t[:min(len(t), 24)], " -(\u2013\u2014:[")
+	return len(t) >= 10 && t[4] == '-' && t[7] == '-' && allDigits(t[:4]) && (t[:2] == "20" || t[:2] == "19")
 }
 
 // maxTalk is how far back, in bytes, a line is looked at.
@@ -330,7 +337,7 @@ func versionWord(w string) bool {
 	if versionWords[w] || strings.HasSuffix(w, "version") {
 		return true
 	}
-	for _, glued := range [...]string{"版本", "バージョン", "버전"} {
+	for _, glued := range [...]string{"版本", "版本号", "バージョン", "バージョンは", "버전", "버전은", "第"} {
 		if strings.HasSuffix(w, glued) {
 			return true
 		}
@@ -351,6 +358,10 @@ func (s *scanner) cidr(i, j int) bool {
 	}
 	value := w
 	if p.Masked().String() != w {
+		if p.Addr().Is4() && i > 1 && s.word[i-1] == ':' && isLetter(s.word[i-2]) { // "dmz:10.9.8.7/25": a port
+			s.ipv4(i, i+cut)
+			return true
+		}
 		value = p.Masked().String()
 	}
 	s.emit(typeCIDR, value, i, j, ipFlags(p.Addr()))
@@ -555,7 +566,7 @@ func (s *scanner) code(i, j int, w, ext string, labels int) bool {
 	case labels > 2 && (head == "com" || head == "org" || head == "net") && ext != "com" && ext != "net" && ext != "org":
 		return true
 	}
-	if ext != "com" && ext != "net" && ext != "org" && (s.placeholder(i, ext) || s.selector(i, j) || s.program(i, j, ext)) {
+	if s.placeholder(i, j, ext) || ext != "com" && ext != "net" && ext != "org" && (s.selector(i, j) || s.program(i, j, ext)) || labels > 2 && fields(w) || s.declared(i, j, ext) {
 		return true
 	}
 	next := byte(0)
@@ -575,19 +586,51 @@ func (s *scanner) code(i, j int, w, ext string, labels int) bool {
 }
 
 // placeholder tells whether an atom is what a template fills in: "{{order.id}}",
-// "${cart.total}", "<%= user.name %>", "%%unsub.link%%".
-func (s *scanner) placeholder(i int, ext string) bool {
-	if len(ext) == 2 && !codeTails[ext] {
-		return false
+// "${cart.total}", "{% if user.name %}", "%unsub.link%". A name under a common suffix
+// may stand in such brackets by itself.
+func (s *scanner) placeholder(i, j int, ext string) bool {
+	if i > 0 && j < len(s.word) && s.word[i-1] == '%' && s.word[j] == '%' {
+		return true
 	}
 	from, _ := s.span(i, i+1)
-	before := strings.TrimRight(s.text[max(0, from-8):from], " ")
-	for _, open := range [...]string{"{{", "${", "#{", "<%=", "<%", "{%", "%%", "[["} {
-		if strings.HasSuffix(before, open) {
+	before := s.text[max(0, from-maxTag):from]
+	before = before[strings.LastIndexByte(before, '\n')+1:]
+	if strings.LastIndex(before, "${") > strings.LastIndexByte(before, '}') {
+		return true
+	}
+	if ext == "com" || ext == "net" || ext == "org" || len(ext) == 2 && !codeTails[ext] {
+		return false
+	}
+	for _, tag := range [...]struct{ open, close string }{{"{{", "}}"}, {"#{", "}"}, {"<%", "%>"}, {"{%", "%}"}, {"[[", "]]"}} {
+		if strings.LastIndex(before, tag.open) > strings.LastIndex(before, tag.close) {
 			return true
 		}
 	}
 	return false
+}
+
+// maxTag is how far back, in bytes, the opening of a template's tag is looked for.
+const maxTag = 64
+
+// fields tells whether all labels of a name are words for fields of data.
+func fields(w string) bool {
+	for label := range strings.SplitSeq(w, ".") {
+		if label = lowerASCII(label); !fieldWords[label] && !codeTails[label] {
+			return false
+		}
+	}
+	return true
+}
+
+// declared tells whether an atom is a package that a program names: "package
+// com.acme.billing.service;", "using System.Net;".
+func (s *scanner) declared(i, j int, ext string) bool {
+	from, to := s.span(i, j)
+	before := s.wordBefore(from)
+	if from == 0 || s.text[from-1] != ' ' {
+		return false
+	}
+	return declarations[before] && ext != "com" || before == "using" && to < len(s.text) && s.text[to] == ';'
 }
 
 // selector tells whether an atom is one of a style sheet: ".btn.info:hover".
@@ -735,7 +778,7 @@ func camel(w string) bool {
 func sentence(w, ext string, labels int) bool {
 	last := w[len(w)-len(ext):]
 	first := w[:len(w)-len(ext)-1]
-	title := last[0] >= 'A' && last[0] <= 'Z' && (len(last) == 1 || last[1] >= 'a')
+	title := last[0] >= 'A' && last[0] <= 'Z' && (len(last) == 1 || last[1] >= 'a') || foreignTitle(last)
 	if title && ext != "com" && ext != "net" && ext != "org" && ext != "info" {
 		return true
 	}
@@ -746,10 +789,20 @@ func sentence(w, ext string, labels int) bool {
 		return false
 	}
 	switch {
+	case archives[first] && len(last) == 2 && last == strings.ToUpper(last):
+		return true
 	case allDigits(first) && len(first) <= 2, functionWords[ext] && abbreviations[lowerASCII(first)]:
 		return true
 	}
 	return functionWords[ext] && w != "t.me" && (len(first) < 2 || closingWords[lowerASCII(first)])
+}
+
+// foreignTitle tells whether a word outside ASCII begins with a capital and goes on
+// in small letters.
+func foreignTitle(w string) bool {
+	r, n := utf8.DecodeRuneInString(w)
+	second, _ := utf8.DecodeRuneInString(w[n:])
+	return r >= utf8.RuneSelf && unicode.IsUpper(r) && unicode.IsLower(second)
 }
 
 func lowerASCII(s string) string {
@@ -896,7 +949,7 @@ func (s *scanner) fileLike(i, j int) bool {
 	if (objects[head] || nouns[head]) && (more && objects[head] || next == '(' || next == '=' || next == ';') || next == '(' && len(ext) < 5 && j+1 < len(s.word) && s.word[j+1] == ')' {
 		return false
 	}
-	if i > 0 && (s.word[i-1] == '$' || s.word[i-1] == '@') || s.member(i) || len(stem) == 1 && s.program(i, j, ext) {
+	if i > 0 && (s.word[i-1] == '$' || s.word[i-1] == '@') || s.member(i) || len(stem) == 1 && s.program(i, j, ext) || s.declared(i, j, ext) {
 		return false
 	}
 	return !glued(w, stem, head, ext)

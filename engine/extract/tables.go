@@ -158,7 +158,7 @@ var objects = stringSet("document", "window", "this", "self", "console", "naviga
 	"element", "java", "javax", "string", "number", "jquery", "module", "exports", "req", "res", "wscript", "activexobject",
 	"std", "os", "sys", "np", "pd", "plt", "localstorage", "sessionstorage", "evt", "ctx", "el", "elem", "args", "kwargs", "cls",
 	"super", "obj", "arr", "str", "err", "elements", "opts", "props", "attrs", "params", "jqxhr", "tween", "promise", "deferred",
-	"hooks", "val", "prototype", "proto", "globals")
+	"hooks", "val", "prototype", "proto", "globals", "var", "tbl")
 
 // nouns are first labels of such expressions that start names of hosts as well:
 // what stands behind them decides.
@@ -180,7 +180,20 @@ var codeMembers = stringSet("key", "sys", "class", "log", "url", "bin", "config"
 var dataFiles = stringSet("log", "bin", "sql", "dat", "tmp", "db", "doc", "js", "html", "css", "cfg", "temp")
 
 // products are written with a dot and are neither hosts nor files.
-var products = stringSet("Node.js", "node.js", "NodeJS", "Vue.js", "Next.js", "Nuxt.js", "React.js", "Three.js", "D3.js", "Express.js", "Angular.js", "Chart.js", "ASP.NET", "ASP.Net", "VB.NET", "VB.Net", "ADO.NET", "Socket.IO", "Socket.io", "socket.io", "Booking.Com", "Paint.NET", "ML.NET", "sign.in", "log.in", "opt.in", "check.in")
+var products = stringSet("Node.js", "node.js", "NodeJS", "Vue.js", "Next.js", "Nuxt.js", "React.js", "Three.js", "D3.js", "Express.js", "Angular.js", "Chart.js", "ASP.NET", "ASP.Net", "VB.NET", "VB.Net", "ADO.NET", "Socket.IO", "Socket.io", "socket.io", "Booking.Com", "Paint.NET", "ML.NET", "sign.in", "log.in", "opt.in", "check.in", "Co.KG", "co.KG")
+
+// fieldWords are what programs and templates call the fields of their data; a name
+// of three such labels or more is one of theirs.
+var fieldWords = stringSet("user", "users", "customer", "client", "account", "address", "city", "street", "zip", "first", "last", "full", "middle", "name", "names", "order", "orders", "amount", "payment", "price", "item", "items",
+	"total", "subtotal", "sub", "id", "ids", "prefix", "suffix", "phone", "contact", "company", "date", "time", "start", "end", "value", "values", "key", "data", "model", "type", "status", "state", "country", "region", "local",
+	"module", "params", "args", "tags", "config", "settings", "env", "output", "input", "node", "parent", "child", "result", "response", "request", "body", "header", "headers", "title", "text", "label", "product", "products",
+	"sku", "cart", "invoice", "sender", "recipient", "profile", "session", "token", "role", "group", "page", "post", "comment", "message", "content", "image", "url", "link", "currency", "sum", "count", "size", "index", "row", "number")
+
+// archives are those of arXiv, whose subjects are written "cs.CR".
+var archives = stringSet("cs", "math", "stat", "eess", "econ", "physics", "q-bio", "q-fin", "hep-th", "hep-ph", "quant-ph", "astro-ph", "cond-mat")
+
+// declarations stand before names of packages.
+var declarations = stringSet("package", "import", "namespace")
 
 // elements are first labels of selectors that hardly start names of hosts.
 var elements = stringSet("div", "span", "td", "tr", "th", "ul", "ol", "li", "h1", "h2", "h3", "h4", "h5", "h6", "img", "font", "svg", "tbody", "thead")
@@ -193,13 +206,16 @@ var pseudoClasses = stringSet("hover", "focus", "active", "visited", "link", "be
 var (
 	versionTalk = stringSet("release", "releases", "released", "notes", "changelog", "version", "versions", "versioned", "build", "builds", "update", "updates", "updated", "updating", "upgrade", "upgraded", "upgrading", "downgrade",
 		"downgraded", "bump", "bumps", "bumped", "engine", "driver", "drivers", "firmware", "plugin", "plug-in", "gem", "pip", "npm", "package", "packages", "patch", "patched", "patches", "hotfix", "parser", "module", "library",
-		"minversion", "maxversion", "sdk", "requires", "require", "dependency", "dependencies", "install", "installed", "installer", "client", "component", "app", "software", "setup", "toolkit", "runtime", "edition", "beta", "rc")
+		"minversion", "maxversion", "sdk", "requires", "require", "dependency", "dependencies", "install", "installed", "installer", "client", "component", "app", "software", "setup", "toolkit", "runtime", "edition", "beta", "rc",
+		"fix", "fixes", "fixed", "crash", "crashes", "bug", "bugs", "regression", "deprecated", "compatible", "compatibility", "changes")
 	addressTalk = stringSet("ip", "ips", "ipv4", "address", "addresses", "addr", "host", "hosts", "server", "servers", "c2", "c&c", "cnc", "port", "ports", "dns", "resolver", "resolvers", "resolves", "resolved", "connect", "connects",
 		"connected", "connection", "connections", "traffic", "gateway", "proxy", "beacon", "beacons", "beaconed", "ping", "pinged", "src", "dst", "source", "destination", "network", "tcp", "udp", "scan", "scanned", "attacker", "attackers")
 )
 
 // versionWords stand before four numbers that are no address.
 var versionWords = stringSet("version", "ver", "ver.", "v", "v.", "versions", "release", "build", "firmware", "section", "sections", "sec.", "§", "chapter", "clause", "paragraph", "para", "figure", "fig.", "table", "oid", "productversion", "fileversion", "assemblyversion", "kapitel", "abschnitt", "chrome", "step", "item", "revision", "rev", "rev.", "patch", "update", "upgrade", "sdk", "kernel", "driver", "package", "chromium", "firefox", "edge", "safari", "opera", "java", "jre", "jdk", "python", "php", "apache", "nginx", "openssl", "office", "outlook", "word", "excel", "acrobat", "reader", "flash", "player", "windows", "macos", "ios", "android", "linux", "framework", ".net", "teams", "zoom", "vlc", "skype", "thunderbird", "exchange", "putty", "winrar", "7-zip", "app", "software", "plugin", "library", "agent", "bios", "appendix", "annex", "article", "article.", "rule",
+	"sect", "sect.", "tabelle", "tab.", "abb.", "abbildung", "anhang", "ziffer", "tableau", "chapitre", "annexe", "alinéa", "tabla", "capítulo", "apartado", "sección", "anexo", "tabella", "capitolo", "sezione", "articolo",
+	"allegato", "paragrafo", "comma", "tabela", "seção", "artigo", "cláusula", "tabel", "hoofdstuk", "artikel", "paragraaf", "rozdział", "sekcja", "раздел", "раздела", "глава", "главы", "пункт", "пункта", "таблица", "таблицы", "рис.", "п.", "ст.",
 	"vers", "vers.", "rel", "rel.", "rev", "ausgabe", "versión", "versão", "versione", "versie", "versjon", "wersja", "verze", "verzió", "verzia", "versiune", "sürüm", "версия", "версии", "версию", "версією", "версія", "верзија", "έκδοση", "الإصدار", "إصدار", "גרסה", "版", "版本号",
 	"anydesk", "teamviewer", "wireshark", "nmap", "docker", "kubernetes", "postgresql", "postgres", "mysql", "mariadb", "redis", "mongodb", "tomcat", "struts", "log4j", "wordpress", "drupal", "joomla", "citrix", "fortios", "pan-os", "panos", "junos", "screenconnect", "connectwise", "moveit", "sharepoint", "confluence", "jira", "vmware", "esxi", "vcenter", "virtualbox", "node", "npm", "git", "gitlab", "jenkins", "grafana", "splunk", "curl", "wget", "webkit", "brave", "vivaldi", "whatsapp", "telegram", "signal", "viber", "webex", "slack", "spotify", "itunes", "quicktime", "silverlight", "notepad++", "filezilla", "winscp", "ccleaner", "malwarebytes", "defender", "mcafee", "norton", "symantec", "avast", "kaspersky", "powershell", "visio", "onedrive", "splashtop", "rustdesk", "dotnet", "golang", "ruby", "perl", "bash", "systemd", "samba", "bind", "postfix", "exim", "sendmail", "dovecot", "roundcube", "zimbra")
 

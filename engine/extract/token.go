@@ -131,6 +131,10 @@ func (s *scanner) mac(i, j int) bool {
 	}
 	from, _ := s.span(i, i+1)
 	before := strings.ToLower(s.text[max(0, from-24):from])
+	if strings.HasSuffix(before, ") at ") { // as arp lists them
+		s.emitPlain(typeMAC, value, i, j)
+		return true
+	}
 	for _, w := range macWords {
 		if k := strings.LastIndex(before, w); k >= 0 && (k == 0 || !isLetter(before[k-1])) {
 			s.emitPlain(typeMAC, value, i, j)

@@ -111,6 +111,7 @@ func (p *projector) href(tag atom.Atom, val string) string {
 		if p.base == "" {
 			p.base = strings.TrimSpace(val)
 		}
+		fallthrough
 	default:
 		p.ref(label(tag), "href", val)
 	}

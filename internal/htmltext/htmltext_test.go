@@ -171,7 +171,7 @@ func TestReferences(t *testing.T) {
 		got = append(got, r.Tag+" "+r.Attr+" "+r.URL)
 	}
 	want := []string{
-		"body background http://b.com/bg.png", "img src http://b.com/a.png", "img srcset http://c.com/1.png", "img srcset http://c.com/2.png",
+		"base href http://b.com/", "body background http://b.com/bg.png", "img src http://b.com/a.png", "img srcset http://c.com/1.png", "img srcset http://c.com/2.png",
 		"form action http://d.com/post", "button formaction http://b.com/e", "iframe src http://f.com/", "script src http://g.com/s.js",
 		"link href http://h.com/s.css", "meta refresh http://i.com/", "div style http://j.com/x", "style  http://k.com/", "style  http://l.com/",
 		"img src cid:logo@x", "video poster http://m.com/p", "object data http://n.com/o", "mso:v:roundrect href http://o.com/", "table background http://p.com/t",
