@@ -535,7 +535,7 @@ func (s *scan) tokensAfter(c *candidate) []token {
 // the next item of a list.
 func breaks(text string, t token, next int) bool {
 	gap := text[t.end:next]
-	if len(gap) <= 1 {
+	if len(gap) <= 1 || gap == ", " {
 		return false
 	}
 	lines, stop, bullet := 0, -1, false
