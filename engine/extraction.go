@@ -36,12 +36,18 @@ func (p *processing) extract(it *Item) {
 		}
 		m.add(x.Info().Name, found)
 	}
+	if it.Decision.Extract.Only == nil {
+		m.add(ofMessage, envelope(it))
+	}
 	it.Indicators, it.Trimmed = m.result()
 	locate(it)
 	for _, ind := range it.Indicators {
 		p.lookUp(ind)
 	}
 }
+
+// ofMessage is the name under which the engine itself finds what a message is called.
+const ofMessage = "message"
 
 // flagListed is the flag of an indicator that is on a list of well-known values.
 const flagListed = "listed"

@@ -216,12 +216,15 @@ func (out *Item) addFile(b engine.Batch, it *engine.Item, a *engine.Part) {
 
 func indicatorOf(ind *engine.Indicator, status string) Indicator {
 	out := Indicator{Type: ind.Type, Value: ind.Value, Status: cmp.Or(ind.Status, status), StatusBy: ind.StatusBy, Contexts: ind.Contexts, Parts: ind.Parts, Flags: ind.Flags, Locations: ind.Locations, Attributes: ind.Extra}
-	out.Extractors = slices.DeleteFunc(slices.Clone(ind.Extractors), func(name string) bool { return name == "builtin" })
+	out.Extractors = slices.DeleteFunc(slices.Clone(ind.Extractors), isOurs)
 	if ind.Original != ind.Value {
 		out.Original = ind.Original
 	}
 	return out
 }
+
+// isOurs tells extractors that go without saying.
+func isOurs(extractor string) bool { return extractor == "builtin" || extractor == "message" }
 
 // Summary counts what a corpus came to.
 type Summary struct {

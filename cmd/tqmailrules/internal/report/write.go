@@ -96,16 +96,16 @@ func (t *textWriter) item(it Item) {
 	}
 	t.files(it, line)
 	for _, i := range it.Indicators {
-		line("indicator", "%-13s %s%s", i.Type, ui.Line(i.Value, 200), where(i))
+		line("indicator", "%-16s %s%s", i.Type, ui.Line(i.Value, 200), where(i))
 	}
 	for _, r := range it.Related {
 		line("relates", "%s", ui.Line(r, 200))
 	}
 	for _, d := range it.Dropped {
-		line("dropped", "%-13s %s  by %s", d.Type, ui.Line(d.Value, 200), d.Rule)
+		line("dropped", "%-16s %s  by %s", d.Type, ui.Line(d.Value, 200), d.Rule)
 	}
 	for _, i := range it.Trimmed {
-		line("trimmed", "%-13s %s", i.Type, ui.Line(i.Value, 200))
+		line("trimmed", "%-16s %s", i.Type, ui.Line(i.Value, 200))
 	}
 }
 

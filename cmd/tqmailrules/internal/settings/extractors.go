@@ -160,8 +160,8 @@ func (r *reader) extractorName(f yamlfile.Fields) string {
 	name, ok := r.Filled(n, "name")
 	switch {
 	case !ok:
-	case name == "builtin":
-		r.Add(n.Errorf("builtin is the name of the built-in extractor"))
+	case name == "builtin" || name == "message":
+		r.Add(n.Errorf("%s is the name of a built-in extractor", name))
 	case !extractorName.MatchString(name):
 		d := n.Errorf("name %q", name)
 		d.Expected = "lower-case letters, digits and dashes, beginning with a letter, 40 at most"
