@@ -3,6 +3,7 @@ package extract
 import (
 	"net"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"github.com/tqmailrules/tqmailrules/engine"
@@ -30,6 +31,9 @@ func Canonical(typ, value string) (string, bool) {
 	if read, ok := tokens[typ]; ok {
 		return sole(typ, value, read)
 	}
+	if slices.Contains(walletTypes, typ) {
+		return sole(typ, value, (*scanner).wholeWallet)
+	}
 	return value, true
 }
 
@@ -53,8 +57,10 @@ func FlagsOf(typ, value string) engine.Flags {
 	case typeURL:
 		u, _ := names.SplitURL(value)
 		return urlFlags(&u)
-	case typeBTC, typeETH, typeXMR:
-		return engine.CheckedValue
+	default:
+		if slices.Contains(walletTypes, rule) {
+			return walletFlags(rule, value)
+		}
 	}
 	return 0
 }
@@ -87,9 +93,6 @@ var tokens = map[string]func(s *scanner, i, j int){
 	typeCVE:    func(s *scanner, i, j int) { s.cve(i, j) },
 	typeASN:    func(s *scanner, i, j int) { s.asn(i, j) },
 	typeAttack: func(s *scanner, i, j int) { s.attack(i, j) },
-	typeBTC:    (*scanner).wholeWallet,
-	typeETH:    (*scanner).wholeWallet,
-	typeXMR:    (*scanner).wholeWallet,
 }
 
 // sole reads the value as one token of the scanner, which must give one finding
@@ -100,12 +103,6 @@ func sole(typ, value string, read func(*scanner, int, int)) (string, bool) {
 		return "", false
 	}
 	return s.out[0].Value, true
-}
-
-func (s *scanner) wholeWallet(i, j int) {
-	if j-i >= 25 {
-		s.wallet(i, j)
-	}
 }
 
 // refanged is the value in its clickable form.

@@ -123,6 +123,8 @@ func (s *scanner) target(u engine.URL, raw string) {
 		s.mailto(raw)
 	case u.Scheme == "data":
 		s.data(raw)
+	case names.WalletScheme(u.Scheme):
+		s.wallets()
 	case u.Scheme == "javascript" || u.Scheme == "vbscript":
 		s.script(raw)
 	case u.Domain.Domain != "" && shippable(&u) && u.Scheme != "file":
@@ -130,6 +132,13 @@ func (s *scanner) target(u engine.URL, raw string) {
 		s.urlSpan(&u, raw, 0, len(raw), 0)
 		s.unplace(from)
 	}
+}
+
+// wallets reads what a link asks to be paid to.
+func (s *scanner) wallets() {
+	from := len(s.out)
+	s.scan()
+	s.unplace(from)
 }
 
 func (s *scanner) mailto(raw string) {

@@ -15,10 +15,10 @@ var validators = map[string]func(string) bool{
 	"ean":         validEAN,
 	"isin":        validISIN,
 	"uuid":        validUUID,
-	"base58check": func(s string) bool { _, ok := base58Check(s); return ok },
+	"base58check": func(s string) bool { return bitcoin58.base58Check(s, 25, "") },
 	"bech32":      validAnyBech32,
 	"eip55":       func(s string) bool { return len(s) == 42 && s[0] == '0' && s[1]|0x20 == 'x' && validETH(s[2:]) },
-	"monero":      validMonero,
+	"monero":      func(s string) bool { _, ok := readMonero(s); return ok },
 }
 
 // Validators lists the names that PatternConfig.Validator may have, sorted.
@@ -114,32 +114,12 @@ func validUUID(s string) bool {
 
 // validAnyBech32 verifies a string of BIP 173 or BIP 350, whatever it stands for.
 func validAnyBech32(s string) bool {
-	lower := strings.ToLower(s)
-	one := strings.LastIndexByte(lower, '1')
-	if s != lower && s != strings.ToUpper(s) || len(s) > 90 || one < 1 || len(s)-one < 7 {
+	one := strings.LastIndexByte(s, '1')
+	if one < 1 || len(s) > 90 || strings.ContainsFunc(s, notPrinted) {
 		return false
 	}
-	sum, ok := bech32Prefix(lower[:one])
-	for i := one + 1; i < len(lower) && ok; i++ {
-		v := strings.IndexByte(bech32Alphabet, lower[i])
-		sum, ok = bech32Step(sum, byte(v)), v >= 0
-	}
-	return ok && (sum == 1 || sum == 0x2bc830a3)
+	b, ok := readBech32(s, strings.ToLower(s[:one]))
+	return ok && (b.sum == sumBech32 || b.sum == sumBech32m)
 }
 
-// bech32Prefix begins the checksum with the human-readable part; it is false for
-// one that holds more than visible ASCII.
-func bech32Prefix(part string) (sum uint32, ok bool) {
-	sum = 1
-	for i := range len(part) {
-		if part[i] <= ' ' || part[i] > '~' {
-			return 0, false
-		}
-		sum = bech32Step(sum, part[i]>>5)
-	}
-	sum = bech32Step(sum, 0)
-	for i := range len(part) {
-		sum = bech32Step(sum, part[i]&31)
-	}
-	return sum, true
-}
+func notPrinted(r rune) bool { return r <= ' ' || r > '~' }

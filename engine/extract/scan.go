@@ -62,7 +62,7 @@ func (s *scanner) scan() {
 			mask |= c
 			i++
 		}
-		if start == i || mask&anchor == 0 && !labelWord(t, start, i) && !joins(t, i) && !wideStop(t[start:i], mask) {
+		if start == i || mask&anchor == 0 && i-start < minWallet && !labelWord(t, start, i) && !joins(t, i) && !wideStop(t[start:i], mask) {
 			continue
 		}
 		i = s.anchored(start, i, mask)
@@ -92,7 +92,7 @@ func (s *scanner) anchored(start, end int, mask uint16) int {
 		s.unit()
 		return end
 	}
-	if mask&sign == 0 && (mask&digit == 0 || end-start < 5) || mask&(sign&^dot|digit) == 0 && !innerDot(t[start:end]) ||
+	if mask&sign == 0 && end-start < minWallet && (mask&digit == 0 || end-start < 5) || mask&(sign|digit) == dot && !innerDot(t[start:end]) ||
 		mask&(letter|hex|at|colon|slash|wide) == 0 && end-start < 7 {
 		return end
 	}

@@ -16,11 +16,11 @@ const (
 	typeMAC                       = "MAC Address"
 )
 
-var types = []string{
+var types = append([]string{
 	typeIPv4, typeIPv6, typeCIDR, typeFQDN, typeURL, typeEmail, typeMD5, typeSHA1, typeSHA256, typeSHA384, typeSHA512,
 	typeSSDeep, typeCVE, typeASN, typeMAC, typeFilename, typeFilePath, typeRegKey, typeMutex, typeUserAgent, typeXMailer,
-	typeBTC, typeETH, typeXMR, typeAttack, typeYARA,
-}
+	typeAttack, typeYARA,
+}, walletTypes...)
 
 // Classes of bytes. A word is looked at when the classes of its bytes, ORed,
 // hold an anchor.

@@ -4,21 +4,22 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf8"
-
-	"github.com/tqmailrules/tqmailrules/engine"
 )
 
 // plain reads an atom without dot, colon and slash: digests, wallets, CVE,
 // ASN and ATT&CK identifiers.
 func (s *scanner) plain(i, j int) {
 	w := s.word[i:j]
-	if len(w) < 5 || len(w) > 128 {
+	if len(w) < 5 || len(w) > maxWallet {
 		return
 	}
 	switch {
+	case len(w) > 128:
+		s.wallet(i, j)
+		return
 	case len(w) == 17 && s.mac(i, j):
 	case s.digest(i, j), s.cve(i, j), s.asn(i, j), s.attack(i, j):
-	case len(w) >= 25:
+	case len(w) >= minWallet:
 		s.wallet(i, j)
 	}
 	if len(w) < 35 {
@@ -207,33 +208,6 @@ func base64Run(s string) bool {
 		}
 	}
 	return true
-}
-
-// wallet reports addresses of which the checksum holds.
-func (s *scanner) wallet(i, j int) {
-	w := s.word[i:j]
-	typ, value := "", w
-	switch {
-	case len(w) == 42 && w[0] == '0' && w[1]|0x20 == 'x':
-		if validETH(w[2:]) {
-			typ = typeETH
-		}
-	case len(w) <= 35 && (w[0] == '1' || w[0] == '3'):
-		if validBase58Check(w) {
-			typ = typeBTC
-		}
-	case strings.EqualFold(w[:3], "bc1"):
-		if validBech32(w) {
-			typ, value = typeBTC, lowerASCII(w)
-		}
-	case (len(w) == 95 || len(w) == 106) && (w[0] == '4' || w[0] == '8'):
-		if validMonero(w) {
-			typ = typeXMR
-		}
-	}
-	if typ != "" {
-		s.emit(typ, value, i, j, engine.CheckedValue)
-	}
 }
 
 // labelWord is the cheap test for words that give meaning to what follows.

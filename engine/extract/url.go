@@ -298,6 +298,9 @@ func (s *scanner) email(low, k int) (begin, end int) {
 		return k, k + 1 // "root@192.0.2.7": the address by itself
 	}
 	if strings.IndexByte(host, '.') <= 0 {
+		if allDigits(host) {
+			return 0, 0 // "0x5aAe...@1": the number of a chain
+		}
 		return begin, end
 	}
 	d := *s.parseHost(host)

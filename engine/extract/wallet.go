@@ -1,200 +1,156 @@
 package extract
 
 import (
-	"crypto/sha256"
-	"encoding/binary"
-	"math/bits"
+	"slices"
 	"strings"
+
+	"github.com/tqmailrules/tqmailrules/engine"
 )
 
-const base58 = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
-
-// validBase58Check verifies a legacy Bitcoin address: version 0 or 5.
-func validBase58Check(s string) bool {
-	version, ok := base58Check(s)
-	return ok && (version == 0 || version == 5)
+// addressForm is one way to write the addresses of a ledger.
+type addressForm struct {
+	typ      string
+	heads    string // bytes, with one of which it begins
+	min, max int    // bytes of it
+	read     func(w string) (value string, ok bool)
 }
 
-// base58Check verifies an address in the form that Bitcoin and its kin have: 25
-// bytes, the version first, of which the last four are the start of the double
-// SHA-256 of the rest.
-func base58Check(s string) (version byte, ok bool) {
-	var out [25]byte
-	for i := 0; i < len(s); i++ {
-		carry := strings.IndexByte(base58, s[i])
-		if carry < 0 {
-			return 0, false
-		}
-		for k := len(out) - 1; k >= 0; k-- {
-			carry += 58 * int(out[k])
-			out[k] = byte(carry)
-			carry >>= 8
-		}
-		if carry != 0 {
-			return 0, false
-		}
-	}
-	first := sha256.Sum256(out[:21])
-	second := sha256.Sum256(first[:])
-	return out[0], [4]byte(second[:4]) == [4]byte(out[21:])
+// minWallet and maxWallet are the bytes of the shortest and longest of them.
+const (
+	minWallet = 25
+	maxWallet = 4096 // a Lightning invoice with a description in it
+)
+
+// addressForms are the addresses that a checksum tells from any other word. Left
+// out are those without one (Solana, EOS, NEAR), those whose checksum is a BLAKE2b
+// (Polkadot, Kusama, Filecoin), and those of test networks. Where chains share a
+// form, the older one has it: 0x05 of Litecoin is Bitcoin's, those of Ethereum's
+// kin are Ethereum's.
+var addressForms = []addressForm{
+	base58Form(typeBTC, "13", 25, "\x00", "\x05"),
+	segwitForm(typeBTC, "bc"),
+	{typeETH, "0", 42, 42, readETH},
+	{typeXMR, "48", 95, 106, readMonero},
+	base58Form("ltc", "LM", 25, "\x30", "\x32"),
+	segwitForm("ltc", "ltc"),
+	{"bch", "qpzrQPZR", 42, 61, readCashAddr},
+	base58Form("doge", "DA9", 25, "\x1e", "\x16"),
+	base58Form("dash", "X7", 25, "\x4c", "\x10"),
+	base58Form("zec", "t", 26, "\x1c\xb8", "\x1c\xbd"),
+	bech32Form("zec", "zs", sumBech32, 43, 43),   // Sapling
+	bech32Form("zec", "u", sumBech32m, 53, 250),  // unified, ZIP 316
+	bech32Form("zec", "tex", sumBech32m, 20, 20), // ZIP 320
+	base58Form("trx", "T", 25, "\x41"),
+	{"xrp", "r", minWallet, 35, readXRP},
+	{"xrp", "X", 47, 47, readXRP}, // with a destination tag in it
+	bech32Form("ada", "addr", sumBech32, 29, 57),
+	bech32Form("ada", "stake", sumBech32, 29, 29),
+	{"ada", "AD", 50, 120, readByron},
+	{"xlm", "GM", 56, 69, readStellar},
+	{"algo", base32Upper, 58, 58, readAlgorand},
+	{"ton", "EU", 48, 48, readTON},
+	base58Form("xtz", "t", 27, "\x06\xa1\x9f", "\x06\xa1\xa1", "\x06\xa1\xa4", "\x06\xa1\xa6"),
+	base58Form("xtz", "K", 27, "\x02\x5a\x79"),
+	bech32Form("atom", "cosmos", sumBech32, 20, 32),
+	bech32Form("osmo", "osmo", sumBech32, 20, 32),
+	bech32Form("tia", "celestia", sumBech32, 20, 32),
+	bech32Form("inj", "inj", sumBech32, 20, 32),
+	bech32Form("sei", "sei", sumBech32, 20, 32),
+	bech32Form("rune", "thor", sumBech32, 20, 32),
+	bech32Form("kava", "kava", sumBech32, 20, 32),
+	bech32Form("luna", "terra", sumBech32, 20, 32),
+	bech32Form("dydx", "dydx", sumBech32, 20, 32),
+	{"ln", "lL", 120, maxWallet, readInvoice},
 }
 
-const bech32Alphabet = "qpzry9x8gf2tvdw0s3jn54khce6mua7l"
+// formsByHead are those that begin with a byte.
+var formsByHead = func() (t [256][]addressForm) {
+	for _, f := range addressForms {
+		for _, head := range []byte(f.heads) {
+			t[head] = append(t[head], f)
+		}
+	}
+	return t
+}()
 
-// validBech32 verifies a segwit address of the main net (BIP 173, BIP 350):
-// one case, a known length, and the checksum that its version asks for.
-func validBech32(s string) bool {
-	lower := strings.ToLower(s)
-	if s != lower && s != strings.ToUpper(s) || len(s) < 14 || len(s) > 74 {
-		return false
+// walletTypes are the types of addressForms.
+var walletTypes = func() (list []string) {
+	for _, f := range addressForms {
+		list = append(list, f.typ)
 	}
-	sum := uint32(1)
-	for _, v := range [...]byte{3, 3, 0, 2, 3} { // "bc" expanded
-		sum = bech32Step(sum, v)
+	slices.Sort(list)
+	return slices.Compact(list)
+}()
+
+// wallet reports an address of which the checksum holds: the whole stretch, or
+// what stands between a label and the number of a chain ("BTC-1Boat...",
+// "pay-0x5aAe...@1", ERC-681).
+func (s *scanner) wallet(i, j int) {
+	if s.address(i, s.addressEnd(i, j)) {
+		return
 	}
-	version := byte(0)
-	for i := 3; i < len(lower); i++ {
-		v := strings.IndexByte(bech32Alphabet, lower[i])
-		if v < 0 {
-			return false
+	w := s.word[i:j]
+	if chain := strings.IndexByte(w, '@'); chain > 0 {
+		w = w[:chain]
+	}
+	for _, label := range [...]int{strings.LastIndexAny(w, "-_") + 1, strings.IndexAny(w, "-_") + 1} {
+		if n := len(w) - label; n < j-i && n >= minWallet && s.address(i+label, i+len(w)) {
+			return
 		}
-		if i == 3 {
-			version = byte(v)
-		}
-		sum = bech32Step(sum, byte(v))
 	}
-	if version == 0 {
-		return sum == 1 && (len(s) == 42 || len(s) == 62)
-	}
-	return sum == 0x2bc830a3 && version <= 16
 }
 
-func bech32Step(sum uint32, v byte) uint32 {
-	top := sum >> 25
-	sum = (sum&0x1ffffff)<<5 ^ uint32(v)
-	for i, g := range [...]uint32{0x3b6a57b2, 0x26508e6d, 0x1ea119fa, 0x3d4233dd, 0x2a1462b3} {
-		if top>>i&1 == 1 {
-			sum ^= g
-		}
+// addressEnd is j, or behind the signs at the end of a TON address that were
+// taken for punctuation.
+func (s *scanner) addressEnd(i, j int) int {
+	if s.word[i] != 'E' && s.word[i] != 'U' || j-i < 46 {
+		return j
 	}
-	return sum
+	for j < len(s.word) && j-i < 48 && trimRight[s.word[j]] {
+		j++
+	}
+	return j
 }
 
-// validETH verifies an Ethereum address: 40 hexadecimal digits that, when of
-// mixed case, carry the checksum of EIP-55 in it.
-func validETH(s string) bool {
-	var digits, upper, lower int
-	for i := 0; i < len(s); i++ {
-		switch c := s[i]; {
-		case isDigit(c):
-			digits++
-		case c >= 'A' && c <= 'F':
-			upper++
-		case c >= 'a' && c <= 'f':
-			lower++
-		default:
-			return false
+// address looks at a stretch by its first byte and its length before it computes
+// anything.
+func (s *scanner) address(i, j int) bool {
+	w := s.word[i:j]
+	for _, f := range formsByHead[w[0]] {
+		if len(w) < f.min || len(w) > f.max {
+			continue
+		}
+		if value, ok := f.read(w); ok {
+			s.emit(f.typ, value, i-s.cashPrefix(i), j, walletFlags(f.typ, value))
+			return true
 		}
 	}
-	if upper == 0 || lower == 0 {
-		return digits > 0 && upper+lower > 0
-	}
-	sum := keccak256([]byte(strings.ToLower(s)))
-	for i := 0; i < len(s); i++ {
-		high := sum[i/2]>>(4*(1-i%2))&8 != 0
-		if isLetter(s[i]) && (s[i] < 'a') != high {
-			return false
-		}
-	}
-	return true
+	return false
 }
 
-// validMonero verifies a Monero address: blocks of eleven base58 digits for
-// eight bytes, a known network byte, and four bytes of Keccak-256.
-func validMonero(s string) bool {
-	var raw []byte
-	for s != "" {
-		n := min(11, len(s))
-		size := [12]int{2: 1, 3: 2, 5: 3, 6: 4, 7: 5, 9: 6, 10: 7, 11: 8}[n]
-		var v, hi uint64
-		for i := 0; i < n; i++ {
-			d := strings.IndexByte(base58, s[i])
-			if d < 0 {
-				return false
-			}
-			var over uint64
-			over, v = bits.Mul64(v, 58)
-			var carry uint64
-			v, carry = bits.Add64(v, uint64(d), 0)
-			hi |= over + carry
-		}
-		if hi != 0 || size == 0 || size < 8 && v>>(8*size) != 0 {
-			return false
-		}
-		var b [8]byte
-		binary.BigEndian.PutUint64(b[:], v)
-		raw = append(raw, b[8-size:]...)
-		s = s[n:]
+// cashPrefix is the length of the prefix of Bitcoin Cash before i.
+func (s *scanner) cashPrefix(i int) int {
+	if n := len(cashPrefix); i >= n && strings.EqualFold(s.word[i-n:i], cashPrefix) {
+		return n
 	}
-	if len(raw) < 5 || raw[0] != 18 && raw[0] != 19 && raw[0] != 42 {
-		return false
-	}
-	body, check := raw[:len(raw)-4], raw[len(raw)-4:]
-	sum := keccak256(body)
-	return [4]byte(sum[:4]) == [4]byte(check)
+	return 0
 }
 
-// keccak256 is Keccak with the padding it had before FIPS 202, which wallets use.
-func keccak256(data []byte) (sum [32]byte) {
-	const rate = 136
-	var state [25]uint64
-	block := make([]byte, (len(data)/rate+1)*rate)
-	copy(block, data)
-	block[len(data)] ^= 0x01
-	block[len(block)-1] ^= 0x80
-	for ; len(block) > 0; block = block[rate:] {
-		for i := range rate / 8 {
-			state[i] ^= binary.LittleEndian.Uint64(block[8*i:])
-		}
-		keccakF(&state)
+// wholeWallet reads a word that is an address and nothing else.
+func (s *scanner) wholeWallet(i, j int) {
+	if n := len(cashPrefix); j-i > n && strings.EqualFold(s.word[i:i+n], cashPrefix) {
+		i += n
 	}
-	for i := range 4 {
-		binary.LittleEndian.PutUint64(sum[8*i:], state[i])
+	if j-i >= minWallet {
+		s.address(i, j)
 	}
-	return sum
 }
 
-// keccakF is the permutation Keccak-f[1600] (FIPS 202 section 3.3), its round
-// constants made by their shift register.
-func keccakF(a *[25]uint64) {
-	lfsr := byte(1)
-	for range 24 {
-		var c, d [5]uint64
-		for x := range 5 {
-			c[x] = a[x] ^ a[x+5] ^ a[x+10] ^ a[x+15] ^ a[x+20]
-		}
-		for x := range 5 {
-			d[x] = c[(x+4)%5] ^ bits.RotateLeft64(c[(x+1)%5], 1)
-		}
-		for i := range a {
-			a[i] ^= d[i%5]
-		}
-		x, y, current := 1, 0, a[1]
-		for t := range 24 {
-			x, y = y, (2*x+3*y)%5
-			current, a[x+5*y] = a[x+5*y], bits.RotateLeft64(current, (t+1)*(t+2)/2%64)
-		}
-		for y := 0; y < 25; y += 5 {
-			row := [5]uint64(a[y : y+5])
-			for x := range 5 {
-				a[y+x] = row[x] ^ ^row[(x+1)%5]&row[(x+2)%5]
-			}
-		}
-		for j := range 7 {
-			if lfsr&1 == 1 {
-				a[0] ^= 1 << (1<<j - 1)
-			}
-			lfsr = lfsr<<1 ^ lfsr>>7*0x71
-		}
+// walletFlags tells whether the address carries a checksum: those of Ethereum do
+// when they are of mixed case.
+func walletFlags(typ, value string) engine.Flags {
+	if typ == typeETH && (value[2:] == strings.ToLower(value[2:]) || value[2:] == strings.ToUpper(value[2:])) {
+		return 0
 	}
+	return engine.CheckedValue
 }

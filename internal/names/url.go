@@ -119,8 +119,19 @@ func isSpecial(scheme string) bool {
 func hostless(scheme string) bool {
 	switch scheme {
 	case "mailto", "tel", "sms", "callto", "cid", "mid", "javascript", "vbscript", "data", "blob", "about",
-		"view-source", "bitcoin", "ethereum", "monero", "urn", "news", "xmpp", "sip", "sips", "skype", "magnet",
+		"view-source", "urn", "news", "xmpp", "sip", "sips", "skype", "magnet",
 		"facetime", "geo", "webcal", "intent", "ms-word", "ms-excel", "ms-powerpoint", "search-ms", "ms-msdt":
+		return true
+	}
+	return WalletScheme(scheme)
+}
+
+// WalletScheme tells the schemes of BIP 21 and its kin: behind them stands an
+// address of a ledger, with an amount and a label.
+func WalletScheme(scheme string) bool {
+	switch scheme {
+	case "bitcoin", "ethereum", "monero", "litecoin", "bitcoincash", "dogecoin", "dash", "zcash", "tron", "ripple", "xrpl",
+		"cardano", "web+cardano", "stellar", "web+stellar", "algorand", "ton", "tezos", "web+tezos", "cosmos", "lightning":
 		return true
 	}
 	return false

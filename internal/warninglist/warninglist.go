@@ -323,7 +323,7 @@ var attributes = map[string][]string{
 	"email": {"Email Address"}, "email-src": {"Email Address"}, "email-dst": {"Email Address"}, "email-reply-to": {"Email Address"}, "whois-registrant-email": {"Email Address"},
 	"md5": {"MD5"}, "sha1": {"SHA-1"}, "sha256": {"SHA-256"}, "sha384": {"SHA-384"}, "sha512": {"SHA-512"}, "ssdeep": {"Fuzzy Hash"},
 	"filename": {"Filename"}, "filename|md5": {"Filename", "MD5"}, "filename|sha1": {"Filename", "SHA-1"}, "filename|sha256": {"Filename", "SHA-256"},
-	"AS": {"ASN"}, "vulnerability": {"CVE"}, "user-agent": {"User-agent"}, "mutex": {"Mutex"}, "regkey": {"Registry Key"}, "mac-address": {"MAC Address"}, "btc": {"btc"}, "xmr": {"xmr"},
+	"AS": {"ASN"}, "vulnerability": {"CVE"}, "user-agent": {"User-agent"}, "mutex": {"Mutex"}, "regkey": {"Registry Key"}, "mac-address": {"MAC Address"}, "btc": {"btc"}, "xmr": {"xmr"}, "dash": {"dash"},
 }
 
 // typesOf are our types for MISP's; nil: all. What we have no type for says nothing.
