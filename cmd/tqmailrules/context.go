@@ -212,7 +212,7 @@ var contextFindCommand = command{
 	long: `
 Reads texts and lists the names of dictionaries in them: what counts, what speaks
 for it, and what does not count: names that are words of daily use need a capital
-and evidence in the same sentence, such as "ransomware", an id, or a name that is
+and evidence in the text around them, such as "ransomware", an id, or a name that is
 beyond doubt. Without --dictionary the built-in one is used.
 
 The exit status is 0 whether something is found or not.
