@@ -2,7 +2,6 @@ package engine
 
 import (
 	"regexp"
-	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -66,9 +65,10 @@ func textHeadings(text string, cuts []Span) []cutMark {
 }
 
 // pageHeadings are those of the highest level of which a page has two with
-// something below them; then lines that are bold; then those of its text.
+// something below them; then lines that are bold; then those of its text. What is
+// hidden is among the cuts.
 func pageHeadings(p *Page, cuts []Span) []cutMark {
-	gone := mergeSpans(append(slices.Clone(cuts), p.Hidden...))
+	gone := mergeSpans(cuts)
 	for level := uint8(1); level <= BoldLine; level++ {
 		var marks []cutMark
 		for _, h := range p.Headings {
@@ -80,7 +80,7 @@ func pageHeadings(p *Page, cuts []Span) []cutMark {
 			return marks
 		}
 	}
-	return textHeadings(p.InnerText, append(slices.Clone(cuts), p.Hidden...))
+	return textHeadings(p.InnerText, cuts)
 }
 
 // withContent leaves out marks without a title, and headings below which the next
@@ -208,33 +208,46 @@ func framed(lines []line) []cutMark {
 	return marks
 }
 
-// number is what a numbered heading begins with.
-var number = regexp.MustCompile(`^\(?(\d{1,3})(?:[.):]|\s[-\x{2013}])\s+(\S.*)$`)
-
 // numbered headings stand apart and count from one. Where a text counts twice,
 // the second time counts: the first was its table of contents.
 func numbered(lines []line) []cutMark {
 	var run []cutMark
 	for _, l := range lines {
-		m := number.FindStringSubmatch(l.text)
-		if m == nil || !l.apart || !l.isTitle() {
+		n, title, ok := cutNumber(l.text)
+		if !ok || !l.apart || !l.isTitle() {
 			continue
 		}
-		switch n := atoi(m[1]); {
-		case n == 1:
-			run = []cutMark{{l.start, tidyTitle(m[2])}}
-		case n == len(run)+1:
-			run = append(run, cutMark{l.start, tidyTitle(m[2])})
+		switch n {
+		case 1:
+			run = []cutMark{{l.start, tidyTitle(title)}}
+		case len(run) + 1:
+			run = append(run, cutMark{l.start, tidyTitle(title)})
 		}
 	}
 	return run
 }
 
-func atoi(digits string) (n int) {
-	for i := range len(digits) {
-		n = 10*n + int(digits[i]-'0')
+// cutNumber takes the number off a numbered heading: "3. Title", "(3) Title",
+// "3 - Title".
+func cutNumber(s string) (n int, rest string, ok bool) {
+	s = strings.TrimPrefix(s, "(")
+	digits := len(s) - len(strings.TrimLeft(s, "0123456789"))
+	if digits == 0 || digits > 3 || digits == len(s) {
+		return 0, "", false
 	}
-	return n
+	for _, d := range s[:digits] {
+		n = 10*n + int(d-'0')
+	}
+	rest = s[digits:]
+	if strings.IndexByte(".):", rest[0]) >= 0 {
+		rest = rest[1:]
+	} else if rest, ok = strings.CutPrefix(strings.TrimLeft(rest, " "), "-"); !ok {
+		if rest, ok = strings.CutPrefix(rest, "\u2013"); !ok {
+			return 0, "", false
+		}
+	}
+	title := strings.TrimLeft(rest, " \t")
+	return n, title, title != "" && title != rest
 }
 
 // ruled sections are parted by lines of one sign; the first line of one is its

@@ -19,10 +19,7 @@ func (p *processing) split(it *Item) {
 	if how == nil || it.Ships != Intelligence || it.Message.Meta.Carrier.Via == ViaSection {
 		return
 	}
-	body := &it.Message.Body
-	text := how.marks(body.Plain.Raw, it.cutText, nil)
-	page := how.marks(body.HTML.InnerText, it.cutHTML, &body.HTML)
-	text, page = aligned(body.Plain.Raw, text, body.HTML.InnerText, page)
+	text, page := how.sections(&it.Message.Body, it.cutText, it.cutHTML)
 	n := max(len(text), len(page))
 	if n == 0 {
 		it.Defects = append(it.Defects, Defect{Code: DefectSections, Part: it.Decision.SplitBy, Detail: "nothing to split the mail at; it ships as one"})
@@ -38,35 +35,27 @@ func (p *processing) split(it *Item) {
 	}
 }
 
-// marks are where the sections of a text begin, or of a page when there is one;
-// the last is where they end, when the split says that they do.
-func (s *Split) marks(text string, cuts []Span, page *Page) []cutMark {
-	if page != nil {
-		cuts = append(slices.Clone(cuts), page.Hidden...)
-	}
-	var all []cutMark
-	switch {
-	case s.At != nil:
-		all = patternMarks(text, cuts, s.At)
-	case page != nil:
-		all = pageHeadings(page, cuts)
-	default:
-		all = textHeadings(text, cuts)
-	}
-	return all
-}
+// maxSections is how many marks of one text are looked at.
+const maxSections = 1000
 
-// aligned makes the marks of both forms of a body those of the same sections.
-// What one form does not show in the same order is looked for by its title; a
-// form in which that is not found stays whole.
-func aligned(text string, inText []cutMark, page string, inPage []cutMark) (t, p []cutMark) {
-	switch {
-	case len(inPage) == 0 && page == "", len(inText) == 0 && text == "", sameTitles(inText, inPage):
-		return inText, inPage
-	case len(inPage) > 0:
-		return byTitle(text, inPage), inPage
+// sections are the marks of both forms of a body, those of the same sections. What
+// one form does not show in the same order is looked for by its title; a form in
+// which that is not found stays whole.
+func (s *Split) sections(b *Body, cutText, cutHTML []Span) (text, page []cutMark) {
+	cutHTML = append(slices.Clone(cutHTML), b.HTML.Hidden...)
+	if s.At == nil {
+		text, page = textHeadings(b.Plain.Raw, cutText), pageHeadings(&b.HTML, cutHTML)
+	} else {
+		text, page = patternMarks(b.Plain.Raw, cutText, s.At), patternMarks(b.HTML.InnerText, cutHTML, s.At)
 	}
-	return inText, byTitle(page, inText)
+	text, page = text[:min(len(text), maxSections)], page[:min(len(page), maxSections)]
+	switch {
+	case b.Plain.Raw == "", b.HTML.InnerText == "", sameTitles(text, page):
+		return text, page
+	case len(page) > 0:
+		return byTitle(b.Plain.Raw, page), page
+	}
+	return text, byTitle(b.HTML.InnerText, text)
 }
 
 func sameTitles(a, b []cutMark) bool {
@@ -74,41 +63,52 @@ func sameTitles(a, b []cutMark) bool {
 }
 
 // byTitle finds marks in another form of the text: all of them, or none. Where
-// the titles stand right below each other is a table of contents.
+// the titles stand right below each other is a table of contents; there may be a
+// few of these.
 func byTitle(text string, marks []cutMark) []cutMark {
-	for lines := linesOf(text, nil); ; {
-		found, first := titlesIn(lines, marks)
-		if found == nil || len(withContent(text, found)) == len(found) {
+	lines := linesOf(text, nil)
+	titles := make([]string, len(lines))
+	for i, l := range lines {
+		if l.isTitle() {
+			titles[i] = plainTitle(tidyTitle(l.text))
+		}
+	}
+	for range 4 {
+		at := titlesIn(titles, marks)
+		if at == nil {
+			return nil
+		}
+		found := make([]cutMark, len(marks))
+		for i, m := range marks {
+			found[i] = cutMark{lines[at[i]].start, m.title}
+		}
+		if len(withContent(text, found)) == len(found) {
 			return found
 		}
-		lines = lines[first+1:]
+		lines, titles = lines[at[0]+1:], titles[at[0]+1:]
 	}
+	return nil
 }
 
-// titlesIn finds all marks in the order in which they stand, and the line of the
-// first.
-func titlesIn(lines []line, marks []cutMark) (found []cutMark, first int) {
-	at := 0
+// titlesIn are the lines of all marks, in the order in which they stand.
+func titlesIn(titles []string, marks []cutMark) (at []int) {
+	from := 0
 	for _, m := range marks {
-		title := plainTitle(m.title)
-		i := slices.IndexFunc(lines[at:], func(l line) bool { return plainTitle(tidyTitle(l.text)) == title })
+		i := slices.Index(titles[from:], plainTitle(m.title))
 		if i < 0 {
-			return nil, 0
+			return nil
 		}
-		if len(found) == 0 {
-			first = i
-		}
-		found = append(found, cutMark{lines[at+i].start, m.title})
-		at += i + 1
+		at = append(at, from+i)
+		from += i + 1
 	}
-	return found, first
+	return at
 }
 
 // plainTitle is a title as it is compared: its letters and digits, without case, and
 // without the number before it.
 func plainTitle(title string) string {
-	if m := number.FindStringSubmatch(title); m != nil {
-		title = m[2]
+	if _, rest, ok := cutNumber(title); ok {
+		title = rest
 	}
 	return strings.Map(func(r rune) rune {
 		if !unicode.IsLetter(r) && !unicode.IsDigit(r) {
