@@ -187,6 +187,9 @@ func (s *scanner) program(i, j int, ext string) bool {
 	if k := strings.IndexByte(line[at:], '\n'); k >= 0 {
 		line = line[:at+k]
 	}
+	if !strings.ContainsAny(line, "=(){}[]+*|&>") && !strings.Contains(line, "SELECT ") {
+		return false
+	}
 	weight := 0
 	for _, p := range programSigns {
 		if strings.Contains(line, p.sign) {

@@ -53,7 +53,8 @@ func (s *scanner) versionTalk(from, i, j int) bool {
 	before = before[strings.LastIndexByte(before, '\n')+1:]
 	talk := 0
 	for word := range strings.FieldsFuncSeq(before, notWord) {
-		switch word = strings.ToLower(word); {
+		switch word = lowerASCII(word); {
+		case isDigit(word[0]):
 		case addressTalk[word]:
 			return false
 		case versionTalk[word], (word == "oid" || word == "oids") && b[0] <= 2:
