@@ -97,7 +97,7 @@ func bech32Form(typ, hrp string, sum uint32, least, most int) addressForm {
 // segwitForm are witness programs (BIP 141): a version, and bytes as many as it
 // wants.
 func segwitForm(typ, hrp string) addressForm {
-	return addressForm{typ, heads(hrp), minWallet, 74, func(w string) (string, bool) {
+	return addressForm{typ, heads(hrp), minWallet, len(hrp) + 72, func(w string) (string, bool) {
 		b, ok := readBech32(w, hrp)
 		size, whole := b.bytes(1)
 		switch {

@@ -129,6 +129,7 @@ var made = []struct {
 	{"Litecoin, a script", "ltc", func(k []byte) string { return check58(bitcoin, "\x32", k[:20]) }},
 	{"Litecoin, witness of a key", "ltc", func(k []byte) string { return bech32("ltc", 1, 0, k[:20]) }},
 	{"Litecoin, witness of a script", "ltc", func(k []byte) string { return bech32("ltc", 1, 0, k) }},
+	{"Litecoin, the longest witness", "ltc", func(k []byte) string { return bech32("ltc", 0x2bc830a3, 16, append(k, k[:8]...)) }},
 	{"Litecoin, taproot", "ltc", func(k []byte) string { return bech32("ltc", 0x2bc830a3, 1, k) }},
 	{"Bitcoin Cash, a key", "bch", func(k []byte) string { return cashAddr(0x00, k[:20]) }},
 	{"Bitcoin Cash, a script", "bch", func(k []byte) string { return cashAddr(0x08, k[:20]) }},
