@@ -288,15 +288,15 @@ func (s *scanner) parseHost(w string) *engine.Domain {
 }
 
 // domainFlags tells names of documentation (RFC 2606, RFC 6761), names under
-// no listed suffix, names that look like others, and onion services of version 3,
-// whose names carry a checksum.
+// no listed suffix, names that look like others, and onion services of version 3
+// whose checksum holds.
 func domainFlags(d *engine.Domain) engine.Flags {
 	var f engine.Flags
 	switch {
 	case d.RootDomain == "example.com", d.RootDomain == "example.net", d.RootDomain == "example.org",
 		d.TLD == "example", d.TLD == "test", d.TLD == "invalid", d.TLD == "localhost":
 		f |= engine.Reserved
-	case d.TLD == "onion" && d.Valid && len(d.SLD) == 56:
+	case d.TLD == "onion" && names.OnionChecked(d.SLD):
 		f |= engine.CheckedValue
 	}
 	if !d.Valid {

@@ -32,13 +32,12 @@ func TestNamesOfOnionServices(t *testing.T) {
 		{"below it", "mail." + right, []string{"FQDN mail." + right + " [checked]"}},
 		{"defanged", strings.Replace(right, ".", "[.]", 1), []string{"FQDN " + right + " [defanged checked]"}},
 		{"version 2", "expyuzz4wqqyqhjn.onion", []string{"FQDN expyuzz4wqqyqhjn.onion []"}},
-		{"another version", onionName(key, 2), nil},
-		{"one digit off", wrong, nil},
-		{"one digit off, defanged", strings.Replace(wrong, ".", "[.]", 1), nil},
+		{"another version", onionName(key, 2), []string{"FQDN " + onionName(key, 2) + " []"}},
+		{"one digit off", wrong, []string{"FQDN " + wrong + " []"}},
+		{"one digit off, defanged", strings.Replace(wrong, ".", "[.]", 1), []string{"FQDN " + wrong + " [defanged]"}},
 		{"a word", "The red.onion and the spring.onion", nil},
 		{"a URL", "http://" + right + "/x", []string{"URL http://" + right + "/x [checked]", "FQDN " + right + " [derived checked]"}},
-		{"a URL, one digit off", "http://" + wrong + "/x", []string{"URL http://" + wrong + "/x [unlisted]"}},
-		{"an address, one digit off", "joe@" + wrong, nil},
+		{"a URL, one digit off", "http://" + wrong + "/x", []string{"URL http://" + wrong + "/x []", "FQDN " + wrong + " [derived]"}},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			var got []string

@@ -46,7 +46,8 @@ var unchecked = idna.New(idna.StrictDomainName(false), idna.CheckHyphens(false))
 // A-labels and without its trailing dot. Valid is set for a registrable name
 // or one below it: every label well-formed (an underscore is allowed, as
 // service names have it) and the suffix on the ICANN list, or .onion behind what
-// can be the name of a service. For an IP address and for bytes that are no name, only Domain is filled.
+// can be the name of a service. For an IP address and for bytes that are no name,
+// only Domain is filled.
 func ParseHost(host string) engine.Domain {
 	host = strings.TrimSuffix(strings.TrimSpace(host), ".")
 	ascii, ok := ToASCII(host)
@@ -63,7 +64,7 @@ func ParseHost(host string) engine.Domain {
 	if d.RootDomain != "" {
 		d.SLD = d.RootDomain[:strings.IndexByte(d.RootDomain, '.')]
 	}
-	d.Valid = listed && d.RootDomain != "" && (suffix != "onion" || onionAddress(d.SLD))
+	d.Valid = listed && d.RootDomain != "" && (suffix != "onion" || isOnion(d.SLD))
 	d.Punycode = uLabels(ascii)
 	return d
 }

@@ -28,7 +28,7 @@ func TestParseHost(t *testing.T) {
 		{"unlisted suffix", "server.corp", engine.Domain{Domain: "server.corp", RootDomain: "server.corp", SLD: "server", TLD: "corp"}},
 		{"single label", "localhost", engine.Domain{Domain: "localhost", TLD: "localhost"}},
 		{"onion, version 3", "www.dmlldx2troqs3q7zp3n3qxfkobini3auqe2csd7lvahyenwihw4tpaad.onion", engine.Domain{Domain: "www.dmlldx2troqs3q7zp3n3qxfkobini3auqe2csd7lvahyenwihw4tpaad.onion", RootDomain: "dmlldx2troqs3q7zp3n3qxfkobini3auqe2csd7lvahyenwihw4tpaad.onion", Subdomain: "www", SLD: "dmlldx2troqs3q7zp3n3qxfkobini3auqe2csd7lvahyenwihw4tpaad", TLD: "onion", Valid: true}},
-		{"onion, version 3, one digit off", "dmlldx2troqs3q7zp3n3qxfkobini3auqe2csd7lvahyenwihw4tpabd.onion", engine.Domain{Domain: "dmlldx2troqs3q7zp3n3qxfkobini3auqe2csd7lvahyenwihw4tpabd.onion", RootDomain: "dmlldx2troqs3q7zp3n3qxfkobini3auqe2csd7lvahyenwihw4tpabd.onion", SLD: "dmlldx2troqs3q7zp3n3qxfkobini3auqe2csd7lvahyenwihw4tpabd", TLD: "onion"}},
+		{"onion, version 3, one digit off", "dmlldx2troqs3q7zp3n3qxfkobini3auqe2csd7lvahyenwihw4tpabd.onion", engine.Domain{Domain: "dmlldx2troqs3q7zp3n3qxfkobini3auqe2csd7lvahyenwihw4tpabd.onion", RootDomain: "dmlldx2troqs3q7zp3n3qxfkobini3auqe2csd7lvahyenwihw4tpabd.onion", SLD: "dmlldx2troqs3q7zp3n3qxfkobini3auqe2csd7lvahyenwihw4tpabd", TLD: "onion", Valid: true}},
 		{"onion, another length", "www.onion", engine.Domain{Domain: "www.onion", RootDomain: "www.onion", SLD: "www", TLD: "onion"}},
 		{"onion, no base 32", "expyuzz4wqqyqh1n.onion", engine.Domain{Domain: "expyuzz4wqqyqh1n.onion", RootDomain: "expyuzz4wqqyqh1n.onion", SLD: "expyuzz4wqqyqh1n", TLD: "onion"}},
 		{"onion, version 2", "expyuzz4wqqyqhjn.onion", engine.Domain{Domain: "expyuzz4wqqyqhjn.onion", RootDomain: "expyuzz4wqqyqhjn.onion", SLD: "expyuzz4wqqyqhjn", TLD: "onion", Valid: true}},
@@ -439,6 +439,19 @@ func TestGreatRegistriesHaveNoRuleBelowThem(t *testing.T) {
 			if suffix, listed := names.Suffix("www." + name); suffix != top || !listed {
 				t.Errorf("Suffix(www.%s) = %q, %v", name, suffix, listed)
 			}
+		}
+	}
+}
+
+func TestOnionChecked(t *testing.T) {
+	for label, want := range map[string]bool{
+		"dmlldx2troqs3q7zp3n3qxfkobini3auqe2csd7lvahyenwihw4tpaad": true,
+		"dmlldx2troqs3q7zp3n3qxfkobini3auqe2csd7lvahyenwihw4tpabd": false,
+		"expyuzz4wqqyqhjn": false, // version 2 has no checksum
+		"":                 false,
+	} {
+		if got := names.OnionChecked(label); got != want {
+			t.Errorf("OnionChecked(%q) = %v", label, got)
 		}
 	}
 }
