@@ -116,7 +116,7 @@ func TestForms(t *testing.T) {
 			}
 		})
 	}
-	if len(all) < 2000 {
+	if len(all) < 2350 {
 		t.Errorf("only %d cases", len(all))
 	}
 }

@@ -55,6 +55,9 @@ func (s *scanner) code(i, j int, w, ext string, labels int) bool {
 	if next == '{' && i > 0 && s.word[i-1] == '.' {
 		return true // a selector of a style sheet
 	}
+	if next == '{' && (htmlTags[head] || elements[head]) || next == '(' && w[0] >= 'A' && w[0] <= 'Z' {
+		return true
+	}
 	if next == '(' && (codeTails[ext] || j+1 < len(s.word) && (s.word[j+1] == ')' || s.word[j+1] == '"' || s.word[j+1] == '\'')) {
 		return true
 	}

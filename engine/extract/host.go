@@ -327,7 +327,7 @@ func (s *scanner) fileLike(i, j int) bool {
 	if (objects[head] || nouns[head]) && (more && objects[head] || next == '(' || next == '=' || next == ';') || next == '(' && len(ext) < 5 && j+1 < len(s.word) && s.word[j+1] == ')' {
 		return false
 	}
-	if i > 0 && (s.word[i-1] == '$' || s.word[i-1] == '@') || s.member(i) || len(stem) == 1 && s.program(i, j, ext) || s.declared(i, j, ext) {
+	if i > 0 && (s.word[i-1] == '$' || s.word[i-1] == '@' || s.word[i-1] == '(' && ext == "class") || s.member(i) || len(stem) == 1 && s.program(i, j, ext) || s.declared(i, j, ext) {
 		return false
 	}
 	return !glued(w, stem, head, ext)

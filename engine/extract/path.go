@@ -284,7 +284,7 @@ func (s *scanner) homeBefore(i int) int {
 	for k > 1 && i-k < 24 && (w[k] >= 'A' && w[k] <= 'Z' || w[k] == '_') {
 		k--
 	}
-	if k < i-2 && w[k] == '{' && k > 0 && w[k-1] == '$' {
+	if k < i-2 && w[k] == '{' && k > 0 && w[k-1] == '$' && (k == 1 || w[k-2] != '/') {
 		return k - 1
 	}
 	return i

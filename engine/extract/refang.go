@@ -420,7 +420,7 @@ func connector(t string, start, end int) (next int, kind byte) {
 	if next, kind = openJoiner(t, end); next > 0 {
 		return next, kind
 	}
-	if closers[t[after]&0x7f] != 0 && t[after] < 0x80 {
+	if closers[t[after]&0x7f] != 0 && t[after] < 0x80 && !proseWords[lowerASCII(word)] {
 		return bracketJoiner(t, after)
 	}
 	return wordJoiner(t, start, end, after)

@@ -127,11 +127,11 @@ func (s *scanner) mac(i, j int) bool {
 		return false
 	}
 	value, ok := canonicalMAC(s.word[i:j])
-	if !ok {
+	if !ok || i > 1 && s.word[i-1] == s.word[i+2] && isHex(s.word[i-2]) { // the end of a longer run
 		return false
 	}
 	from, _ := s.span(i, i+1)
-	before := strings.ToLower(s.text[max(0, from-24):from])
+	before := strings.ToLower(s.text[max(0, from-macReach):from])
 	if strings.HasSuffix(before, ") at ") { // as arp lists them
 		s.emitPlain(typeMAC, value, i, j)
 		return true
@@ -144,6 +144,10 @@ func (s *scanner) mac(i, j int) bool {
 	}
 	return false
 }
+
+// macReach is how far back, in bytes, a word that announces a hardware address is
+// looked for.
+const macReach = 48
 
 // asn reports "AS64496" and "ASN64496".
 func (s *scanner) asn(i, j int) bool {

@@ -169,8 +169,8 @@ func closerBefore(text string, start int) (quote, bracket byte) {
 		return 0, 0
 	}
 	switch text[start-1] {
-	case '\'':
-		return '\'', 0
+	case '\'', ',':
+		return text[start-1], 0 // a comma: a row of fields
 	case '(':
 		return 0, ')'
 	case '[':

@@ -114,7 +114,7 @@ func TestNamesInReportsAreFoundAndCommonWordsAreNot(t *testing.T) {
 	}
 	precision, recall := float64(right)/float64(right+wrong), float64(right)/float64(right+missed)
 	t.Logf("%d texts, %d names: precision %.3f, recall %.3f\n%s", len(reports), right+missed, precision, recall, &talk)
-	if len(reports) < 250 || precision < .97 || recall < .93 {
-		t.Error("want 250 texts, precision .97, recall .93")
+	if len(reports) < 250 || precision < .96 || recall < .95 {
+		t.Error("want 250 texts, precision .96, recall .95")
 	}
 }
