@@ -2,6 +2,7 @@ package extract
 
 import (
 	"encoding/base64"
+	"html"
 	"net/url"
 	"strings"
 
@@ -35,7 +36,9 @@ func (s *scanner) page(p *engine.Page, maxText int) (cut bool) {
 		}
 		s.reference(p.Refs[i].URL)
 	}
-	s.scripts(p.Raw[:min(len(p.Raw), maxText)])
+	raw := p.Raw[:min(len(p.Raw), maxText)]
+	s.scripts(raw)
+	s.titles(raw)
 	return cut
 }
 
@@ -53,13 +56,20 @@ func (s *scanner) links(list []*engine.Link) {
 // out: a page that sends its reader on says so there.
 func (s *scanner) scripts(raw string) {
 	s.context, s.hidden = engine.InRef, nil
-	for !s.full() {
-		i := indexScript(raw)
+	for closed := true; !s.full(); {
+		i := indexTag(raw, "<script")
 		if i < 0 {
 			return
 		}
-		raw = raw[i:]
-		end := strings.Index(raw, "</")
+		raw = raw[i+len("<script"):]
+		end := -1
+		if closed {
+			end = indexTag(raw, "</script")
+			closed = end >= 0
+		}
+		if !closed { // what follows is text and markup to the projection
+			end = strings.Index(raw, "</")
+		}
 		if end < 0 {
 			end = len(raw)
 		}
@@ -68,16 +78,40 @@ func (s *scanner) scripts(raw string) {
 	}
 }
 
-// indexScript returns the end of the next "<script", -1 if there is none.
-func indexScript(raw string) int {
-	const tag = "<script"
+// titles reads what a browser writes on the window and mail programs do not show.
+// The projection leaves it out: no text of the mail stands there, hidden or not.
+func (s *scanner) titles(raw string) {
+	s.context, s.hidden = engine.InHidden, nil
+	for !s.full() {
+		i := indexTag(raw, "<title")
+		if i < 0 {
+			return
+		}
+		raw = raw[i+len("<title"):]
+		end := indexTag(raw, "</title")
+		if end < 0 {
+			return
+		}
+		if _, text, ok := strings.Cut(raw[:end], ">"); ok {
+			from := len(s.out)
+			s.text = html.UnescapeString(text)
+			s.scan()
+			s.unplace(from)
+		}
+		raw = raw[end:]
+	}
+}
+
+// indexTag returns where tag, in lower case and with its bracket, next stands, -1
+// if nowhere.
+func indexTag(raw, tag string) int {
 	for at := 0; ; at++ {
 		i := strings.IndexByte(raw[at:], '<')
 		if i < 0 || at+i+len(tag) > len(raw) {
 			return -1
 		}
 		if at += i; strings.EqualFold(raw[at:at+len(tag)], tag) {
-			return at + len(tag)
+			return at
 		}
 	}
 }

@@ -6,7 +6,7 @@ import "golang.org/x/net/html/atom"
 type kind struct {
 	gap, after gap
 	void       bool // has no content
-	raw        bool // its content is no text
+	raw        bool // its content is no text, or text that nobody sees
 	block      bool // ends an open paragraph
 	scope      bool // end tags inside do not reach beyond it
 	table      bool // its own end tag does
@@ -47,7 +47,8 @@ var kinds = map[atom.Atom]kind{
 	atom.Area: voidKind, atom.Base: voidKind, atom.Col: voidKind, atom.Frame: voidKind, atom.Link: voidKind, atom.Meta: voidKind,
 	atom.Param: voidKind, atom.Source: voidKind, atom.Track: voidKind, atom.Wbr: voidKind, atom.Basefont: voidKind, atom.Bgsound: voidKind,
 
-	atom.Script: rawKind, atom.Style: rawKind, atom.Title: rawKind, atom.Iframe: rawKind, atom.Noembed: rawKind, atom.Noframes: rawKind,
+	atom.Script: rawKind, atom.Style: rawKind, atom.Title: rawKind,
+	atom.Iframe: {raw: true, scope: true}, atom.Noembed: {raw: true, scope: true}, atom.Noframes: {raw: true, scope: true},
 
 	atom.Object: {scope: true, image: true}, atom.Marquee: {scope: true}, atom.Applet: {scope: true}, atom.Template: {scope: true},
 	atom.Button: {gap: space, after: space}, atom.Video: {image: true}, atom.Audio: {image: true}, atom.Svg: {image: true},

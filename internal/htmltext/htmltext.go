@@ -75,6 +75,7 @@ type projector struct {
 	defects []engine.Defect
 
 	z     scanner
+	raw   rawEnds
 	out   writer
 	stack []frame
 	open  map[atom.Atom]int // elements on the stack by name, to skip end tags of none
@@ -122,16 +123,24 @@ func (p *projector) run(raw string) {
 
 func (p *projector) begin(raw string) {
 	p.z = scanner{in: raw, attrs: make([]attr, 0, 16)}
+	p.raw = rawEnds{document: raw, ends: make(map[atom.Atom]int, 4)}
 	p.open = make(map[atom.Atom]int, 32)
 	p.stack = make([]frame, 1, 64)
 }
 
 // step feeds one token to the machine, false at the end.
 func (p *projector) step() bool {
-	switch p.z.next() {
-	case endToken:
+	next := p.z.next()
+	if next == endToken {
 		p.endLink()
 		return false
+	}
+	p.take(next)
+	return true
+}
+
+func (p *projector) take(next token) {
+	switch next {
 	case textToken:
 		p.text()
 	case startTag:
@@ -141,7 +150,6 @@ func (p *projector) step() bool {
 	case comment:
 		p.comment(p.z.data)
 	}
-	return true
 }
 
 func (p *projector) top() *frame { return &p.stack[len(p.stack)-1] }
@@ -185,7 +193,7 @@ func (p *projector) start() {
 	case tag == atom.A || tag == atom.Area:
 		p.startLink(tag, &at)
 	case kind.raw:
-		p.skipRaw(tag)
+		p.rawContent(tag, &at)
 		return
 	case tag == atom.Noscript:
 		p.z.raw = "" // mail clients run no scripts
@@ -301,16 +309,6 @@ func (p *projector) closeCell(meant func(atom.Atom) bool) {
 			p.popTo(i)
 			return
 		}
-	}
-}
-
-// skipRaw passes the content of an element that is no text; of style sheets the
-// rules and URLs are taken.
-func (p *projector) skipRaw(tag atom.Atom) {
-	if p.z.next() == textToken && tag == atom.Style {
-		css := p.z.data
-		p.rules.parse(css)
-		p.cssRefs("style", "", css)
 	}
 }
 

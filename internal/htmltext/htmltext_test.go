@@ -160,6 +160,47 @@ func TestLinks(t *testing.T) {
 	}
 }
 
+// TestNothingIsLostBehindRawElements that HTML takes everything for the content of.
+func TestNothingIsLostBehindRawElements(t *testing.T) {
+	for _, tc := range []struct {
+		name, html   string
+		inner, shown string
+		links        string
+	}{
+		{"title", "<title>no <a href='http://n.com/'>x</a></title>a", "a", "a", ""},
+		{"title, unclosed", "<title>yes <a href='http://n.com/'>x</a>", "yes x", "yes x", "http://n.com/"},
+		{"iframe", "a<iframe>no <a href='http://n.com/'>x</a></iframe>b", "ano xb", "ab", "http://n.com/"},
+		{"iframe, unclosed", "a<iframe>yes <a href='http://n.com/'>x</a>b", "ayes xb", "ayes xb", "http://n.com/"},
+		{"noembed", "<noembed><a href='http://n.com/'>x</a></noembed>b", "xb", "b", "http://n.com/"},
+		{"noembed, unclosed", "<noembed><a href='http://n.com/'>x</a>b", "xb", "xb", "http://n.com/"},
+		{"noframes", "<noframes><body><p>x<a href='http://n.com/'>y</a></body></noframes>b", "xy\nb", "b", "http://n.com/"},
+		{"noframes, unclosed", "<noframes><body><p>x<a href='http://n.com/'>y</a>", "xy", "xy", "http://n.com/"},
+		{"noframes that closes what stands around it", "<div>a<noframes>x</div>y</noframes>b</div>c", "axyb\nc", "ab\nc", ""},
+		{"noframes in a link", "<a href='http://n.com/'>a<noframes>x</noframes>b</a>", "axb", "ab", "http://n.com/"},
+		{"noframes in noframes", "<noframes>a<noframes>b</noframes>c</noframes>d", "abcd", "cd", ""},
+		{"noembed in an iframe", "<iframe>a<noembed>b</noembed>c</iframe>d", "abcd", "d", ""},
+		{"noembed that ends behind its iframe", "<iframe>a<noembed>b</iframe>c</noembed>d", "abcd", "cd", ""},
+		{"style, unclosed", "<style>b{color:red}<p>x<a href='http://n.com/'>y</a>", "xy", "xy", "http://n.com/"},
+		{"style, unclosed, its rules", "<style>.h{display:none}<p>x<b class=h>y</b>", "xy", "x", ""},
+		{"script, unclosed", "<script>if (i<n) f('<b>')<div>x<a href='http://n.com/'>y</a>", "xy", "xy", "http://n.com/"},
+		{"script, unclosed, without markup", "<script>if (i<n) f()", "", "", ""},
+		{"script, closed in a comment only", "<script><!-- <script> </script>x<a href='http://n.com/'>y</a>", "xy", "xy", "http://n.com/"},
+		{"script, closed", "<script>'<p>'+'</p>'</script>x", "x", "x", ""},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			page := project(t, tc.html)
+			links := ""
+			for _, l := range page.Links {
+				links += l.HrefURL.URL
+			}
+			got, want := []string{page.InnerText, page.DisplayText, links}, []string{tc.inner, tc.shown, tc.links}
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
 func TestReferences(t *testing.T) {
 	page := project(t, `<base href="http://b.com/"><body background="bg.png"><img src="/a.png" srcset="http://c.com/1.png 1x, http://c.com/2.png 2x">
 		<form action="http://d.com/post"><button formaction=e></form><iframe src="http://f.com/"></iframe><script src="http://g.com/s.js"></script>
@@ -232,6 +273,10 @@ func TestTimeIsLinear(t *testing.T) {
 		"unclosed quotes": `<a href="x `,
 		"comments":        "<!--[if x]><a href='http://a.com/'><!-- ",
 		"less-than":       "<<<<",
+		"unclosed raw":    "<iframe><noframes><noembed><title>x",
+		"unclosed script": "<script>a<b<!--<script>",
+		"closed in parts": "<script><!--<script></script>",
+		"raw in raw":      "<iframe><noframes>x</iframe>",
 		"entities":        "&&amp;&#;&#x;",
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -258,6 +303,7 @@ func FuzzProject(f *testing.F) {
 	for _, s := range []string{
 		`<p>a<a href="http://a.com/">b</a>`, `<div style="display:none">x</div>`, `<style>.a{color:red}</style><b class=a>`, "<!--[if mso]><a href=x><![endif]-->",
 		"<table><td>a<td>b", "<base href=http://a.com><a href=b>c", "<a href=data:x>\xff</a>", "<p hidden>\u200b\u200d</p>", "<noscript><a href=x>", "&#0;&#xD800;<plaintext>",
+		"<noframes><div>a</noframes>b</div><iframe>c<title>d", "<style>a{}<p>x<script>'<p>'<div>y", "<script><!--<script></script>",
 	} {
 		f.Add(s)
 	}
