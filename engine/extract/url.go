@@ -200,6 +200,9 @@ func (s *scanner) urlSpan(u *engine.URL, raw string, from, to int, flags engine.
 			u, flags = &inner, flags|engine.Wrapped
 		}
 	}
+	if strings.IndexByte(u.URL, '\\') >= 0 {
+		u, raw = slashed(u, raw)
+	}
 	f := s.emitSpan(typeURL, urlValue(u, raw), from, to, flags|urlFlags(u))
 	if wrapper != "" {
 		f.Extra = map[string]string{"wrapper": strings.Join(encoders, " ")}
@@ -207,6 +210,19 @@ func (s *scanner) urlSpan(u *engine.URL, raw string, from, to int, flags engine.
 		f.Spot.Context = max(f.Spot.Context, engine.InURL)
 	}
 	s.deriveHost(*f, u)
+}
+
+// slashed is a URL without the backslashes of its query, which a text that has the
+// URL by itself gives up as well: they are slashes, or the ends of lines.
+func slashed(u *engine.URL, raw string) (*engine.URL, string) {
+	if strings.Index(raw, "://") < 0 {
+		raw = u.Scheme + "://" + raw
+	}
+	plain, _, _ := strings.Cut(refanged(raw), " ")
+	if mended, ok := names.SplitURL(plain); ok && shippable(&mended) {
+		return &mended, plain
+	}
+	return u, raw
 }
 
 // urlValue is the canonical URL; an address in an unusual spelling keeps it,
