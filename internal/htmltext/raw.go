@@ -11,6 +11,7 @@ import (
 type rawEnds struct {
 	document string
 	ends     map[atom.Atom]int
+	unseen   bool // inside an element whose markup nobody sees: one in another is of it
 	plain    bool // a script went on to the end of the document: comments in scripts do not count
 }
 
@@ -36,7 +37,7 @@ func (p *projector) rawContent(tag atom.Atom, at *attributes) {
 			end = start
 		}
 	default:
-		if closed {
+		if closed && !p.raw.unseen {
 			p.unseen(tag, at, end)
 		} else {
 			end = start
@@ -68,7 +69,7 @@ func (p *projector) rawEnd(tag atom.Atom) int {
 // unseen reads markup that ends at end and that no reader sees.
 func (p *projector) unseen(tag atom.Atom, at *attributes, end int) {
 	in, depth := p.z.in, len(p.stack)
-	p.z.in, p.z.raw = in[:end], ""
+	p.z.in, p.z.raw, p.raw.unseen = in[:end], "", true
 	at.style.none = true
 	p.push(tag, at)
 	for next := p.z.next(); next != endToken; next = p.z.next() {
@@ -77,7 +78,7 @@ func (p *projector) unseen(tag atom.Atom, at *attributes, end int) {
 	if len(p.stack) > depth {
 		p.popTo(depth)
 	}
-	p.z.in = in
+	p.z.in, p.raw.unseen = in, false
 }
 
 // firstElement returns where the first tag from i on is that scripts and style
