@@ -129,6 +129,9 @@ func (s *scanner) ipv6(i, j int) bool {
 	}
 	value := w[i:end]
 	if canonical := a.String(); canonical != value {
+		if !plausibleIPv6(canonical, a) {
+			return false // "010::0": what is left of it could be anything
+		}
 		value = canonical
 	}
 	s.emit(typeIPv6, value, i, end, ipFlags(a))
