@@ -157,6 +157,9 @@ func plausibleIPv6(w string, a netip.Addr) bool {
 		}
 		longest = max(longest, group)
 	}
+	if strings.HasSuffix(w, "::") && strings.Count(w, ":") < 3 {
+		return false // "2001::" is a name and the scope operator
+	}
 	if longest <= 2 && (!strings.Contains(w, "::") || strings.Count(w, ":") < 5) {
 		return false // eight pairs of digits are a serial number; "10::20" is anything
 	}

@@ -12,6 +12,9 @@ import (
 // with its port, or pairs such as "sha1:..." whose pieces are read by themselves.
 func (s *scanner) colons(i, j int) int {
 	w := s.word
+	if strings.HasPrefix(w[j:], "::") && s.ipv6(i, j+2) {
+		return j + 2 // the zeros at the end of an address, which were taken for punctuation
+	}
 	if j-i >= 17 && s.mac(j-17, j) || s.ipv6(i, j) || s.ssdeep(i, j) {
 		return 0
 	}
