@@ -209,7 +209,10 @@ var (
 		"minversion", "maxversion", "sdk", "requires", "require", "dependency", "dependencies", "install", "installed", "installer", "client", "component", "app", "software", "setup", "toolkit", "runtime", "edition", "beta", "rc",
 		"fix", "fixes", "fixed", "crash", "crashes", "bug", "bugs", "regression", "deprecated", "compatible", "compatibility", "changes")
 	addressTalk = stringSet("ip", "ips", "ipv4", "address", "addresses", "addr", "host", "hosts", "server", "servers", "c2", "c&c", "cnc", "port", "ports", "dns", "resolver", "resolvers", "resolves", "resolved", "connect", "connects",
-		"connected", "connection", "connections", "traffic", "gateway", "proxy", "beacon", "beacons", "beaconed", "ping", "pinged", "src", "dst", "source", "destination", "network", "tcp", "udp", "scan", "scanned", "attacker", "attackers")
+		"connected", "connection", "connections", "traffic", "gateway", "proxy", "beacon", "beacons", "beaconed", "ping", "pinged", "src", "dst", "source", "destination", "network", "tcp", "udp", "scan", "scans", "scanned", "scanning", "attack", "attacks", "attacked", "attacker", "attackers", "came", "probes", "probed", "requests", "packets", "originating", "originated",
+		"contact", "contacts", "contacted", "contacting", "communicates", "communicated", "communication", "exfiltrates", "exfiltrated", "exfiltration", "callback", "calls", "reaches", "reached", "download", "downloads", "downloaded", "uploads",
+		"uploaded", "malware", "infrastructure", "domain", "domains", "block", "blocked", "blocklist", "botnet", "login", "logins", "logged", "actor", "actors", "payload", "payloads", "loader", "url", "urls", "ioc", "iocs", "indicator",
+		"indicators", "ransomware", "phishing", "hosted", "hosting", "whois", "asn", "sender", "spam", "vpn", "firewall", "adresse", "adressen", "verbindung", "verbindet", "dirección", "servidor", "serveur", "indirizzo", "endereço")
 )
 
 // versionWords stand before four numbers that are no address.
