@@ -53,8 +53,10 @@ func FuzzAgain(f *testing.F) {
 	for _, s := range canonicalSamples {
 		f.Add(s)
 	}
-	for _, s := range []string{"<http://a.example.com/\nb>", "http://a.example.com/=\nb=3D", `"C:\x\y.exe",\\?\C:\z`, "MAC 00:1b:44:11:3a:b7", "h[xx]p[s]://[192.0.2.7]/x", "joe <at> example <dot> com", `{"u":"https:\/\/a.example.com\u0026x"}`, "$HOME/.x ${HOME}/y CreateMutexA(0,\"x1y2\")",
-		`{"=":"https:\/\/a.example.com?b\u==26`, `("https://a.example.com/?b\nc`, `=a.example.com/?b\c`} {
+	for _, s := range []string{
+		"<http://a.example.com/\nb>", "http://a.example.com/=\nb=3D", `"C:\x\y.exe",\\?\C:\z`, "MAC 00:1b:44:11:3a:b7", "h[xx]p[s]://[192.0.2.7]/x", "joe <at> example <dot> com", `{"u":"https:\/\/a.example.com\u0026x"}`, "$HOME/.x ${HOME}/y CreateMutexA(0,\"x1y2\")",
+		`{"=":"https:\/\/a.example.com?b\u==26`, `("https://a.example.com/?b\nc`, `=a.example.com/?b\c`,
+	} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, text string) {

@@ -215,7 +215,7 @@ func (s *scanner) urlSpan(u *engine.URL, raw string, from, to int, flags engine.
 // slashed is a URL without the backslashes of its query, which a text that has the
 // URL by itself gives up as well: they are slashes, or the ends of lines.
 func slashed(u *engine.URL, raw string) (*engine.URL, string) {
-	if strings.Index(raw, "://") < 0 {
+	if !strings.Contains(raw, "://") {
 		raw = u.Scheme + "://" + raw
 	}
 	plain, _, _ := strings.Cut(refanged(raw), " ")
