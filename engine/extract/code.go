@@ -31,10 +31,11 @@ func (s *scanner) member(i int) bool {
 // style sheet, or the reversed name of a package.
 func (s *scanner) code(i, j int, w, ext string, labels int) bool {
 	head := lowerASCII(w[:strings.IndexByte(w, '.')])
+	common := ext == "com" || ext == "net" || ext == "org"
 	switch {
-	case objects[head] && (codeTails[ext] || labels > 2 || ext != "com" && ext != "net" && ext != "org"):
+	case objects[head] && (codeTails[ext] || labels > 2 || !common):
 		return true
-	case nouns[head] && (labels == 2 && ext != "com" && ext != "net" && ext != "org" || codeTails[ext] && members(w)):
+	case nouns[head] && (labels == 2 && !common || codeTails[ext] && members(w)):
 		return true
 	case (htmlTags[head] || len(head) == 1) && codeTails[ext] && labels == 2 && w != "t.me":
 		return true
@@ -42,10 +43,10 @@ func (s *scanner) code(i, j int, w, ext string, labels int) bool {
 		return true
 	case elements[head] && codeTails[ext] && labels == 3:
 		return true
-	case labels > 2 && (head == "com" || head == "org" || head == "net") && ext != "com" && ext != "net" && ext != "org":
+	case labels > 2 && (head == "com" || head == "org" || head == "net") && !common:
 		return true
 	}
-	if s.placeholder(i, j, ext) || ext != "com" && ext != "net" && ext != "org" && (s.selector(i, j) || s.program(i, j, ext)) || labels > 2 && fields(w) || s.declared(i, j, ext) {
+	if s.placeholder(i, j, ext) || !common && (s.selector(i, j) || s.program(i, j, ext)) || labels > 2 && fieldTails[ext] && fields(w) || s.declared(i, j, ext) {
 		return true
 	}
 	next := byte(0)
@@ -55,7 +56,7 @@ func (s *scanner) code(i, j int, w, ext string, labels int) bool {
 	if next == '{' && i > 0 && s.word[i-1] == '.' {
 		return true // a selector of a style sheet
 	}
-	if next == '{' && (htmlTags[head] || elements[head]) || next == '(' && w[0] >= 'A' && w[0] <= 'Z' {
+	if next == '{' && (htmlTags[head] || elements[head]) || next == '(' && !common && w[0] >= 'A' && w[0] <= 'Z' {
 		return true
 	}
 	if next == '(' && (codeTails[ext] || j+1 < len(s.word) && (s.word[j+1] == ')' || s.word[j+1] == '"' || s.word[j+1] == '\'')) {
@@ -83,7 +84,7 @@ func (s *scanner) placeholder(i, j int, ext string) bool {
 	if ext == "com" || ext == "net" || ext == "org" || len(ext) == 2 && !codeTails[ext] {
 		return false
 	}
-	for _, tag := range [...]struct{ open, close string }{{"{{", "}}"}, {"#{", "}"}, {"<%", "%>"}, {"{%", "%}"}, {"[[", "]]"}} {
+	for _, tag := range [...]struct{ open, close string }{{"{{", "}}"}, {"#{", "}"}, {"<%", "%>"}, {"{%", "%}"}} {
 		if strings.LastIndex(before, tag.open) > strings.LastIndex(before, tag.close) {
 			return true
 		}
@@ -97,7 +98,7 @@ const maxTag = 64
 // fields tells whether all labels of a name are words for fields of data.
 func fields(w string) bool {
 	for label := range strings.SplitSeq(w, ".") {
-		if label = lowerASCII(label); !fieldWords[label] && !codeTails[label] {
+		if !fieldWords[lowerASCII(label)] {
 			return false
 		}
 	}
@@ -150,7 +151,7 @@ var programSigns = [...]struct {
 	{" FROM ", 1},
 	{" JOIN ", 2},
 	{" WHERE ", 1},
-	{"->", 1},
+	{"self->", 1}, {"this->", 1}, {")->", 1},
 	{"};", 2},
 	{"if (", 1},
 	{"for (", 1},
@@ -232,13 +233,14 @@ func (s *scanner) operatorFollows(j int) bool {
 	return strings.IndexByte("=[+;", w[0]) >= 0 || strings.HasPrefix(w, ");") || strings.HasPrefix(w, "&&") || strings.HasPrefix(w, "||")
 }
 
-// listGoesOn tells whether a space and another dotted name follow.
+// listGoesOn tells whether a space and another dotted name, or another command of a
+// shell, follow.
 func (s *scanner) listGoesOn(i int) bool {
 	if i+1 >= len(s.text) || s.text[i] != ' ' {
 		return false
 	}
 	next := wordAt(s.text, i+1)
-	return strings.IndexByte(next, '.') > 0 && !strings.ContainsAny(next, "(=+{")
+	return strings.IndexByte(next, '.') > 0 && !strings.ContainsAny(next, "(=+{") || shellWords[next]
 }
 
 // second is the label behind the first.

@@ -189,6 +189,13 @@ var fieldWords = stringSet("user", "users", "customer", "client", "account", "ad
 	"module", "params", "args", "tags", "config", "settings", "env", "output", "input", "node", "parent", "child", "result", "response", "request", "body", "header", "headers", "title", "text", "label", "product", "products",
 	"sku", "cart", "invoice", "sender", "recipient", "profile", "session", "token", "role", "group", "page", "post", "comment", "message", "content", "image", "url", "link", "currency", "sum", "count", "size", "index", "row", "number")
 
+// fieldTails are suffixes that such names end in; under others, three common words are
+// the name of a lure as well.
+var fieldTails = stringSet("name", "id", "city", "date", "total", "is")
+
+// shellWords begin commands that a host is named in.
+var shellWords = stringSet("curl", "wget", "ping", "nslookup", "dig", "host", "whois", "ssh", "scp", "sh", "bash", "chmod", "cd", "rm", "nc", "ncat", "telnet", "ftp", "tftp", "echo", "traceroute", "tracert", "openssl", "sudo", "then", "done")
+
 // archives are those of arXiv, whose subjects are written "cs.CR".
 var archives = stringSet("cs", "math", "stat", "eess", "econ", "physics", "q-bio", "q-fin", "hep-th", "hep-ph", "quant-ph", "astro-ph", "cond-mat")
 
