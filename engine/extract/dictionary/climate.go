@@ -61,7 +61,7 @@ func (s *scan) feel(t token, gap string) {
 		return
 	}
 	s.climate.words++
-	m := s.means[t.symbol]
+	m := s.meaningOf(t)
 	s.climate.security += int32(m.weight)
 	if m.is(elsewhere) {
 		s.climate.elsewhere++

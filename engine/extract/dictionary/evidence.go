@@ -454,8 +454,12 @@ func (s *scan) titled(t token) bool {
 // everyday says whether a name is a single word of daily use.
 func (s *scan) everyday(c *candidate) bool { return c.form >= 0 && c.first == c.last && !s.isRare(c) }
 
-// meaningOf returns what a word says about names.
+// meaningOf returns what a word says about names; one in an address says nothing:
+// phishing@corp.example is where such mails are sent.
 func (s *scan) meaningOf(t token) meaning {
+	if t.end < len(s.text) && s.text[t.end] == '@' || t.start > 0 && s.text[t.start-1] == '@' {
+		return meaning{}
+	}
 	return s.means[t.symbol]
 }
 
