@@ -225,12 +225,8 @@ func spacedSegment(t string, i, limit int) int {
 
 // path reports a path or key, and the file that a path names.
 func (s *scanner) path(typ string, i, j int) {
-	value := s.text[i:j]
-	if strings.Contains(value, `\\`) && value[0] != '\\' {
-		value = strings.ReplaceAll(value, `\\`, `\`) // escaped in a program or report
-	}
-	value = strings.TrimSuffix(value, `\`)
-	if typ == typeFilePath && strings.HasPrefix(value, `\\.`) {
+	value, ok := forms[typ](s.text[i:j])
+	if !ok || typ == typeFilePath && strings.HasPrefix(value, `\\.`) {
 		return
 	}
 	f := *s.emitSpan(typ, value, i, j, 0)
