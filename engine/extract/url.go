@@ -185,6 +185,9 @@ func (s *scanner) url(u *engine.URL, raw string, begin, end int, flags engine.Fl
 	if s.at != nil && !s.mended && s.text[from:to] != s.word[begin:end] {
 		flags |= engine.Defanged
 	}
+	if strings.ContainsAny(raw, "[({") {
+		u, raw = settled(u, raw)
+	}
 	s.urlSpan(u, raw, from, to, flags)
 }
 
@@ -201,7 +204,7 @@ func (s *scanner) urlSpan(u *engine.URL, raw string, from, to int, flags engine.
 		}
 	}
 	if strings.IndexByte(u.URL, '\\') >= 0 {
-		u, raw = slashed(u, raw)
+		u, raw = settled(u, raw)
 	}
 	f := s.emitSpan(typeURL, urlValue(u, raw), from, to, flags|urlFlags(u))
 	if wrapper != "" {
@@ -212,10 +215,12 @@ func (s *scanner) urlSpan(u *engine.URL, raw string, from, to int, flags engine.
 	s.deriveHost(*f, u)
 }
 
-// slashed is a URL without the backslashes of its query, which a text that has the
-// URL by itself gives up as well: they are slashes, or the ends of lines.
-func slashed(u *engine.URL, raw string) (*engine.URL, string) {
-	if !strings.Contains(raw, "://") {
+// settled is a URL in which nothing is left to be refanged, so that it is the same
+// when it stands by itself: what is a disguise there and was none in its word
+// ("[." before another bracket), and the backslashes of a query, which are slashes or
+// the ends of lines.
+func settled(u *engine.URL, raw string) (*engine.URL, string) {
+	if strings.Index(raw, "://") < 0 {
 		raw = u.Scheme + "://" + raw
 	}
 	plain, _, _ := strings.Cut(refanged(raw), " ")
