@@ -110,7 +110,7 @@ func (s *scanner) ipv6(i, j int) bool {
 	if i > 1 && w[i-1] == ':' && (isHex(w[i-2]) && hexGroup(w[:i-1]) || i > 2 && w[i-2] == ':' && isHex(w[i-3])) {
 		return false // the tail of a longer run: a fingerprint
 	}
-	if colons < 2 || end-i > 45 || end-i < 3 || end < j && w[end] != '/' && w[end] != '%' {
+	if colons < 2 || end-i > 45 || end < j && w[end] != '/' && w[end] != '%' {
 		return false
 	}
 	if end < j && w[end] == '/' && s.cidr(i, j) {
