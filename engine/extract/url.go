@@ -223,7 +223,8 @@ func settled(u *engine.URL, raw string) (*engine.URL, string) {
 	if strings.Index(raw, "://") < 0 {
 		raw = u.Scheme + "://" + raw
 	}
-	plain, _, _ := strings.Cut(refanged(raw), " ")
+	plain := refanged(raw)
+	plain = plain[:names.URLEnd(plain, 0)]
 	if mended, ok := names.SplitURL(plain); ok && shippable(&mended) {
 		return &mended, plain
 	}
