@@ -220,7 +220,7 @@ func (s *scanner) urlSpan(u *engine.URL, raw string, from, to int, flags engine.
 // ("[." before another bracket), and the backslashes of a query, which are slashes or
 // the ends of lines.
 func settled(u *engine.URL, raw string) (*engine.URL, string) {
-	if strings.Index(raw, "://") < 0 {
+	if !strings.Contains(raw, "://") {
 		raw = u.Scheme + "://" + raw
 	}
 	plain := refanged(raw)
