@@ -87,7 +87,9 @@ func (s *scanner) fileURL(begin, k int) (from, to int) {
 	case len(path) > 3 && isLetter(path[1]) && path[2] == ':':
 		path = strings.ReplaceAll(path[1:], "/", `\`)
 	}
-	s.emit(typeFilePath, path, begin, end, 0)
+	if path, ok := canonicalPath(path); ok {
+		s.emit(typeFilePath, path, begin, end, 0)
+	}
 	return begin, end
 }
 
