@@ -90,7 +90,7 @@ func (n naughty) Unpack(ctx context.Context, part *engine.Part, keys []engine.Ca
 
 func newPool(t testing.TB, size int) *worker.Pool {
 	p := worker.New(worker.Config{
-		Size: size, Wants: func(*engine.Part) bool { return true }, Wall: 5 * time.Second,
+		Size: size, Wants: func(*engine.Part) bool { return true }, Wall: time.Minute, // a busy machine is slow
 		Command: func() *exec.Cmd {
 			cmd := exec.Command(os.Args[0], asWorker)
 			cmd.Env = []string{"GOTRACEBACK=single"}
@@ -158,7 +158,7 @@ func TestABrokenReaderCostsOneAttachment(t *testing.T) {
 			if err != nil || len(defects) != 1 || defects[0].Code != tt.code || defects[0].Part != "2" {
 				t.Errorf("%v, %v: want %s", defects, err, tt.code)
 			}
-			if took := time.Since(start); took > 10*time.Second {
+			if took := time.Since(start); took > time.Minute {
 				t.Errorf("took %s", took)
 			}
 			if budget.Breaks != 2 {
