@@ -62,7 +62,7 @@ func (s *scanner) scan() {
 			mask |= c
 			i++
 		}
-		if start == i || mask&anchor == 0 && i-start < minWallet && !labelWord(t, start, i) && !joins(t, i) && !wideStop(t[start:i], mask) {
+		if start == i || mask&anchor == 0 && i-start < minWallet && !labelWord(t, start, i) && !joins(t, i) && (mask&wide == 0 || !wideStop(t[start:i], mask)) {
 			continue
 		}
 		i = s.anchored(start, i, mask)
@@ -164,8 +164,12 @@ func (s *scanner) atoms(i, end int) {
 		}
 		j := i
 		var mask uint16
-		for j < end && delimiter(w[j:end]) == 0 {
-			mask |= class[w[j]]
+		for j < end {
+			c := w[j]
+			if c < utf8.RuneSelf && !atomByte[c] || c >= utf8.RuneSelf && delimiter(w[j:end]) > 0 {
+				break
+			}
+			mask |= class[c]
 			j++
 		}
 		i = max(j, s.atom(i, j, mask))
