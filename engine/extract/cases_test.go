@@ -116,7 +116,7 @@ func TestForms(t *testing.T) {
 			}
 		})
 	}
-	if len(all) < 2350 {
+	if len(all) < 2600 {
 		t.Errorf("only %d cases", len(all))
 	}
 }

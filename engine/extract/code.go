@@ -2,6 +2,7 @@ package extract
 
 import (
 	"strings"
+	"unicode/utf8"
 )
 
 // versioned tells whether a name has an underscore, or a label of digits behind
@@ -22,9 +23,17 @@ func secondLast(w string) string {
 }
 
 // member tells whether an atom is a member of what stands before it, as in
-// "getElementById("x").style.top" and "rows[0].map".
+// "getElementById("x").style.top", "rows[0].map", "$.store.book" and "ctx->info.so".
 func (s *scanner) member(i int) bool {
-	return i > 1 && s.word[i-1] == '.' && (s.word[i-2] == ')' || s.word[i-2] == ']')
+	w := s.word[:i]
+	if i > 1 && w[i-1] == '.' {
+		return strings.IndexByte(")]$", w[i-2]) >= 0
+	}
+	if w, ok := strings.CutSuffix(w, "->"); ok { // an arrow between names has a dot before it
+		name := strings.LastIndexFunc(w, func(r rune) bool { return r != '_' && (r >= utf8.RuneSelf || !isAlnum(byte(r))) }) + 1
+		return name < len(w) && (name == 0 || w[name-1] != '.')
+	}
+	return false
 }
 
 // code tells whether an atom is an expression of a program, a selector of a
@@ -37,7 +46,7 @@ func (s *scanner) code(i, j int, w, ext string, labels int) bool {
 		return true
 	case nouns[head] && (labels == 2 && !common || codeTails[ext] && members(w)):
 		return true
-	case (htmlTags[head] || len(head) == 1) && codeTails[ext] && labels == 2 && w != "t.me":
+	case (htmlTags[head] || len(head) == 1) && (codeTails[ext] || htmlTags[head] && len(head) == 1 && ext == "info") && labels == 2 && w != "t.me":
 		return true
 	case detectionHeads[head] && detectionPlatforms[lowerASCII(second(w))]:
 		return true
@@ -56,7 +65,7 @@ func (s *scanner) code(i, j int, w, ext string, labels int) bool {
 	if next == '{' && i > 0 && s.word[i-1] == '.' {
 		return true // a selector of a style sheet
 	}
-	if next == '{' && (htmlTags[head] || elements[head]) || next == '(' && !common && w[0] >= 'A' && w[0] <= 'Z' {
+	if next == '{' && (htmlTags[head] || elements[head]) || next == '(' && !common && (w[0] >= 'A' && w[0] <= 'Z' || head == "is" || head == "as") {
 		return true
 	}
 	if next == '(' && (codeTails[ext] || j+1 < len(s.word) && (s.word[j+1] == ')' || s.word[j+1] == '"' || s.word[j+1] == '\'')) {
@@ -119,7 +128,13 @@ func (s *scanner) declared(i, j int, ext string) bool {
 // selector tells whether an atom is one of a style sheet: ".btn.info:hover".
 func (s *scanner) selector(i, j int) bool {
 	w := s.word
-	if i == 0 || w[i-1] != '.' || j >= len(w) || w[j] != ':' {
+	if i == 0 || w[i-1] != '.' {
+		return false
+	}
+	if _, to := s.span(i, j); j == len(w) && strings.HasPrefix(strings.TrimLeft(s.text[to:min(len(s.text), to+8)], " "), "{") {
+		return true
+	}
+	if j >= len(w) || w[j] != ':' {
 		return false
 	}
 	k := j + 1
@@ -164,6 +179,7 @@ var programSigns = [...]struct {
 	{"&& ", 1},
 	{"|| ", 1},
 	{" = ", 1},
+	{" = {", 1},
 	{" + ", 1},
 	{" * ", 1},
 	{"[0]", 1},

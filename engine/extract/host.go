@@ -159,8 +159,24 @@ func (s *scanner) dotted(i, j int, port bool) int {
 		s.file(i, j)
 	default:
 		s.runs(i, j)
+		s.longLabels(i, j)
 	}
 	return 0
+}
+
+// longLabels reads the labels of what is no name that may be digests or wallets: the
+// next sentence is glued to them.
+func (s *scanner) longLabels(i, j int) {
+	for whole := j - i; i < j; {
+		k := strings.IndexByte(s.word[i:j], '.')
+		if k < 0 {
+			k = j - i
+		}
+		if k >= minWallet && k < whole && allAlnum(s.word[i:i+k]) {
+			s.plain(i, i+k)
+		}
+		i += k + 1
+	}
 }
 
 // runs reads the ASCII runs of an atom in which ideographs stand, as in

@@ -143,7 +143,7 @@ var abbreviations = stringSet("inc", "ltd", "corp", "co", "dr", "mr", "mrs", "ms
 var plainSuffixes = stringSet("com", "net", "org", "info", "biz", "edu", "gov", "mil", "int", "io", "ru", "cn", "de", "uk", "fr", "eu", "nl", "pl", "br", "jp", "kr", "ch", "xyz", "top", "online", "site", "club", "app", "dev", "co", "shop", "store", "live", "cc", "tv", "su", "ua", "ir", "onion")
 
 // macWords announce a hardware address.
-var macWords = [...]string{"mac", "hwaddr", "ether", "bssid", "lladdr", "physical", "hardware"}
+var macWords = [...]string{"mac", "hwaddr", "ether", "bssid", "lladdr", "physical", "hardware", "learned", "station"}
 
 // sourceFiles are extensions of programs that are suffixes, too: "Main.java:42"
 // is a line of a file, not a port.
@@ -165,7 +165,7 @@ var objects = stringSet("document", "window", "this", "self", "console", "naviga
 var nouns = stringSet("location", "event", "system", "process", "request", "response", "screen", "history", "date", "node", "parent",
 	"child", "error", "data", "options", "conf", "cfg", "app", "server", "client", "session", "form", "input", "button", "img",
 	"target", "source", "src", "dst", "map", "key", "value", "item", "items", "list", "index", "result", "results", "row", "col",
-	"cell", "url", "frame", "global", "user", "account", "profile", "config", "settings", "body", "head")
+	"cell", "url", "frame", "global", "user", "account", "profile", "config", "settings", "body", "head", "tool")
 
 // htmlTags are first labels of style sheet selectors.
 var htmlTags = stringSet("a", "p", "b", "i", "u", "div", "span", "td", "tr", "th", "ul", "ol", "li", "h1", "h2", "h3", "h4", "h5", "h6", "table", "body", "img", "font", "input", "button", "form", "html", "nav", "main", "header", "footer", "section", "svg", "em", "pre", "code", "label", "select")
@@ -187,7 +187,7 @@ var products = stringSet("Node.js", "node.js", "NodeJS", "Vue.js", "Next.js", "N
 var fieldWords = stringSet("user", "users", "customer", "client", "account", "address", "city", "street", "zip", "first", "last", "full", "middle", "name", "names", "order", "orders", "amount", "payment", "price", "item", "items",
 	"total", "subtotal", "sub", "id", "ids", "prefix", "suffix", "phone", "contact", "company", "date", "time", "start", "end", "value", "values", "key", "data", "model", "type", "status", "state", "country", "region", "local",
 	"module", "params", "args", "tags", "config", "settings", "env", "output", "input", "node", "parent", "child", "result", "response", "request", "body", "header", "headers", "title", "text", "label", "product", "products",
-	"sku", "cart", "invoice", "sender", "recipient", "profile", "session", "token", "role", "group", "page", "post", "comment", "message", "content", "image", "url", "link", "currency", "sum", "count", "size", "index", "row", "number")
+	"sku", "cart", "invoice", "sender", "recipient", "profile", "session", "token", "role", "group", "page", "post", "comment", "message", "content", "image", "url", "link", "currency", "sum", "count", "size", "index", "row", "number", "owner", "each")
 
 // fieldTails are suffixes that such names end in; under others, three common words are
 // the name of a lure as well.

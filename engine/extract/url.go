@@ -314,10 +314,17 @@ func (s *scanner) email(low, k int) (begin, end int) {
 	}
 	begin = fieldEnd(w, queryEnd(w, begin, k), k)
 	begin = apostrophe(w, begin, k)
-	for begin < k && strings.IndexByte(".-/=&?#~+%!$^", w[begin]) >= 0 {
+	signs := ".-/=&?#~+%!$^"
+	if begin > 0 && w[begin-1] == '<' {
+		signs = ".-/=&?" // they are its own
+	}
+	for begin < k && strings.IndexByte(signs, w[begin]) >= 0 {
 		begin++
 	}
 	host := strings.TrimRight(w[k+1:end], ".-_")
+	if titleSuffix(host) { // the next sentence
+		host = host[:strings.LastIndexByte(host, '.')]
+	}
 	if _, numeric := parseIPv4(host); numeric {
 		return k, k + 1 // "root@192.0.2.7": the address by itself
 	}
@@ -330,7 +337,7 @@ func (s *scanner) email(low, k int) (begin, end int) {
 	d := *s.parseHost(host)
 	masked := begin > 0 && (w[begin-1] == '*' || strings.HasSuffix(w[:begin], "…") || strings.HasSuffix(w[:begin], "•")) ||
 		strings.Contains(w[begin:k], "..") || begin == k || w[k-1] == '.' || strings.IndexByte(w[begin:k], '/') >= 0
-	if !registered(&d) && !documented(&d) || masked || k-begin > 64 || s.messageID(begin) || titleSuffix(host) {
+	if !registered(&d) && !documented(&d) || masked || k-begin > 64 || s.messageID(begin) {
 		return begin, end
 	}
 	value := w[begin:k+1] + d.Domain
