@@ -105,10 +105,10 @@ func sole(typ, value string, read func(*scanner, int, int)) (string, bool) {
 	return s.out[0].Value, true
 }
 
-// refanged is the value in its clickable form.
+// refanged is the value in its clickable form, as the scanner reads a word.
 func refanged(value string) string {
 	s := scanner{text: value}
-	if s.refang(0, len(value), false) {
+	if mayHide(classes(value)) && s.refang(0, len(value), false) {
 		return s.word
 	}
 	return value

@@ -88,7 +88,7 @@ func (s *scanner) anchored(start, end int, mask uint16) int {
 			return joined
 		}
 	}
-	if mask&(bracket|backslash|wide) != 0 && s.refang(start, end, false) {
+	if mayHide(mask) && s.refang(start, end, false) {
 		s.unit()
 		return end
 	}
@@ -100,6 +100,10 @@ func (s *scanner) anchored(start, end int, mask uint16) int {
 	s.unit()
 	return end
 }
+
+// mayHide tells whether a word of these classes may be written so that it cannot be
+// clicked.
+func mayHide(mask uint16) bool { return mask&(bracket|backslash|wide) != 0 }
 
 // wideStop tells whether an ideographic full stop or a one dot leader stands
 // among ASCII letters, as in "evil。example": the only anchors that are not seen

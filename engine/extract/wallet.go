@@ -103,7 +103,7 @@ func (s *scanner) wallet(i, j int) {
 // addressEnd is j, or behind the signs at the end of a TON address that were
 // taken for punctuation.
 func (s *scanner) addressEnd(i, j int) int {
-	if s.word[i] != 'E' && s.word[i] != 'U' || j-i < 46 {
+	if s.word[i] != 'E' && s.word[i] != 'U' || j-i < 40 {
 		return j
 	}
 	for j < len(s.word) && j-i < 48 && trimRight[s.word[j]] {
