@@ -258,6 +258,9 @@ func (s *scanner) unixPath(i, j int) bool {
 	} else if !systemDirectory(w[i:j]) || i > 0 && (isAlnum(w[i-1]) || w[i-1] == '<') {
 		return false
 	}
+	if j-i > maxPath {
+		return true
+	}
 	f := *s.emit(typeFilePath, w[i:j], i, j, 0)
 	f.Flags &^= engine.Defanged
 	if name := w[i:j][strings.LastIndexByte(w[i:j], '/')+1:]; knownFile(name) {
@@ -293,7 +296,7 @@ func (s *scanner) variablePath(i, j int) bool {
 	for k < j && (w[k] >= 'A' && w[k] <= 'Z' || w[k] == '_') {
 		k++
 	}
-	if i == 0 || w[i-1] != '$' || k-i < 2 || k+1 >= j || w[k] != '/' {
+	if i == 0 || w[i-1] != '$' || k-i < 2 || k+1 >= j || w[k] != '/' || j-i >= maxPath {
 		return false
 	}
 	f := *s.emit(typeFilePath, w[i-1:j], i-1, j, 0)
