@@ -225,10 +225,18 @@ func settled(u *engine.URL, raw string) (*engine.URL, string) {
 	if !strings.Contains(raw, "://") {
 		raw = u.Scheme + "://" + raw
 	}
-	plain := refanged(raw)
-	plain = plain[:names.URLEnd(plain, 0)]
-	if mended, ok := names.SplitURL(plain); ok && shippable(&mended) {
-		return &mended, plain
+	for range 3 { // what is escaped in one round may be a disguise in the next
+		plain := refanged(raw)
+		plain = plain[:names.URLEnd(plain, 0)]
+		mended, ok := names.SplitURL(plain)
+		if !ok || !shippable(&mended) {
+			break
+		}
+		u, raw = &mended, plain
+		if refanged(mended.URL) == mended.URL {
+			break
+		}
+		raw = mended.URL
 	}
 	return u, raw
 }
