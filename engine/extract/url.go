@@ -187,7 +187,7 @@ func (s *scanner) url(u *engine.URL, raw string, begin, end int, flags engine.Fl
 	if s.at != nil && !s.mended && s.text[from:to] != s.word[begin:end] {
 		flags |= engine.Defanged
 	}
-	if strings.ContainsAny(raw, "[](){}") {
+	if strings.ContainsAny(raw, "[](){}") || !utf8.ValidString(raw) {
 		u, raw = settled(u, raw)
 	}
 	s.urlSpan(u, raw, from, to, flags)
@@ -226,19 +226,24 @@ func settled(u *engine.URL, raw string) (*engine.URL, string) {
 		raw = u.Scheme + "://" + raw
 	}
 	for range 3 { // what is escaped in one round may be a disguise in the next
-		plain := refanged(raw)
-		plain = plain[:names.URLEnd(plain, 0)]
+		plain := alone(raw)
 		mended, ok := names.SplitURL(plain)
 		if !ok || !shippable(&mended) {
 			break
 		}
 		u, raw = &mended, plain
-		if refanged(mended.URL) == mended.URL {
+		if alone(mended.URL) == mended.URL {
 			break
 		}
 		raw = mended.URL
 	}
 	return u, raw
+}
+
+// alone is a URL as it is read when nothing else stands in the text.
+func alone(raw string) string {
+	raw = refanged(raw)
+	return raw[:names.URLEnd(raw, 0)]
 }
 
 // urlValue is the canonical URL; an address in an unusual spelling keeps it,
