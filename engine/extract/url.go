@@ -187,7 +187,7 @@ func (s *scanner) url(u *engine.URL, raw string, begin, end int, flags engine.Fl
 	if s.at != nil && !s.mended && s.text[from:to] != s.word[begin:end] {
 		flags |= engine.Defanged
 	}
-	if strings.ContainsAny(raw, "[](){}") || !utf8.ValidString(raw) {
+	if strings.ContainsAny(raw, "[](){}") || strings.HasSuffix(raw, "#") || !utf8.ValidString(raw) {
 		u, raw = settled(u, raw)
 	}
 	s.urlSpan(u, raw, from, to, flags)
