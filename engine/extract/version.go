@@ -5,6 +5,7 @@ import (
 	"unicode"
 )
 
+// versionContext tells whether what stands around four numbers makes them a version.
 func (s *scanner) versionContext(i, j int) bool {
 	w := s.word
 	if i > 0 && (isAlnum(w[i-1]) || w[i-1] == '.' || w[i-1] == '-' || w[i-1] == '_' && i > 1 && isAlnum(w[i-2]) || w[i-1] == '/' && i > 1 && isLetter(w[i-2]) && !namesRoute(w[:i-1])) {
@@ -14,7 +15,7 @@ func (s *scanner) versionContext(i, j int) bool {
 		return true
 	}
 	from, _ := s.span(i, i+1)
-	return versionWord(strings.ToLower(s.wordBefore(from))) || s.sectionNumber(from, i, j) || s.versionTalk(from, i, j)
+	return versionWord(strings.ToLower(s.wordBefore(from))) || s.sectionNumber(from, i, j) || !s.defanged(i, j) && s.versionTalk(from, i, j)
 }
 
 // namesRoute tells whether what stands before "/192.0.2.7" says how a proxy came to

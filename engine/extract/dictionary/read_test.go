@@ -150,7 +150,7 @@ func (r *repeat) Read(b []byte) (n int, err error) {
 
 func TestBundlesThatAreTooLargeAreBounded(t *testing.T) {
 	if testing.Short() {
-		t.Skip("skipped: reads some hundred megabytes")
+		t.Skip("skipped: reads some hundred megabytes, and -short is set")
 	}
 	var before, after runtime.MemStats
 	for name, c := range map[string]struct {
