@@ -10,6 +10,7 @@ import (
 
 	"github.com/tqmailrules/tqmailrules/cmd/tqmailrules/internal/settings"
 	"github.com/tqmailrules/tqmailrules/engine"
+	"github.com/tqmailrules/tqmailrules/engine/mail"
 	"github.com/tqmailrules/tqmailrules/engine/source/files"
 	"github.com/tqmailrules/tqmailrules/engine/store/mem"
 	"github.com/tqmailrules/tqmailrules/rules"
@@ -69,7 +70,7 @@ func benchRun(b *testing.B, set *rules.Set) (int, int64) {
 	}
 	defer src.Close()
 	e, err := engine.New(engine.Config{
-		Source: src, Parser: parserFor(&settings.Config{}), Rules: set, Extractors: builtin().all, DomainOf: domainOf, MarkupAt: markupAt,
+		Source: src, Parser: parserFor(&settings.Config{}), Rules: set, Extractors: builtin().all, DomainOf: domainOf, MarkupAt: mail.MarkupAt(engine.Limits{}),
 		Store: mem.New(), Sinks: []engine.Sink{recorder("default")}, Clock: &engine.StillClock{}, Workers: 1,
 	})
 	if err != nil {

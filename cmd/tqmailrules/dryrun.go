@@ -10,6 +10,7 @@ import (
 	"github.com/tqmailrules/tqmailrules/cmd/tqmailrules/internal/report"
 	"github.com/tqmailrules/tqmailrules/cmd/tqmailrules/internal/ui"
 	"github.com/tqmailrules/tqmailrules/engine"
+	"github.com/tqmailrules/tqmailrules/engine/mail"
 	"github.com/tqmailrules/tqmailrules/engine/store/mem"
 )
 
@@ -114,7 +115,7 @@ func (d *dryRun) over(ctx context.Context, a *app, l *loaded, src engine.Source,
 	start := a.now()
 	e, err := engine.New(engine.Config{
 		Source: &progressed{Source: src, app: a, p: progress},
-		Parser: parserFor(l.cfg), Rules: l.set, Extractors: l.finders.all, Unpacker: l.opener, Secrets: l.secrets, Limits: l.cfg.Limits, DomainOf: domainOf, MarkupAt: markupAt, Listed: l.finders.listed(),
+		Parser: parserFor(l.cfg), Rules: l.set, Extractors: l.finders.all, Unpacker: l.opener, Secrets: l.secrets, Limits: l.cfg.Limits, DomainOf: domainOf, MarkupAt: mail.MarkupAt(l.cfg.Limits), Listed: l.finders.listed(),
 		Store: mem.New(), Sinks: recordingSinks(l.cfg, l.set), Clock: clock, Backlog: 256,
 		Workers: workersOr(max(d.workers, l.cfg.Workers)),
 		AtEnd: func() {

@@ -182,7 +182,7 @@ func spearphishProcessor(t *testing.T) *engine.Engine {
 	}
 	cfg := &settings.Config{}
 	p, err := engine.NewProcessor(engine.Config{
-		Parser: parserFor(cfg), Rules: set, Extractors: builtin().all, DomainOf: domainOf, MarkupAt: markupAt, Sinks: recordingSinks(cfg, set), Unpacker: unpack.New(unpack.Config{}),
+		Parser: parserFor(cfg), Rules: set, Extractors: builtin().all, DomainOf: domainOf, MarkupAt: mail.MarkupAt(cfg.Limits), Sinks: recordingSinks(cfg, set), Unpacker: unpack.New(unpack.Config{}),
 	})
 	if err != nil {
 		t.Fatal(err)

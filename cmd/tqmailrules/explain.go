@@ -10,6 +10,7 @@ import (
 	"github.com/tqmailrules/tqmailrules/cmd/tqmailrules/internal/report"
 	"github.com/tqmailrules/tqmailrules/cmd/tqmailrules/internal/ui"
 	"github.com/tqmailrules/tqmailrules/engine"
+	"github.com/tqmailrules/tqmailrules/engine/mail"
 	"github.com/tqmailrules/tqmailrules/internal/yamlfile"
 	"github.com/tqmailrules/tqmailrules/rules"
 )
@@ -118,7 +119,7 @@ func (a *app) unknownRule(set *rules.Set, id string) exit {
 
 func (e *explain) mail(ctx context.Context, a *app, l *loaded, d engine.Delivery, ids []string) error {
 	p, err := engine.NewProcessor(engine.Config{
-		Parser: parserFor(l.cfg), Rules: l.set, Extractors: l.finders.all, Unpacker: l.opener, Secrets: l.secrets, Limits: l.cfg.Limits, DomainOf: domainOf, MarkupAt: markupAt, Listed: l.finders.listed(), Sinks: recordingSinks(l.cfg, l.set),
+		Parser: parserFor(l.cfg), Rules: l.set, Extractors: l.finders.all, Unpacker: l.opener, Secrets: l.secrets, Limits: l.cfg.Limits, DomainOf: domainOf, MarkupAt: mail.MarkupAt(l.cfg.Limits), Listed: l.finders.listed(), Sinks: recordingSinks(l.cfg, l.set),
 	})
 	if err != nil {
 		return err

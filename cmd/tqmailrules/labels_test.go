@@ -13,6 +13,7 @@ import (
 
 	"github.com/tqmailrules/tqmailrules/cmd/tqmailrules/internal/settings"
 	"github.com/tqmailrules/tqmailrules/engine"
+	"github.com/tqmailrules/tqmailrules/engine/mail"
 	"github.com/tqmailrules/tqmailrules/engine/unpack"
 	"github.com/tqmailrules/tqmailrules/rules"
 )
@@ -135,7 +136,7 @@ func finderProcessor(t *testing.T) *engine.Engine {
 	}
 	cfg := &settings.Config{}
 	p, err := engine.NewProcessor(engine.Config{
-		Parser: parserFor(cfg), Rules: set, Extractors: builtin().all, DomainOf: domainOf, MarkupAt: markupAt,
+		Parser: parserFor(cfg), Rules: set, Extractors: builtin().all, DomainOf: domainOf, MarkupAt: mail.MarkupAt(cfg.Limits),
 		Sinks: recordingSinks(cfg, set), Unpacker: unpack.New(unpack.Config{}),
 	})
 	if err != nil {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/tqmailrules/tqmailrules/cmd/tqmailrules/internal/settings"
 	"github.com/tqmailrules/tqmailrules/engine"
+	"github.com/tqmailrules/tqmailrules/engine/mail"
 	"github.com/tqmailrules/tqmailrules/rules"
 )
 
@@ -52,7 +53,7 @@ func deskProcessor(t *testing.T) *engine.Engine {
 	}
 	cfg := &settings.Config{Mailbox: settings.Mailbox{OwnDomains: []string{"nordhafen.example"}, AuthServers: []string{"mx.nordhafen.example"}}}
 	p, err := engine.NewProcessor(engine.Config{
-		Parser: parserFor(cfg), Rules: set, Extractors: builtin().all, DomainOf: domainOf, MarkupAt: markupAt, Sinks: recordingSinks(cfg, set),
+		Parser: parserFor(cfg), Rules: set, Extractors: builtin().all, DomainOf: domainOf, MarkupAt: mail.MarkupAt(cfg.Limits), Sinks: recordingSinks(cfg, set),
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -17,6 +17,7 @@ import (
 	"github.com/tqmailrules/tqmailrules/cmd/tqmailrules/internal/settings"
 	"github.com/tqmailrules/tqmailrules/cmd/tqmailrules/internal/ui"
 	"github.com/tqmailrules/tqmailrules/engine"
+	"github.com/tqmailrules/tqmailrules/engine/mail"
 	"github.com/tqmailrules/tqmailrules/engine/sink/jsonl"
 	"github.com/tqmailrules/tqmailrules/engine/sink/sqlite"
 	"github.com/tqmailrules/tqmailrules/engine/sink/stix"
@@ -233,7 +234,7 @@ func (w *wired) assemble(context.Context) (err error) {
 	}
 	w.Engine, err = engine.New(engine.Config{
 		Source: w.source, Parser: parserFor(cfg), Rules: l.set, Extractors: l.finders.guarded(w.log), Unpacker: l.opener,
-		Secrets: w.secrets, Limits: cfg.Limits, DomainOf: domainOf, MarkupAt: markupAt, Listed: w.l.finders.listed(), Flood: engine.Flood(cfg.Flood),
+		Secrets: w.secrets, Limits: cfg.Limits, DomainOf: domainOf, MarkupAt: mail.MarkupAt(cfg.Limits), Listed: w.l.finders.listed(), Flood: engine.Flood(cfg.Flood),
 		Store: w.store.Store, Sinks: w.sinks, Workers: workersOr(cfg.Workers), Attempts: cfg.Attempts, Backlog: 256, Recheck: recheck,
 		Clock: wallClock{now: w.app.now}, Run: w.name, Log: w.log, Observe: w.observe,
 	})

@@ -9,6 +9,7 @@ import (
 	"github.com/tqmailrules/tqmailrules/cmd/tqmailrules/internal/settings"
 	"github.com/tqmailrules/tqmailrules/engine"
 	"github.com/tqmailrules/tqmailrules/engine/extract"
+	"github.com/tqmailrules/tqmailrules/engine/mail"
 	"github.com/tqmailrules/tqmailrules/engine/unpack"
 	"github.com/tqmailrules/tqmailrules/rules"
 )
@@ -75,7 +76,7 @@ func actionProcessor(t *testing.T, action string) *engine.Engine {
 	}
 	cfg := &settings.Config{}
 	p, err := engine.NewProcessor(engine.Config{
-		Parser: parserFor(cfg), Rules: set, Extractors: []engine.Extractor{extract.New(extract.Config{})}, DomainOf: domainOf, MarkupAt: markupAt,
+		Parser: parserFor(cfg), Rules: set, Extractors: []engine.Extractor{extract.New(extract.Config{})}, DomainOf: domainOf, MarkupAt: mail.MarkupAt(cfg.Limits),
 		Sinks: recordingSinks(cfg, set), Unpacker: unpack.New(unpack.Config{}),
 	})
 	if err != nil {

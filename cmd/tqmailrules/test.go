@@ -15,6 +15,7 @@ import (
 
 	"github.com/tqmailrules/tqmailrules/cmd/tqmailrules/internal/settings"
 	"github.com/tqmailrules/tqmailrules/engine"
+	"github.com/tqmailrules/tqmailrules/engine/mail"
 	"github.com/tqmailrules/tqmailrules/engine/store/mem"
 	"github.com/tqmailrules/tqmailrules/rules"
 	"github.com/tqmailrules/tqmailrules/rules/ruletest"
@@ -201,7 +202,7 @@ func (t *tester) env(l *loaded) ruletest.Env {
 		Parser: func(m ruletest.Mailbox) engine.Parser {
 			return parserFor(&settings.Config{Mailbox: settings.Mailbox(m)})
 		},
-		Extractors: l.finders.all, Unpacker: l.opener, Secrets: maps.Clone(l.secrets), DomainOf: domainOf, MarkupAt: markupAt, Listed: l.finders.listed(),
+		Extractors: l.finders.all, Unpacker: l.opener, Secrets: maps.Clone(l.secrets), DomainOf: domainOf, MarkupAt: mail.MarkupAt(engine.Limits{}), Listed: l.finders.listed(),
 		Store:    func() engine.Store { return mem.New() },
 		ReadFile: os.ReadFile,
 	}

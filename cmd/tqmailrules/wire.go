@@ -19,9 +19,6 @@ import (
 	"github.com/tqmailrules/tqmailrules/rules"
 )
 
-// markupAt finds the markup of sections of a page.
-var markupAt = mail.MarkupAt
-
 // domainOf takes the host of an indicator apart.
 func domainOf(kind, value string) engine.Domain {
 	switch kind {

@@ -186,7 +186,7 @@ func endsInCR(head []byte) bool {
 	return bytes.IndexByte(head, '\n') < 0 && bytes.Count(head, []byte{'\r'}) >= 2
 }
 
-// MarkupAt is engine.Config.MarkupAt for the pages that a Parser makes.
-func MarkupAt(raw string, n []int) []int {
-	return htmltext.RawOffsets(raw, n, htmltext.Options{})
+// MarkupAt is engine.Config.MarkupAt for the pages of a Parser with these limits.
+func MarkupAt(limits engine.Limits) func(raw string, n []int) []int {
+	return func(raw string, n []int) []int { return htmltext.RawOffsets(raw, n, htmltext.Options{Limits: limits}) }
 }
